@@ -1,0 +1,1 @@
+"""System contracts: members, accounts, keys, nodes, votes; and the rights policy (design D9)."""

@@ -1,0 +1,1 @@
+"""The contract ``governance``: one member, one vote, over the next member epoch."""

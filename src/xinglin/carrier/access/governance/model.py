@@ -1,0 +1,72 @@
+"""State values and arguments of the contract ``governance`` (docs/spec/contracts.md, docs/spec/genesis.md; D9).
+
+State keys: ("governance", "epoch", number) -> EpochState; ("governance", "latest") -> LatestEpoch;
+("governance", "proposal", id) -> ProposalState; ("governance", "vote", id, member) -> VoteState. A proposal names the
+epoch that it extends and lapses when another passes or when its ``from_height`` is reached first.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from xinglin.carrier.ledger.model import Epoch, Founder
+from xinglin.kernel.encoding import ChainObject, Digest, Identifier, Natural, Signature
+
+NAMESPACE = "governance"
+
+
+class EpochState(ChainObject, frozen=True, kw_only=True):
+    """An epoch that has passed, with the votes that passed it (none for epoch 0), by member id ascending."""
+
+    kind: Literal["epoch-state"] = "epoch-state"
+    version: Literal[1] = 1
+    epoch: Epoch
+    votes: tuple[Vote, ...]
+
+
+class Vote(ChainObject, frozen=True):
+    """A member's signature over H("epoch", epoch) with its cosigning key of the epoch before."""
+
+    member: Identifier
+    signature: Signature
+
+
+class LatestEpoch(ChainObject, frozen=True, kw_only=True):
+    """The number of the epoch that passed last; it is in force from its ``from_height`` on."""
+
+    kind: Literal["latest-epoch"] = "latest-epoch"
+    version: Literal[1] = 1
+    number: Natural
+
+
+class ProposalState(ChainObject, frozen=True, kw_only=True):
+    """A proposed epoch, who applies to join by it, and the number of votes so far."""
+
+    kind: Literal["proposal"] = "proposal"
+    version: Literal[1] = 1
+    proposer: Identifier
+    epoch: Epoch
+    applicants: tuple[Founder, ...]
+    suspends: tuple[Identifier, ...]
+    votes: tuple[Vote, ...]
+
+
+class Propose(ChainObject, frozen=True):
+    """governance.propose: the whole next epoch.
+
+    ``applicants``: the members of it that are new, with proofs of key over the chain id. ``suspends``: members
+    that leave it for a time; any other member that is missing from it is ended.
+    """
+
+    proposal: Identifier
+    epoch: Epoch
+    applicants: tuple[Founder, ...]
+    suspends: tuple[Identifier, ...]
+
+
+class Approve(ChainObject, frozen=True):
+    """governance.approve: the vote of the caller's member on a proposal."""
+
+    proposal: Identifier
+    epoch_hash: Digest
+    signature: Signature

@@ -1,0 +1,1 @@
+"""Which kind of member and which role may call which method, decided from the rights table."""

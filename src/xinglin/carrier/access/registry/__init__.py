@@ -1,0 +1,1 @@
+"""The contract ``registry``: members, accounts, keys, nodes and audiences of a chain."""

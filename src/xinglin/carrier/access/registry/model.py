@@ -1,0 +1,106 @@
+"""State values and arguments of the contract ``registry`` (docs/spec/contracts.md; S6.3a, S8.6a).
+
+State keys: ("registry", "member", id), ("registry", "account", id), ("registry", "key", public key),
+("registry", "node", id). No person's name is on chain: ``person`` is a salted commitment to whoever is responsible.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from xinglin.kernel.encoding import ChainObject, Digest, Identifier, Milliseconds, Natural, PublicKey, Signature, Text
+from xinglin.stakeholders.kinds import MemberKind, Role, Status
+
+NAMESPACE = "registry"
+When = Annotated[tuple[Milliseconds, ...], msgspec.Meta(max_length=1)]
+"""An optional time: empty, or one."""
+
+
+class MemberState(ChainObject, frozen=True, kw_only=True):
+    """A member: its kind and name, its status, and the height from which it is a member."""
+
+    kind: Literal["member"] = "member"
+    version: Literal[1] = 1
+    member_kind: MemberKind
+    name: Text
+    status: Status
+    from_height: Natural
+
+
+class AccountState(ChainObject, frozen=True, kw_only=True):
+    """An account of a member; ``roles`` ascending and distinct."""
+
+    kind: Literal["account"] = "account"
+    version: Literal[1] = 1
+    member: Identifier
+    roles: tuple[Role, ...]
+    person: Digest
+    status: Status
+
+
+class KeyState(ChainObject, frozen=True, kw_only=True):
+    """Whose a signing key is and when it was in force: at time t iff from_ms <= t < until, and not compromised by t."""
+
+    kind: Literal["key"] = "key"
+    version: Literal[1] = 1
+    account: Identifier
+    member: Identifier
+    from_ms: Milliseconds
+    until: When
+    compromised: When
+
+
+class NodeState(ChainObject, frozen=True, kw_only=True):
+    """A node of a member and the key to which epoch keys are sealed for it."""
+
+    kind: Literal["node"] = "node"
+    version: Literal[1] = 1
+    member: Identifier
+    sealing_key: PublicKey
+    status: Status
+
+
+class AddAccount(ChainObject, frozen=True):
+    """registry.add_account: a new account of the caller's member with its first key and the proof of it."""
+
+    account: Identifier
+    roles: tuple[Role, ...]
+    person: Digest
+    key: PublicKey
+    proof: Signature
+
+
+class EndAccount(ChainObject, frozen=True):
+    """registry.end_account: the account signs no more."""
+
+    account: Identifier
+
+
+class AddKey(ChainObject, frozen=True):
+    """registry.add_key: one more key of an account of the caller's member, or of the caller itself."""
+
+    account: Identifier
+    key: PublicKey
+    proof: Signature
+
+
+class EndKey(ChainObject, frozen=True):
+    """registry.end_key: the key ends now; ``compromised`` tells since when it may have been in other hands."""
+
+    key: PublicKey
+    compromised: When
+
+
+class AddNode(ChainObject, frozen=True):
+    """registry.add_node: a node of the caller's member, with the proof that it has its sealing key's member."""
+
+    node: Identifier
+    sealing_key: PublicKey
+
+
+class EndNode(ChainObject, frozen=True):
+    """registry.end_node: the node gets no further epoch keys."""
+
+    node: Identifier

@@ -1,0 +1,103 @@
+"""The proof bundle as an object (docs/spec/proof-bundle.md): one file that proves facts offline."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from xinglin.carrier.ledger.model import Epoch, Genesis, Header, Leaf, OperationHead, Receipt
+from xinglin.kernel.encoding import Bytes16, ChainObject, Digest, Identifier, Natural, Signature
+
+
+class EpochVote(ChainObject, frozen=True):
+    """One vote for an epoch."""
+
+    member: Identifier
+    signature: Signature
+
+
+class EpochStep(ChainObject, frozen=True):
+    """An epoch after 0 with the votes that passed it, by member id ascending."""
+
+    epoch: Epoch
+    votes: tuple[EpochVote, ...]
+
+
+class ItemProof(ChainObject, frozen=True):
+    """One item of a batch and its path to the batch's root."""
+
+    item: bytes
+    index: Natural
+    path: tuple[Digest, ...]
+
+
+class LogEntry(ChainObject, frozen=True):
+    """One operation of one logged transaction, shown without its neighbours.
+
+    ``position`` of ``operations`` counts the operation in its transaction, ``path`` leads to the operations root,
+    ``log_path`` from the leaf to the checkpoint's log root.
+    """
+
+    header: Header
+    signatures: tuple[Signature, ...]
+    head: OperationHead
+    position: Natural
+    operations: Natural
+    path: tuple[Digest, ...]
+    item: Annotated[tuple[ItemProof, ...], msgspec.Meta(max_length=1)]
+    leaf: Leaf
+    receipt: Receipt
+    log_path: tuple[Digest, ...]
+
+
+class StateEntry(ChainObject, frozen=True):
+    """A key of the state and its value (empty: the key is absent), with the proof under the state root.
+
+    ``proof`` is the canonical encoding of a state proof (docs/spec/state-tree.md).
+    """
+
+    key: bytes
+    value: Annotated[tuple[bytes, ...], msgspec.Meta(max_length=1)]
+    proof: bytes
+
+
+class Opened(ChainObject, frozen=True):
+    """The salt and the bytes behind one part of a record commitment."""
+
+    salt: Bytes16
+    data: bytes
+
+
+class Part(ChainObject, frozen=True):
+    """One part of a record commitment: its digest, and what is behind it where it is shown."""
+
+    digest: Digest
+    opened: Annotated[tuple[Opened, ...], msgspec.Meta(max_length=1)]
+
+
+class Opening(ChainObject, frozen=True):
+    """The three parts of a record commitment (design D10)."""
+
+    behaviour: Part
+    original: Part
+    copy: Part
+
+
+class Bundle(ChainObject, frozen=True, kw_only=True):
+    """A proof bundle: the claim, and exactly what is needed to check it.
+
+    ``claim`` is ``record`` (``subject`` = the 32-byte record commitment) or ``anchor`` (``subject`` = canonical
+    array of the private chain's id and the anchored size).
+    """
+
+    kind: Literal["bundle"] = "bundle"
+    version: Literal[1] = 1
+    claim: Literal["record", "anchor"]
+    subject: bytes
+    genesis: Genesis
+    epochs: tuple[EpochStep, ...]
+    checkpoint: bytes
+    entry: LogEntry
+    states: tuple[StateEntry, ...]
+    opening: Annotated[tuple[Opening, ...], msgspec.Meta(max_length=1)]
