@@ -1,4 +1,4 @@
-"""Settings of the documentation. It is built with warnings as errors and needs no network: no script from elsewhere."""
+"""Settings of the documentation: built with warnings as errors, no network, no script from elsewhere."""
 
 import xinglin
 

@@ -1,7 +1,7 @@
 """What all tests share: the real data beside the repository, bounded random testing, the requirement marker.
 
-The settings come from the environment: XINGLIN_SHARED (folder with the real data), XINGLIN_SEED (another seed than the
-fixed one), XINGLIN_EXAMPLES (examples of each property). No test needs a network.
+The settings come from the environment: XINGLIN_SHARED (folder with the real data), XINGLIN_SEED (another seed
+than the fixed one), XINGLIN_EXAMPLES (examples of each property). No test needs a network.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Make and remove the project's environment with Python alone: no other program, nothing outside the folder.
 
-`make install` calls it. Everything that comes from a package index is in a lock file and is refused when its hash
-differs: the tools, and also what builds the wheels, which is fetched first and then used from a folder. Standard
-library only, and no newer syntax than an old Python can read, so that it can say which version it needs.
+`make install` calls it. Everything that comes from a package index is in a lock file and is refused when its
+hash differs: the tools, and also what builds the wheels, which is fetched first and then used from a folder.
+Standard library only, and no newer syntax than an old Python can read, so that it can say which version it
+needs.
 """
 
 from __future__ import annotations
@@ -72,13 +73,14 @@ def install_project() -> int:
     if status:
         return status
     say("building the native library, installing the project and the verifier")
-    return pip("install", "--no-deps", "--no-index", f"--find-links={builders}", "--editable=.", "--editable=verifier")
+    return pip("install", "--no-deps", "--no-index", f"--find-links={builders}", "-e.", "-everifier")
 
 
 def pip(*arguments: str) -> int:
     """Run pip of .venv; its own output is shown only when something is wrong."""
-    command = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", *arguments, "--quiet"]
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, "PIP_NO_INPUT": "1"}, check=False).returncode
+    command = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", *arguments, "--quiet"]
+    settings = {**os.environ, "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    return subprocess.run(command, cwd=ROOT, env=settings, check=False).returncode
 
 
 def clean() -> int:
@@ -93,7 +95,8 @@ def clean() -> int:
 
 def show_commands() -> int:
     """Print the commands of the Makefile with their descriptions."""
-    for name, text in re.findall(r"^([a-z]+):[^#\n]*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for name, text in re.findall(r"^([a-z]+):[^#\n]*## (.*)$", makefile, re.MULTILINE):
         print(f"make {name:10}{text}")
     return 0
 

@@ -1,7 +1,7 @@
-"""Resolve the dependencies and write requirements/*.txt: names, versions and hashes, for every platform at once.
+"""Resolve the dependencies and write requirements/*.txt: names, versions, hashes, for every platform at once.
 
-Run by `make lock`. Versions that are locked already stay as they are unless `--upgrade` is given. The lock files never
-name an index: where packages come from is the business of the machine that installs them.
+Run by `make lock`. Versions that are locked already stay as they are unless `--upgrade` is given. The lock
+files never name an index: where packages come from is the business of the machine that installs them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RESOLVER = "uv==0.13.9"
-OPTIONS = ("--quiet", "--universal", "--python-version=3.11", "--generate-hashes", "--no-emit-index-url", "--no-header")
+OPTIONS = (
+    "--quiet", "--universal", "--python-version=3.11",
+    "--generate-hashes", "--no-emit-index-url", "--no-header",
+)  # fmt: skip
 LOCKS = {
     "run.txt": ("pyproject.toml",),
     "dev.txt": ("pyproject.toml", "--extra=demo", "--extra=dev", "--constraints=requirements/run.txt"),
@@ -34,9 +37,9 @@ def main(arguments: list[str]) -> int:
         subprocess.run([f"{scratch}/bin/python", "-m", "pip", "install", "--quiet", RESOLVER], check=True)
         for name, sources in LOCKS.items():
             command = [f"{scratch}/bin/uv", "pip", "compile", *OPTIONS, *arguments, *sources]
-            status = subprocess.run([*command, f"--output-file=requirements/{name}"], cwd=ROOT, check=False).returncode
-            if status:
-                return status
+            done = subprocess.run([*command, f"--output-file=requirements/{name}"], cwd=ROOT, check=False)
+            if done.returncode:
+                return done.returncode
     return 0
 
 
