@@ -13,23 +13,22 @@ from typing import Any, Protocol, TypeVar
 
 from xinglin.kernel.encoding import ChainObject
 from xinglin.kernel.errors import Fact, Invalid, PlatformError
-from xinglin.stakeholders.kinds import MemberKind, Role
+from xinglin.stakeholders.caller import Caller
 
+
+__all__ = [
+    "ArgumentsInvalid",
+    "Caller",
+    "Context",
+    "Contract",
+    "ContractUnknown",
+    "Method",
+    "Part",
+]
 
 T = TypeVar("T", bound=ChainObject)
 Part = str | int | bytes
 """A part of a state key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A signer of the transaction, as the registry knew it when the block began."""
-
-    key: bytes
-    account: str
-    member: str
-    member_kind: MemberKind
-    roles: frozenset[Role]
 
 
 class Context(Protocol):
