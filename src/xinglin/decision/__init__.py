@@ -1,1 +1,1 @@
-"""The management-decision party (clauses 5.3 to 5.5): plan, execution and monitoring, disposal of a use of data."""
+"""The management-decision party (clauses 5.3 to 5.5): planning, execution and monitoring, disposal."""
