@@ -1,8 +1,8 @@
 """State values and arguments of the contract ``governance`` (docs/spec/contracts.md, docs/spec/genesis.md; D9).
 
 State keys: ("governance", "epoch", number) -> EpochState; ("governance", "latest") -> LatestEpoch;
-("governance", "proposal", id) -> ProposalState; ("governance", "vote", id, member) -> VoteState. A proposal names the
-epoch that it extends and lapses when another passes or when its ``from_height`` is reached first.
+("governance", "proposal", id) -> ProposalState. A proposal names the epoch that it extends and lapses when another
+passes or when its ``from_height`` is reached first.
 """
 
 from __future__ import annotations
@@ -39,8 +39,15 @@ class LatestEpoch(ChainObject, frozen=True, kw_only=True):
     number: Natural
 
 
+class KeyProof(ChainObject, frozen=True):
+    """A member's proof that it holds the cosigning key which the proposed epoch gives it (scope: the chain id)."""
+
+    member: Identifier
+    proof: Signature
+
+
 class ProposalState(ChainObject, frozen=True, kw_only=True):
-    """A proposed epoch, who applies to join by it, and the number of votes so far."""
+    """A proposed epoch, who applies to join by it, and the votes so far, by member id ascending."""
 
     kind: Literal["proposal"] = "proposal"
     version: Literal[1] = 1
@@ -55,13 +62,15 @@ class Propose(ChainObject, frozen=True):
     """governance.propose: the whole next epoch.
 
     ``applicants``: the members of it that are new, with proofs of key over the chain id. ``suspends``: members
-    that leave it for a time; any other member that is missing from it is ended.
+    that leave it for a time; any other member that is missing from it is ended. ``proofs``: of the members of it
+    that had another cosigning key, or none, in the epoch before, applicants aside. All by member id ascending.
     """
 
     proposal: Identifier
     epoch: Epoch
     applicants: tuple[Founder, ...]
     suspends: tuple[Identifier, ...]
+    proofs: tuple[KeyProof, ...]
 
 
 class Approve(ChainObject, frozen=True):

@@ -1,7 +1,8 @@
 """State values and arguments of the contract ``registry`` (docs/spec/contracts.md; S6.3a, S8.6a).
 
 State keys: ("registry", "member", id), ("registry", "account", id), ("registry", "key", public key),
-("registry", "node", id). No person's name is on chain: ``person`` is a salted commitment to whoever is responsible.
+("registry", "node", id), ("registry", "super", member). Every key has three parts: ``directory.py`` rests on it.
+No person's name is on chain: ``person`` is a salted commitment to whoever is responsible.
 """
 
 from __future__ import annotations
@@ -41,7 +42,11 @@ class AccountState(ChainObject, frozen=True, kw_only=True):
 
 
 class KeyState(ChainObject, frozen=True, kw_only=True):
-    """Whose a signing key is and when it was in force: at time t iff from_ms <= t < until, and not compromised by t."""
+    """Whose a signing key is and when it was in force: at time t iff from_ms <= t < until, and not compromised by t.
+
+    ``until`` is the millisecond after the block that ended it: a block's transactions are judged on the state
+    before it, so those of that very block were still signed in force.
+    """
 
     kind: Literal["key"] = "key"
     version: Literal[1] = 1
@@ -60,6 +65,21 @@ class NodeState(ChainObject, frozen=True, kw_only=True):
     member: Identifier
     sealing_key: PublicKey
     status: Status
+
+
+class SuperAdministrator(ChainObject, frozen=True):
+    """An active super administrator and the number of its keys that have not ended."""
+
+    account: Identifier
+    keys: Natural
+
+
+class SuperAdministrators(ChainObject, frozen=True, kw_only=True):
+    """The super administrators of a member, by account id ascending: no operation may take the last key away."""
+
+    kind: Literal["super-administrators"] = "super-administrators"
+    version: Literal[1] = 1
+    accounts: tuple[SuperAdministrator, ...]
 
 
 class AddAccount(ChainObject, frozen=True):
@@ -87,14 +107,14 @@ class AddKey(ChainObject, frozen=True):
 
 
 class EndKey(ChainObject, frozen=True):
-    """registry.end_key: the key ends now; ``compromised`` tells since when it may have been in other hands."""
+    """registry.end_key: the key ends with this block; ``compromised``: since when it may have been in other hands."""
 
     key: PublicKey
     compromised: When
 
 
 class AddNode(ChainObject, frozen=True):
-    """registry.add_node: a node of the caller's member, with the proof that it has its sealing key's member."""
+    """registry.add_node: a node of the caller's member, and the public key to which epoch keys are sealed for it."""
 
     node: Identifier
     sealing_key: PublicKey

@@ -49,11 +49,14 @@ class RegisterBatch(ChainObject, frozen=True):
 
 
 class BatchState(ChainObject, frozen=True, kw_only=True):
-    """("records", "batch", id): whose batch it is and what it holds."""
+    """("records", "batch", member, id): what a batch of that member holds.
+
+    Batches, orders and statuses are kept under the member that registered: someone who copies another member's batch
+    id or commitment can neither block nor destroy anything of it.
+    """
 
     kind: Literal["record-batch"] = "record-batch"
     version: Literal[1] = 1
-    member: Identifier
     count: Natural
     root: Digest
 
@@ -89,18 +92,17 @@ class CertifyDestruction(ChainObject, frozen=True):
 
 
 class OrderState(ChainObject, frozen=True, kw_only=True):
-    """("records", "order", commitment): who ordered it, and who confirmed it (empty until then)."""
+    """("records", "order", member, commitment): who ordered it, and who confirmed it (empty until then)."""
 
     kind: Literal["destruction-order"] = "destruction-order"
     version: Literal[1] = 1
-    member: Identifier
     ground: Name
     ordered_by: Identifier
     confirmed_by: Annotated[tuple[Identifier, ...], msgspec.Meta(max_length=1)]
 
 
 class RecordStatus(ChainObject, frozen=True, kw_only=True):
-    """("record-status", commitment): absent while a record stands, this once it is destroyed."""
+    """("record-status", member, commitment): absent while a record stands, this once it is destroyed."""
 
     kind: Literal["record-status"] = "record-status"
     version: Literal[1] = 1
@@ -164,7 +166,7 @@ class CommitAnchor(ChainObject, frozen=True):
     """anchor.commit: the newer head of a private chain, proven to continue the last anchored one.
 
     ``signature`` is the cosigning key's checkpoint signature over the head's text; ``proof`` the RFC 6962
-    consistency proof from ``previous_size`` to ``head.size`` (empty when either is 0 or they are equal).
+    consistency proof from ``previous_size`` to ``head.size`` (empty when the former is 0 or they are equal).
     """
 
     chain: ChainId
@@ -175,9 +177,13 @@ class CommitAnchor(ChainObject, frozen=True):
 
 
 class SignedHead(ChainObject, frozen=True):
-    """A head with the checkpoint signature of the member whose chain it is."""
+    """A head with the checkpoint signature of the member whose chain it is.
+
+    ``epoch`` is the number of the consortium's epoch in which the signing key was the member's cosigning key.
+    """
 
     head: ChainHead
+    epoch: Natural
     signature: Signature
 
 
@@ -208,8 +214,9 @@ class AcknowledgeSuccessor(ChainObject, frozen=True):
 class AnchorState(ChainObject, frozen=True, kw_only=True):
     """("anchor", "chain", id): the last anchored head of a private chain.
 
-    ``frozen``: no further anchor is taken. ``successor``: named by anchor.succeed; ``acknowledged`` by a regulator.
-    ``predecessor``: the chain that this one succeeds.
+    Before the first anchor ``head`` has size 0, the hash of the empty string, 32 zero bytes, height 0 and the
+    genesis's time. ``frozen``: no further anchor is taken. ``successor``: named by anchor.succeed;
+    ``acknowledged`` by a regulator. ``predecessor``: the chain that this one succeeds.
     """
 
     kind: Literal["anchor"] = "anchor"
@@ -222,8 +229,27 @@ class AnchorState(ChainObject, frozen=True, kw_only=True):
     predecessor: Annotated[tuple[ChainId, ...], msgspec.Meta(max_length=1)]
 
 
+class MemberAnchor(ChainObject, frozen=True, kw_only=True):
+    """("anchor", "member", id): the one private chain of a member that is open, or was until it is succeeded."""
+
+    kind: Literal["member-anchor"] = "member-anchor"
+    version: Literal[1] = 1
+    chain: ChainId
+
+
+class PendingSuccessor(ChainObject, frozen=True, kw_only=True):
+    """("anchor", "successor", chain): what anchor.succeed said; the gap lies between ``restored`` and ``anchored``."""
+
+    kind: Literal["successor"] = "successor"
+    version: Literal[1] = 1
+    successor: ChainId
+    time: Milliseconds
+    anchored: ChainHead
+    restored: ChainHead
+
+
 class ForkState(ChainObject, frozen=True, kw_only=True):
-    """("anchor", "fork", id): the evidence of a fork, both notes."""
+    """("anchor", "fork", chain): the evidence of a fork, both signed heads."""
 
     kind: Literal["fork"] = "fork"
     version: Literal[1] = 1
@@ -239,7 +265,7 @@ class NoteHead(ChainObject, frozen=True):
 
 
 class NoteIntake(ChainObject, frozen=True):
-    """journal.intake: an intake run of this institution: how many records, how many refused, the batches' root."""
+    """journal.intake: an intake run of this institution: how many records, how many refused, which batches."""
 
     run: Identifier
     accepted: Natural
