@@ -22,6 +22,7 @@ LOCKS = {
     "run.txt": ("pyproject.toml",),
     "dev.txt": ("pyproject.toml", "--extra=demo", "--extra=dev", "--constraints=requirements/run.txt"),
     "build.txt": ("requirements/build.in",),
+    "compilers.txt": ("requirements/compilers.in",),
 }
 
 
