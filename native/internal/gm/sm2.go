@@ -1,0 +1,142 @@
+// Package gm is SM2 over raw bytes: keys of 32 and 65 bytes, signatures r||s of
+// 64, ciphertexts C1||C3||C2. The curve arithmetic is gmsm's. It never reads or
+// writes DER, and never accepts a compressed point.
+package gm
+
+import (
+	"crypto/ecdsa"
+	"crypto/rand"
+	"errors"
+
+	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/sm3"
+)
+
+// Sizes in bytes.
+const (
+	PrivateKeySize = 32
+	PublicKeySize  = 65
+	SignatureSize  = 64
+	digestSize     = sm3.Size
+
+	// EncryptionOverhead is what Encrypt adds: C1 (an uncompressed point) and C3 (a digest).
+	EncryptionOverhead = PublicKeySize + digestSize
+)
+
+const uncompressed = 0x04
+
+// userID is the distinguishing identifier that GM/T 0009 gives for use where none was agreed.
+var userID = []byte("1234567812345678")
+
+var (
+	errPublicKey  = errors.New("public key is not an uncompressed point on the curve")
+	errPrivateKey = errors.New("private key is not in [1, n-2]")
+	errCiphertext = errors.New("ciphertext does not open under this key")
+	errEmpty      = errors.New("empty plaintext has no ciphertext")
+)
+
+// Generate returns a new private key, uniform in [1, n-2].
+func Generate() ([]byte, error) {
+	key, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return key.D.FillBytes(make([]byte, PrivateKeySize)), nil
+}
+
+// Private is a parsed private key, for signing and decrypting.
+type Private struct {
+	key *sm2.PrivateKey
+	za  []byte
+}
+
+// ParsePrivate refuses keys outside [1, n-2] (GB/T 32918.1, 6.1).
+func ParsePrivate(raw []byte) (*Private, error) {
+	key, err := sm2.NewPrivateKey(raw)
+	if err != nil {
+		return nil, errPrivateKey
+	}
+	za, err := sm2.CalculateZA(&key.PublicKey, userID)
+	if err != nil {
+		return nil, errPrivateKey
+	}
+	return &Private{key: key, za: za}, nil
+}
+
+// Public returns the uncompressed public key.
+func (p *Private) Public() []byte {
+	out := make([]byte, PublicKeySize)
+	out[0] = uncompressed
+	p.key.X.FillBytes(out[1:33])
+	p.key.Y.FillBytes(out[33:])
+	return out
+}
+
+// Sign writes r||s over the message to out (GB/T 32918.2).
+func (p *Private) Sign(message, out []byte) error {
+	der, err := sm2.SignASN1(rand.Reader, p.key, digest(p.za, message), nil)
+	if err != nil {
+		return err
+	}
+	return fromDER(der, out)
+}
+
+// Decrypt opens C1||C3||C2 (GB/T 32918.4).
+func (p *Private) Decrypt(ciphertext []byte) ([]byte, error) {
+	// gmsm would also take compressed points and ASN.1: one form only is ours.
+	if len(ciphertext) <= EncryptionOverhead || ciphertext[0] != uncompressed {
+		return nil, errCiphertext
+	}
+	plaintext, err := sm2.Decrypt(p.key, ciphertext)
+	if err != nil {
+		return nil, errCiphertext
+	}
+	return plaintext, nil
+}
+
+// Public is a parsed public key with its identity hash.
+type Public struct {
+	key *ecdsa.PublicKey
+	za  []byte
+}
+
+// ParsePublic refuses anything but an uncompressed point on the curve.
+func ParsePublic(raw []byte) (*Public, error) {
+	if len(raw) != PublicKeySize || raw[0] != uncompressed {
+		return nil, errPublicKey
+	}
+	key, err := sm2.NewPublicKey(append([]byte(nil), raw...))
+	if err != nil {
+		return nil, errPublicKey
+	}
+	za, err := sm2.CalculateZA(key, userID)
+	if err != nil {
+		return nil, errPublicKey
+	}
+	return &Public{key: key, za: za}, nil
+}
+
+// Verify checks r||s over the message; r or s that is zero or not below n is refused.
+func (p *Public) Verify(message, signature []byte) bool {
+	if len(signature) != SignatureSize {
+		return false
+	}
+	var buffer [maxDER]byte
+	return sm2.VerifyASN1(p.key, digest(p.za, message), toDER(signature, buffer[:0]))
+}
+
+// Encrypt returns C1||C3||C2.
+func (p *Public) Encrypt(plaintext []byte) ([]byte, error) {
+	if len(plaintext) == 0 {
+		return nil, errEmpty
+	}
+	return sm2.Encrypt(rand.Reader, p.key, plaintext, nil)
+}
+
+// digest is e = SM3(ZA || M).
+func digest(za, message []byte) []byte {
+	state := sm3.New()
+	state.Write(za)
+	state.Write(message)
+	return state.Sum(make([]byte, 0, digestSize))
+}

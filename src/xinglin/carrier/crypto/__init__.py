@@ -1,0 +1,1 @@
+"""Cryptography: suites, keys, sealing and the key store; nothing outside this package names an algorithm (design D4)."""

@@ -1,0 +1,144 @@
+"""Loads the native library (folder ``native/``) and declares its functions, in this one place.
+
+The library is loaded at the first use. A process that forks after that must not use it in the child (the Go runtime's
+threads are gone and a call would hang), so the child's calls raise ``LibraryForked`` instead. This module holds no
+cryptography and checks no lengths: whoever calls a function hands over buffers of the documented sizes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import threading
+from array import array
+from collections.abc import Sequence
+from ctypes import c_char_p, c_int, c_size_t, c_uint64, c_void_p
+from pathlib import Path
+from typing import Any
+
+from xinglin.carrier.crypto.errors import LibraryFault, LibraryForked, LibraryMissing, LibraryOutdated
+
+INTERFACE = 1
+"""Number of the library's interface; ``abi`` in native/main.go is the same."""
+
+BYTE_ORDER = sys.byteorder
+OK, INVALID, KEY, REFUSED, UNKNOWN, DUPLICATE, FULL, FAULT = range(8)
+"""Statuses; native/status.go has the same table."""
+
+_SUFFIX = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
+PATH = Path(__file__).with_name("_lib") / f"libxinglin.{_SUFFIX}"
+"""Where the installation puts the library."""
+
+# One character a parameter: i int, p pointer to bytes in or out, n size or count.
+_FUNCTIONS = {
+    "xl_abi": "",
+    "xl_last_fault": "pn",
+    "xl_hash": "ipnp",
+    "xl_hash_many": "iipnpnp",
+    "xl_merkle_root": "ipnp",
+    "xl_merkle_roots_of": "ipnpnpnp",
+    "xl_merkle_path": "ipnnpp",
+    "xl_sm2_generate": "p",
+    "xl_sm2_public": "pp",
+    "xl_sm2_check_public": "pn",
+    "xl_sm2_sign_many": "ppnpnp",
+    "xl_sm2_verify_many": "pppnpnp",
+    "xl_sm2_encrypt": "ppnp",
+    "xl_sm2_decrypt": "ppnp",
+    "xl_seal_many": "ipppnppnpnp",
+    "xl_open_many": "ipppnppnpnpp",
+}
+_TYPES = {"i": c_int, "p": c_void_p, "n": c_size_t, "u": c_uint64}
+# Calls that take under a few microseconds keep the interpreter's lock: giving it up costs more than they do.
+_SHORT = {"xl_hash": "xl_hash_short"}
+
+
+class _Library:
+    """The loaded library: its functions are attributes, set by the first access to any of them."""
+
+    forked = False
+
+    def __getattr__(self, name: str) -> Any:
+        if self.forked:
+            raise LibraryForked
+        with _loading:
+            if name not in self.__dict__:
+                self.__dict__.update(_load(PATH))
+        return self.__dict__[name]
+
+    def forget(self) -> None:
+        """Make every call raise ``LibraryForked``, in the child of a fork."""
+        if self.__dict__:
+            self.__dict__.clear()
+            type(self).forked = True
+
+
+_loading = threading.Lock()
+lib = _Library()
+
+
+def _load(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise LibraryMissing(reason=f"{path.name} is not there")
+    try:
+        library, short = ctypes.CDLL(str(path)), ctypes.PyDLL(str(path))
+        functions: dict[str, Any] = {}
+        for name, parameters in _FUNCTIONS.items():
+            functions[name] = _declare(library, name, parameters)
+        for name, alias in _SHORT.items():
+            functions[alias] = _declare(short, name, _FUNCTIONS[name])
+    except (OSError, AttributeError) as error:
+        raise LibraryMissing(reason=str(error)) from None
+    found = functions["xl_abi"]()
+    if found != INTERFACE:
+        raise LibraryOutdated(found=found, needed=INTERFACE)
+    return functions
+
+
+def _declare(library: ctypes.CDLL, name: str, parameters: str) -> Any:
+    function = getattr(library, name)
+    # c_char_p hands over the bytes object's own memory and takes output buffers too, without a copy.
+    function.argtypes = [c_char_p if letter == "p" else _TYPES[letter] for letter in parameters]
+    function.restype = c_int
+    return function
+
+
+def _forget_in_child() -> None:
+    global _loading
+    _loading = threading.Lock()
+    lib.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
+
+
+def lengths(items: Sequence[bytes]) -> bytes:
+    """Return the items' lengths as 64-bit numbers in native order, as the library reads them."""
+    return array("Q", map(len, items)).tobytes()
+
+
+def buffer(size: int) -> ctypes.Array[ctypes.c_char]:
+    """Return zeroed memory for the library to write to."""
+    return (ctypes.c_char * size)()
+
+
+def pieces(data: bytes, size: int) -> list[bytes]:
+    """Return ``data`` cut into pieces of ``size`` bytes."""
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def check(status: int) -> None:
+    """Turn a status that no caller expects into an error.
+
+    Raises:
+        LibraryFault: the status is not ``OK``.
+    """
+    if status == OK:
+        return
+    if status != FAULT:
+        raise LibraryFault(reason=f"status {status}")
+    text = buffer(400)
+    lib.xl_last_fault(text, len(text))
+    raise LibraryFault(reason=text.value.decode("utf-8", "replace"))
