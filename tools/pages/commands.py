@@ -6,12 +6,14 @@ import importlib
 import importlib.util
 import inspect
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from tools.pages.markdown import plain
 from xinglin.kernel.errors import PlatformError
 
+KINDS = {int: "number", float: "number", Path: "path"}
 EVERYWHERE = {"help", "install_completion", "show_completion"}
 HEAD = """# Command line
 
@@ -69,11 +71,25 @@ def row(name: str, parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         words = parameter.name.upper()
     default = "required" if parameter.required else shown(parameter.default)
-    return f"| `{words}` | {plain(parameter.type.name)} | {default} | {plain(meaning)} |\n"
+    return f"| `{words}` | {kind(parameter)} | {default} | {plain(meaning)} |\n"
+
+
+def kind(parameter: Any) -> str:
+    """Return what a parameter takes: its choices if it has some, else a word; and whether it repeats."""
+    annotation = parameter.type_descriptor.annotation
+    if getattr(parameter, "is_flag", False):
+        return "flag"
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        word = ", ".join(f"`{choice.value}`" for choice in annotation)
+    else:
+        word = KINDS.get(annotation, "text")
+    return f"{word}, may repeat" if parameter.multiple or parameter.nargs != 1 else word
 
 
 def shown(default: Any) -> str:
     """Return a default as people read it: nothing for none, or where it is worked out when needed."""
-    if default is None or default is False or callable(default) or default in ((), []):
+    if default is None or default is False or callable(default) or default in ("", (), []):
         return ""
+    if default is True:
+        return "on"
     return f"`{default}`"
