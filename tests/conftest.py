@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from pathlib import Path
 
 import hypothesis
@@ -40,6 +41,13 @@ def pytest_report_header() -> list[str]:
     """Say what this run depends on, in the first lines of the output."""
     shared = SHARED if (SHARED / "data").is_dir() else "absent"
     return [f"xinglin: shared data {shared}, seed {SEED or 'fixed'}"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was skipped and why: one line for each reason, however many tests it concerns."""
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    for reason, tests in sorted(reasons.items()):
+        terminalreporter.write_line(f"{tests} skipped: {reason.removeprefix('Skipped: ')}")
 
 
 @pytest.fixture(scope="session")
