@@ -1,0 +1,55 @@
+"""Refusals of engines (numbers 1350 to 1379)."""
+
+from __future__ import annotations
+
+from xinglin.kernel.errors import Conflict, Integrity, Unavailable
+
+
+class EngineClosed(Unavailable):
+    """The engine was stopped before the transaction was in a block."""
+
+    code, number, clause = "engine.closed", 1350, "S9.1"
+    en = "The chain was closed before the transaction was committed."
+    zh = "链在事务提交之前已关闭。"
+    hint_en = "Submit it again; the ledger takes it once only."
+    hint_zh = "请重新提交；账本只接受一次。"
+
+
+class ClockBehind(Unavailable):
+    """Block time and this machine's clock differ by more than a submission allows."""
+
+    code, number, clause = "engine.clock", 1351, "S9.3"
+    en = "Block time differs from this machine's clock by {difference} ms."
+    zh = "区块时间与本机时钟相差 {difference} 毫秒。"
+    hint_en = "Set the clock right; blocks go on meanwhile."
+    hint_zh = "请校准时钟；出块不受影响。"
+
+
+class GroupRequired(Conflict):
+    """A chain that several homes keep together was opened by one of them alone."""
+
+    code, number, clause = "chain.group_required", 1352, "H2"
+    en = "Chain {chain} is kept by several homes together; alone this home can only read it."
+    zh = "链 {chain} 由多个节点共同维护；单独打开时只能读取。"
+    hint_en = "Open all homes of the group, or use a command that only reads."
+    hint_zh = "请同时打开该组的所有节点，或使用只读命令。"
+
+
+class AppHashDiffers(Integrity):
+    """Executing the same block, one home computed another app hash than the others."""
+
+    code, number, clause = "engine.app_hash", 1353, "S9.2"
+    en = "At height {height} of chain {chain}, home {home} computed another app hash; it is stopped."
+    zh = "在链 {chain} 的高度 {height}，节点 {home} 计算出不同的应用状态哈希，已停用。"
+    hint_en = "The block and both hashes are kept under evidence; verify that home's ledger."
+    hint_zh = "该区块与两个哈希已作为证据保存；请校验该节点的账本。"
+
+
+class QueueFull(Unavailable):
+    """More transactions are waiting than the engine holds."""
+
+    code, number, clause = "engine.queue_full", 1354, "S8.5c"
+    en = "{waiting} transactions are waiting for a block."
+    zh = "有 {waiting} 笔事务在等待出块。"
+    hint_en = "Submit more slowly, or again in a moment."
+    hint_zh = "请放慢提交，或稍后重试。"

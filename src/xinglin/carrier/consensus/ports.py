@@ -1,0 +1,138 @@
+"""The two ports of consensus, shaped as ABCI 2.0 so that CometBFT and the embedded engine drive the same code (D7).
+
+An **engine** decides which transactions form which block; the **application** says what a block does. The application
+never learns which engine drives it. Order of calls for one height: any number of ``process_proposal`` and
+``finalize_block``, then one ``commit``; only ``commit`` makes anything durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+
+from xinglin.kernel.errors import PlatformError
+
+
+@dataclass(frozen=True, slots=True)
+class AppInfo:
+    """What an application has committed: chain id, height, block time (ms), app hash."""
+
+    chain: str
+    height: int
+    time: int
+    app_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TxAnswer:
+    """The application's answer on a transaction: code 0 and no refusal when good."""
+
+    code: int
+    refusal: PlatformError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TxResult:
+    """What became of a transaction in a block.
+
+    ``logged``: it has a receipt (``code`` its number, ``data`` its hash, ``index`` its log index); otherwise it was
+    passed over with ``refusal``.
+    """
+
+    code: int
+    data: bytes
+    logged: bool
+    index: int
+    refusal: PlatformError | None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockAnswer:
+    """What a block does: a result for each transaction, and the app hash after it."""
+
+    app_hash: bytes
+    results: Sequence[TxResult]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotOffer:
+    """A snapshot that can be fetched: height, format, number of chunks, its hash and its manifest."""
+
+    height: int
+    format: int
+    chunks: int
+    hash: bytes
+    manifest: bytes
+
+
+class Application(Protocol):
+    """What an engine drives. Calls come from one thread, except ``check_txs``, which may come from another."""
+
+    def info(self) -> AppInfo:
+        """Return what is committed. MUST drop every candidate that is not."""
+        ...
+
+    def check_txs(self, transactions: Sequence[bytes]) -> list[TxAnswer]:
+        """Say of each transaction whether a block at the present block time might log it (CheckTx)."""
+        ...
+
+    def prepare_proposal(self, height: int, time: int, transactions: Sequence[bytes], max_bytes: int) -> list[bytes]:
+        """Return the transactions to propose, in order, at most ``max_bytes`` together."""
+        ...
+
+    def process_proposal(self, height: int, time: int, transactions: Sequence[bytes]) -> bool:
+        """Say whether a proposed block is valid. MUST depend on block and committed state alone."""
+        ...
+
+    def finalize_block(self, height: int, time: int, transactions: Sequence[bytes]) -> BlockAnswer:
+        """Execute a decided block in memory. MUST give the same answer when it is called again.
+
+        Raises:
+            BlockInvalid: the block can't be applied; nothing changed.
+        """
+        ...
+
+    def commit(self) -> int:
+        """Make the block that was finalised last durable, and return the lowest height that others may still need.
+
+        Raises:
+            StoreFull: nothing was written.
+        """
+        ...
+
+    def list_snapshots(self) -> list[SnapshotOffer]:
+        """Return the snapshots that ``load_chunk`` serves."""
+        ...
+
+    def load_chunk(self, height: int, format_: int, chunk: int) -> bytes:
+        """Return one chunk of a snapshot."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Where a submitted transaction went: its height and log index, its receipt's number and hash."""
+
+    height: int
+    time: int
+    index: int
+    code: int
+    receipt_hash: bytes
+
+
+class Engine(Protocol):
+    """Brings transactions into blocks and blocks to the application."""
+
+    def submit(self, transaction: bytes) -> Future[Committed]:
+        """Hand in a transaction.
+
+        Returns: a future that ends when the block with it is durable. Its exception is the refusal of a transaction that
+            is malformed or was passed over; a transaction whose receipt is a refusal ends normally with that code.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop after the block in hand; transactions that were not committed fail with ``engine.closed``."""
+        ...

@@ -1,0 +1,124 @@
+"""The application: a ledger behind the ABCI-shaped port (design D7, D8).
+
+Holds at most a few candidates, by the hash of their block, drops them when asked for its state, and writes on commit
+only. It decides nothing; the rules are the ledger's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from xinglin.carrier.consensus.ports import AppInfo, BlockAnswer, SnapshotOffer, TxAnswer, TxResult
+from xinglin.carrier.ledger.check import Checked
+from xinglin.carrier.ledger.errors import BlockInvalid, SnapshotInvalid
+from xinglin.carrier.ledger.ledger import Candidate, Ledger
+from xinglin.carrier.ledger.snapshot import SnapshotSource
+from xinglin.carrier.ledger.transition import Result
+
+MAX_CANDIDATES = 8
+"""Executed blocks of one height that are held at once; a proposer can't make a node hold more."""
+
+
+class LedgerApplication:
+    """Implements ``consensus.ports.Application`` for one ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._candidates: dict[bytes, Candidate] = {}
+        self._decided: bytes | None = None
+        self._snapshots: dict[int, SnapshotSource] = {}
+
+    def info(self) -> AppInfo:
+        """Return what is committed; candidates are dropped."""
+        self._drop_candidates()
+        tip = self.ledger.tip
+        return AppInfo(self.ledger.rules.chain, tip.height, tip.time, tip.app_hash)
+
+    def check_txs(self, transactions: Sequence[bytes]) -> list[TxAnswer]:
+        """Check many transactions as one batch."""
+        answers = self.ledger.check(transactions, self.ledger.tip.time)
+        return [TxAnswer(0) if isinstance(one, Checked) else TxAnswer(one.number, one) for one in answers]
+
+    def prepare_proposal(self, height: int, time: int, transactions: Sequence[bytes], max_bytes: int) -> list[bytes]:
+        """Return those that would be logged at this block's time, in order, up to the size."""
+        chosen, size = [], 0
+        answers = self.ledger.check(transactions, time)
+        for raw, answer in zip(transactions, answers, strict=True):
+            if isinstance(answer, Checked) and size + len(raw) <= max_bytes:
+                chosen.append(raw)
+                size += len(raw)
+        return chosen
+
+    def process_proposal(self, height: int, time: int, transactions: Sequence[bytes]) -> bool:
+        """Accept a block if it can be executed; its candidate is kept for ``finalize_block``."""
+        try:
+            self._candidate(height, time, transactions)
+        except BlockInvalid:
+            return False
+        return True
+
+    def finalize_block(self, height: int, time: int, transactions: Sequence[bytes]) -> BlockAnswer:
+        """Execute a decided block, or answer again from its candidate."""
+        key, candidate = self._candidate(height, time, transactions)
+        self._decided = key
+        return BlockAnswer(candidate.tip.app_hash, [_result(one) for one in candidate.results])
+
+    def commit(self) -> int:
+        """Commit the decided candidate and drop the others."""
+        if self._decided is None:
+            raise BlockInvalid(height=self.ledger.tip.height + 1, reason="none was finalised")
+        candidate = self._candidates[self._decided]
+        self.ledger.commit(candidate)
+        del self._candidates[self._decided]
+        self._drop_candidates()
+        return 0
+
+    def list_snapshots(self) -> list[SnapshotOffer]:
+        """Return the snapshots that were taken and are kept."""
+        return [source.offer for source in self._snapshots.values()]
+
+    def take_snapshot(self) -> SnapshotOffer:
+        """Keep the present height as a snapshot for others; the one before is dropped."""
+        source = SnapshotSource(self.ledger)
+        for older in self._snapshots.values():
+            older.close()
+        self._snapshots = {source.offer.height: source}
+        return source.offer
+
+    def load_chunk(self, height: int, format_: int, chunk: int) -> bytes:
+        """Return one chunk of a kept snapshot."""
+        source = self._snapshots.get(height)
+        if source is None or format_ != source.offer.format:
+            raise SnapshotInvalid(reason=f"there is none at height {height}")
+        return source.chunk(chunk)
+
+    def _candidate(self, height: int, time: int, transactions: Sequence[bytes]) -> tuple[bytes, Candidate]:
+        key = _block_key(height, time, transactions)
+        if key not in self._candidates:
+            if len(self._candidates) == MAX_CANDIDATES:
+                self.ledger.discard(self._candidates.pop(next(iter(self._candidates))))
+            self._candidates[key] = self.ledger.execute(height, time, transactions)
+        return key, self._candidates[key]
+
+    def _drop_candidates(self) -> None:
+        for candidate in self._candidates.values():
+            self.ledger.discard(candidate)
+        self._candidates.clear()
+        self._decided = None
+
+
+def _block_key(height: int, time: int, transactions: Sequence[bytes]) -> bytes:
+    """Name a block within this process; not a hash of the chain."""
+    digest = hashlib.sha256(f"{height} {time}".encode())
+    for raw in transactions:
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return digest.digest()
+
+
+def _result(result: Result) -> TxResult:
+    if result.receipt is None or result.leaf is None:
+        refusal = result.passed_over
+        return TxResult(refusal.number if refusal else 0, b"", False, 0, refusal)
+    return TxResult(result.receipt.number, result.leaf.receipt, True, result.leaf.index, None)

@@ -1,0 +1,100 @@
+"""The head file of a chain: what was committed last, apart from the store (design D5.8).
+
+LMDB has no checksums, and one flipped bit in its meta page opens the store one block back. After each commit one of two
+slots takes (height, app hash, log size, LMDB transaction id, checksum); a store behind the newest good slot is
+refused. The file is written after the store's own durable commit and is not synced by itself: a power cut can only
+leave it behind the store, which is no fault.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from xinglin.carrier.ledger.errors import StoreBehindHead, StoreDamaged
+from xinglin.kernel.encoding import ChainObject, Digest, Natural, decode, pack
+from xinglin.kernel.errors import Invalid
+from xinglin.kernel.hashing import Hash, Tag, tagged
+
+_SLOT_BYTES = 256
+
+
+class HeadSlot(ChainObject, frozen=True):
+    """One slot: the commit that it names."""
+
+    height: Natural
+    app_hash: Digest
+    log_size: Natural
+    store_transaction: Natural
+
+
+class _Sealed(ChainObject, frozen=True):
+    slot: HeadSlot
+    checksum: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class SlotReading:
+    """What a head file says: its newest good slot, and how many slots are damaged."""
+
+    newest: HeadSlot | None
+    damaged: int
+
+
+class HeadFile:
+    """Writes and reads the two slots of one chain's head file."""
+
+    def __init__(self, path: Path, hash_: Hash) -> None:
+        self._hash = hash_
+        self._path = path
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    def write(self, slot: HeadSlot) -> None:
+        """Write the slot of a commit; heights take the two places in turn, empty blocks included."""
+        sealed = pack(_Sealed(slot, tagged(self._hash, Tag.HEAD_SLOT, slot)))
+        framed = len(sealed).to_bytes(2, "big") + sealed
+        os.pwrite(self._descriptor, framed.ljust(_SLOT_BYTES, b"\x00"), (slot.height % 2) * _SLOT_BYTES)
+
+    def read(self) -> SlotReading:
+        """Return what the file says."""
+        data = os.pread(self._descriptor, 2 * _SLOT_BYTES + 1, 0)
+        slots = [data[start : start + _SLOT_BYTES] for start in range(0, len(data), _SLOT_BYTES)]
+        good: list[HeadSlot] = []
+        damaged = 0
+        for slot in slots:
+            found = self._slot(slot)
+            if found is not None:
+                good.append(found)
+            elif slot.strip(b"\x00"):
+                damaged += 1
+        return SlotReading(max(good, key=lambda one: one.height, default=None), damaged)
+
+    def _slot(self, data: bytes) -> HeadSlot | None:
+        try:
+            sealed = decode(_Sealed, data[2 : 2 + int.from_bytes(data[:2], "big")])
+        except Invalid:
+            return None
+        return sealed.slot if tagged(self._hash, Tag.HEAD_SLOT, sealed.slot) == sealed.checksum else None
+
+
+def check_head(chain: str, reading: SlotReading, height: int, app_hash: bytes, store_transaction: int) -> None:
+    """Compare a store's tip with its head file.
+
+    Raises:
+        StoreBehindHead: the store is older than the head.
+        StoreDamaged: the same height with another app hash, or no slot is good although blocks were committed.
+    """
+    newest = reading.newest
+    if newest is None:
+        if height > 0 or reading.damaged:
+            raise StoreDamaged(chain=chain, what="its head file has no good slot")
+        return
+    if newest.height > height or (newest.height == height and newest.store_transaction > store_transaction):
+        raise StoreBehindHead(chain=chain, height=height, head=newest.height)
+    if newest.height == height and newest.app_hash != app_hash:
+        raise StoreDamaged(chain=chain, what="its head file names another app hash")

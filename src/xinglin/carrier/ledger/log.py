@@ -1,0 +1,166 @@
+"""The ledger log: an RFC 6962 tree kept as tiles of 256 hashes (docs/spec/log-and-checkpoint.md; C2SP tlog-tiles).
+
+``TileLog`` grows in memory by its right edge only, one partial tile a level; complete tiles are read through a
+callable. Paths are made for any size up to the present one. Nothing here knows what a leaf says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from xinglin.carrier.crypto.suite import Suite
+
+WIDTH = 256
+HASH_BYTES = 32
+Tile = tuple[int, int]
+"""Level and index of a tile."""
+
+
+def edge_tiles(size: int) -> list[Tile]:
+    """Return the partial tile of each level of a log of ``size`` leaves, from level 0 up; none where it is empty."""
+    tiles = []
+    level, count = 0, size
+    while count:
+        if count % WIDTH:
+            tiles.append((level, count // WIDTH))
+        level, count = level + 1, count // WIDTH
+    return tiles
+
+
+class TileLog:
+    """The right edge of a log.
+
+    Args:
+        suite: gives the hash.
+        size: number of leaves.
+        edge: hashes of the partial tile of each level, from level 0 up.
+    """
+
+    def __init__(self, suite: Suite, size: int = 0, edge: Sequence[list[bytes]] = ()) -> None:
+        self._suite = suite
+        self.size = size
+        self._edge = [list(hashes) for hashes in edge]
+
+    @classmethod
+    def load(cls, suite: Suite, size: int, read: Callable[[Tile], bytes]) -> TileLog:
+        """Return the log of ``size`` leaves whose tiles ``read`` gives."""
+        edge: list[list[bytes]] = []
+        for level, index in edge_tiles(size):
+            while len(edge) < level:
+                edge.append([])
+            edge.append(_split(read((level, index))))
+        return cls(suite, size, edge)
+
+    def copy(self) -> TileLog:
+        """Return a log that can grow apart from this one."""
+        return TileLog(self._suite, self.size, self._edge)
+
+    def append(self, leaf_hashes: Sequence[bytes]) -> dict[Tile, bytes]:
+        """Append leaf hashes and return every tile that changed, whole or partial, as its bytes."""
+        changed: dict[Tile, bytes] = {}
+        new, level, first = list(leaf_hashes), 0, self.size
+        self.size += len(new)
+        while new:
+            if level == len(self._edge):
+                self._edge.append([])
+            index, full = first // WIDTH, []
+            hashes = self._edge[level] + new
+            while len(hashes) >= WIDTH:
+                changed[level, index] = b"".join(hashes[:WIDTH])
+                full.append(self._suite.merkle_root(hashes[:WIDTH]))
+                hashes, index = hashes[WIDTH:], index + 1
+            if hashes:
+                changed[level, index] = b"".join(hashes)
+            self._edge[level] = hashes
+            new, level, first = full, level + 1, first // WIDTH
+        return changed
+
+    def root(self) -> bytes:
+        """Return the root of all leaves; of none, the hash of the empty string."""
+        tail: bytes | None = None
+        for hashes in self._edge:
+            level = hashes + ([tail] if tail is not None else [])
+            if level:
+                tail = self._suite.merkle_root(level)
+        return self._suite.hash(b"") if tail is None else tail
+
+
+class TileReader:
+    """Makes roots and paths of a log from its tiles, for any size that the tiles cover.
+
+    Args:
+        suite: gives the hash.
+        read: (level, index) -> the tile's bytes; a partial tile may be longer than the size asked about needs.
+    """
+
+    def __init__(self, suite: Suite, read: Callable[[Tile], bytes]) -> None:
+        self._suite = suite
+        self._read = read
+        self._tiles: dict[Tile, list[bytes]] = {}
+
+    def leaf_hash(self, index: int) -> bytes:
+        """Return the hash of one leaf."""
+        return self._range(index, index + 1)
+
+    def root(self, size: int) -> bytes:
+        """Return the root of the first ``size`` leaves."""
+        return self._range(0, size) if size else self._suite.hash(b"")
+
+    def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
+        """Return the audit path of a leaf in the tree of the first ``size`` leaves, nearest first (RFC 6962, 2.1.1)."""
+        path: list[bytes] = []
+        low, high = 0, size
+        while high - low > 1:
+            middle = low + _split_point(high - low)
+            if index < middle:
+                path.append(self._range(middle, high))
+                high = middle
+            else:
+                path.append(self._range(low, middle))
+                low = middle
+        return tuple(reversed(path))
+
+    def consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """Return the proof that ``new`` leaves continue ``old`` (RFC 6962, 2.1.2); empty when old is 0 or new."""
+        if old in (0, new):
+            return ()
+        proof: list[bytes] = []
+        low, high, whole = 0, new, True
+        while old - low != high - low:
+            middle = low + _split_point(high - low)
+            if old <= middle:
+                proof.append(self._range(middle, high))
+                high = middle
+            else:
+                proof.append(self._range(low, middle))
+                low, whole = middle, False
+        if not whole:
+            proof.append(self._range(low, high))
+        return tuple(reversed(proof))
+
+    def _range(self, low: int, high: int) -> bytes:
+        """Return the root of leaves [low, high), a subtree of RFC 6962 (low is a multiple of its width)."""
+        count = high - low
+        if count & (count - 1):
+            middle = low + _split_point(count)
+            return self._suite.node_hash(self._range(low, middle), self._range(middle, high))
+        level, width = 0, 1
+        while width * WIDTH <= count:
+            level, width = level + 1, width * WIDTH
+        first = low // width
+        hashes = self._tile((level, first // WIDTH))[first % WIDTH : first % WIDTH + count // width]
+        return self._suite.merkle_root(hashes)
+
+    def _tile(self, tile: Tile) -> list[bytes]:
+        if tile not in self._tiles:
+            self._tiles[tile] = _split(self._read(tile))
+        return self._tiles[tile]
+
+
+def _split_point(count: int) -> int:
+    """Return the largest power of two below ``count``."""
+    return 1 << ((count - 1).bit_length() - 1)
+
+
+def _split(data: bytes) -> list[bytes]:
+    return [data[start : start + HASH_BYTES] for start in range(0, len(data), HASH_BYTES)]

@@ -1,0 +1,219 @@
+"""The store of one chain in LMDB: everything a block changes, in one transaction (design D5.8, D6).
+
+Knows keys and bytes, not their meaning. One writer thread; readers take short snapshots from any thread. The file of
+another process is refused by a lock of our own, because LMDB would let two writers take turns.
+
+Tables: ``state`` key -> value; ``undo`` height -> what the block replaced; ``entry`` log index -> (leaf, receipt,
+transaction); ``body`` valid_until || body id -> log index (in the order of time, so that inserts stay local);
+``block`` height -> what the block was; ``tile`` level, index -> hashes; ``note`` checkpoints and cosigning;
+``meta`` genesis and tip.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from xinglin.carrier.ledger.errors import ChainNotFound, StoreDamaged, StoreFull, StoreLocked
+
+TABLES = ("state", "undo", "entry", "body", "block", "tile", "note", "meta")
+FULL_PERCENT = 80
+MAX_KEY_BYTES = 500
+DEFAULT_MAP_BYTES = 64 << 30
+
+
+def number_key(number: int) -> bytes:
+    """Return the key of a height or log index: 8 bytes, big-endian, so that order is kept."""
+    return number.to_bytes(8, "big")
+
+
+def tile_key(level: int, index: int) -> bytes:
+    """Return the key of a tile."""
+    return bytes([level]) + number_key(index)
+
+
+def body_key(valid_until: int, body: bytes) -> bytes:
+    """Return the key of the index from body id to log index."""
+    return number_key(valid_until) + body
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """All writes of one block: for each table what is put and what is removed; ``appends`` grow at the end."""
+
+    puts: Mapping[str, Iterable[tuple[bytes, bytes]]]
+    appends: Mapping[str, Iterable[tuple[bytes, bytes]]]
+    deletes: Mapping[str, Iterable[bytes]]
+
+
+class Store:
+    """One chain's LMDB environment.
+
+    Args:
+        folder: ``chain/<id>`` of a home.
+        chain: the chain's id, for messages.
+        map_bytes: size of the sparse map; the store stops at 80 % of it.
+        writable: False opens for reading only and takes no lock.
+    """
+
+    def __init__(self, folder: Path, chain: str, map_bytes: int = DEFAULT_MAP_BYTES, *, writable: bool = True) -> None:
+        self._chain = chain
+        self._lock = _lock(folder, chain) if writable else None
+        try:
+            self._env = lmdb.open(
+                str(folder / "data"),
+                map_size=map_bytes,
+                max_dbs=len(TABLES),
+                readonly=not writable,
+                readahead=False,
+                max_readers=64,
+            )
+            self._tables = {name: self._env.open_db(name.encode(), create=writable) for name in TABLES}
+        except lmdb.Error as error:
+            self._unlock()
+            raise StoreDamaged(chain=chain, what=f"LMDB can't open it ({type(error).__name__})") from None
+
+    def close(self) -> None:
+        """Close the environment and release the lock."""
+        self._env.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def last_transaction(self) -> int:
+        """LMDB's id of the last committed transaction."""
+        return int(self._env.info()["last_txnid"])
+
+    def commit(self, write: Write) -> int:
+        """Write one block durably, whole or not at all.
+
+        Returns: LMDB's id of the transaction.
+
+        Raises:
+            StoreFull: the map is at its limit; nothing was written.
+        """
+        try:
+            with self._env.begin(write=True) as txn:
+                self._fill(txn, write)
+                return int(txn.id())
+        except lmdb.MapFullError:
+            raise StoreFull(chain=self._chain, percent=100) from None
+        except lmdb.Error as error:
+            raise StoreDamaged(chain=self._chain, what=f"LMDB can't write ({type(error).__name__})") from None
+
+    def _fill(self, txn: Any, write: Write) -> None:
+        for name, items in write.appends.items():
+            with txn.cursor(self._tables[name]) as cursor:
+                for key, value in items:
+                    cursor.put(key, value, append=True)
+        for name, items in write.puts.items():
+            with txn.cursor(self._tables[name]) as cursor:
+                cursor.putmulti(items)
+        for name, keys in write.deletes.items():
+            for key in keys:
+                txn.delete(key, db=self._tables[name])
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Give one consistent view; keep it for a few seconds at most."""
+        try:
+            with self._env.begin() as txn:
+                yield Snapshot(txn, self._tables, self._chain)
+        except lmdb.Error as error:
+            raise StoreDamaged(chain=self._chain, what=f"LMDB can't read ({type(error).__name__})") from None
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        """Return one value from the newest commit."""
+        with self.snapshot() as view:
+            return view.get(table, key)
+
+    def check_room(self) -> None:
+        """Raise StoreFull once the used pages reach 80 % of the map."""
+        info = self._env.info()
+        percent = (info["last_pgno"] + 1) * self._env.stat()["psize"] * 100 // info["map_size"]
+        if percent >= FULL_PERCENT:
+            raise StoreFull(chain=self._chain, percent=percent)
+
+
+class Snapshot:
+    """One consistent view of all tables."""
+
+    __slots__ = ("_chain", "_tables", "_txn")
+
+    def __init__(self, txn: Any, tables: Mapping[str, Any], chain: str) -> None:
+        self._txn, self._tables, self._chain = txn, tables, chain
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        """Return the value under a key, None when absent."""
+        value: bytes | None = self._txn.get(key, db=self._tables[table])
+        return value
+
+    def items(self, table: str, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) in bytewise order, of keys with ``prefix``, from ``start`` on."""
+        with self._txn.cursor(self._tables[table]) as cursor:
+            if not cursor.set_range(max(prefix, start)):
+                return
+            for key, value in cursor:
+                if not key.startswith(prefix):
+                    return
+                yield key, value
+
+    def last(self, table: str) -> tuple[bytes, bytes] | None:
+        """Return the item with the highest key."""
+        with self._txn.cursor(self._tables[table]) as cursor:
+            return cursor.item() if cursor.last() else None
+
+    def count(self, table: str) -> int:
+        """Return the number of items of a table."""
+        return int(self._txn.stat(self._tables[table])["entries"])
+
+
+class StateView:
+    """The state table of a snapshot, as the ledger's rules read it."""
+
+    __slots__ = ("_view",)
+
+    def __init__(self, view: Snapshot) -> None:
+        self._view = view
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value under a canonical key, None when absent."""
+        return self._view.get("state", key)
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) of every key with the prefix, in bytewise order."""
+        return self._view.items("state", prefix)
+
+
+def chain_folder(home: Path, chain: str) -> Path:
+    """Return ``chain/<id>`` of a home, which must exist.
+
+    Raises:
+        ChainNotFound: the home has no such chain.
+    """
+    folder = home / "chain" / chain
+    if not (folder / "data").is_dir():
+        raise ChainNotFound(chain=chain)
+    return folder
+
+
+def _lock(folder: Path, chain: str) -> int:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StoreLocked(chain=chain) from None
+    return descriptor
