@@ -1,1 +1,1 @@
-"""Cryptography: suites, keys, sealing and the key store; nothing outside this package names an algorithm (design D4)."""
+"""Cryptography: suites, sealing, the key store; nothing outside this package names an algorithm (D4)."""

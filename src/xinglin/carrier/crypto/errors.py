@@ -1,4 +1,4 @@
-"""Refusals of the crypto package: the library, keys, sealed data (numbers 1100 to 1119). The key store's follow from 1120.
+"""Refusals of the crypto package: library, keys, sealed data (1100 to 1119), key store (from 1120).
 
 No fact here ever carries a private key, a passphrase or plaintext.
 """

@@ -1,7 +1,8 @@
 """Suite ``gm``, the national algorithms: SM2 signatures and encryption, SM3, SM4-GCM (W2).
 
-Signatures are 64 bytes r || s under the user id 1234567812345678 (GB/T 32918.2), never DER; public keys are 65 bytes
-uncompressed; ciphertexts are raw C1 || C3 || C2 (GB/T 32918.4). The arithmetic is the native library's.
+Signatures are 64 bytes r || s under the user id 1234567812345678 (GB/T 32918.2), never DER; public keys
+are 65 bytes uncompressed; ciphertexts are raw C1 || C3 || C2 (GB/T 32918.4). The arithmetic is the native
+library's.
 """
 
 from __future__ import annotations

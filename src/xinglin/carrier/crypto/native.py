@@ -1,8 +1,9 @@
 """Loads the native library (folder ``native/``) and declares its functions, in this one place.
 
-The library is loaded at the first use. A process that forks after that must not use it in the child (the Go runtime's
-threads are gone and a call would hang), so the child's calls raise ``LibraryForked`` instead. This module holds no
-cryptography and checks no lengths: whoever calls a function hands over buffers of the documented sizes.
+The library is loaded at the first use. A process that forks after that must not use it in the child (the
+Go runtime's threads are gone and a call would hang), so the child's calls raise ``LibraryForked`` instead.
+This module holds no cryptography and checks no lengths: whoever calls a function hands over buffers of the
+documented sizes.
 """
 
 from __future__ import annotations
@@ -57,24 +58,27 @@ _SHORT = {"xl_hash": "xl_hash_short"}
 class _Library:
     """The loaded library: its functions are attributes, set by the first access to any of them."""
 
-    forked = False
+    def __init__(self) -> None:
+        self._loading = threading.Lock()
+        self._forked = False
 
     def __getattr__(self, name: str) -> Any:
-        if self.forked:
+        if self._forked:
             raise LibraryForked
-        with _loading:
+        with self._loading:
             if name not in self.__dict__:
                 self.__dict__.update(_load(PATH))
         return self.__dict__[name]
 
-    def forget(self) -> None:
-        """Make every call raise ``LibraryForked``, in the child of a fork."""
-        if self.__dict__:
-            self.__dict__.clear()
-            type(self).forked = True
+    def start_over_in_child(self) -> None:
+        """Forget everything in the child of a fork; refuse to load again what the parent had loaded."""
+        loaded = "xl_abi" in self.__dict__
+        for name in _FUNCTIONS.keys() | _SHORT.values():
+            self.__dict__.pop(name, None)
+        self._loading = threading.Lock()
+        self._forked = self._forked or loaded
 
 
-_loading = threading.Lock()
 lib = _Library()
 
 
@@ -104,14 +108,8 @@ def _declare(library: ctypes.CDLL, name: str, parameters: str) -> Any:
     return function
 
 
-def _forget_in_child() -> None:
-    global _loading
-    _loading = threading.Lock()
-    lib.forget()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_in_child)
+    os.register_at_fork(after_in_child=lib.start_over_in_child)
 
 
 def lengths(items: Sequence[bytes]) -> bytes:

@@ -1,7 +1,8 @@
 """What both suites share: hashing, Merkle roots and sealing through the native library.
 
-A subclass names the library's numbers of its hash and cipher and adds signing and encryption. Lengths are checked
-here, because the library's fixed-size parameters carry none. This module never holds a key longer than a call.
+A subclass names the library's numbers of its hash and cipher and adds signing and encryption. Lengths are
+checked here, because the library's fixed-size parameters carry none. This module never holds a key longer
+than a call.
 """
 
 from __future__ import annotations
@@ -96,7 +97,11 @@ class NativeSuite(Suite):
         return self.open_many_at(keys, nonces, [item[NONCE_SIZE:] for item in sealed], aads)
 
     def seal_many_at(
-        self, keys: Sequence[bytes], nonces: Sequence[bytes], plaintexts: Sequence[bytes], aads: Sequence[bytes] = ()
+        self,
+        keys: Sequence[bytes],
+        nonces: Sequence[bytes],
+        plaintexts: Sequence[bytes],
+        aads: Sequence[bytes] = (),
     ) -> list[bytes]:
         """See ``Suite.seal_many_at``."""
         n = len(plaintexts)
@@ -107,11 +112,15 @@ class NativeSuite(Suite):
         return _cut(out.raw, sizes)
 
     def open_many_at(
-        self, keys: Sequence[bytes], nonces: Sequence[bytes], sealed: Sequence[bytes], aads: Sequence[bytes] = ()
+        self,
+        keys: Sequence[bytes],
+        nonces: Sequence[bytes],
+        sealed: Sequence[bytes],
+        aads: Sequence[bytes] = (),
     ) -> list[bytes | None]:
         """See ``Suite.open_many_at``."""
         n = len(sealed)
-        # What is too short to hold a tag goes in as a zero tag, which does not verify, and is refused below anyway.
+        # What is too short to hold a tag goes in as a zero tag, and is refused below whatever comes out.
         whole = [item if len(item) >= TAG_SIZE else bytes(TAG_SIZE) for item in sealed]
         batch = self._batch(n, keys, nonces, whole, aads)
         sizes = [len(item) - TAG_SIZE for item in whole]
@@ -124,7 +133,12 @@ class NativeSuite(Suite):
         ]
 
     def _batch(
-        self, n: int, keys: Sequence[bytes], nonces: Sequence[bytes], texts: Sequence[bytes], aads: Sequence[bytes]
+        self,
+        n: int,
+        keys: Sequence[bytes],
+        nonces: Sequence[bytes],
+        texts: Sequence[bytes],
+        aads: Sequence[bytes],
     ) -> tuple[bytes, bytes, bytes, int, bytes, bytes, int, bytes]:
         same_count(n, keys, "sealing keys")
         same_count(n, nonces, "nonces")

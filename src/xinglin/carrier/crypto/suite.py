@@ -1,7 +1,8 @@
 """The suites: which signature, hash, cipher and encryption a chain uses, behind names that name none of them.
 
-``suite("gm")`` is SM2, SM3, SM4-GCM and SM2 encryption; ``suite("intl")`` is Ed25519, SHA-256, AES-256-GCM and HPKE.
-A chain's genesis fixes one (design D4, W2). Nothing here reads a file, and no other package may name an algorithm.
+``suite("gm")`` is SM2, SM3, SM4-GCM and SM2 encryption; ``suite("intl")`` is Ed25519, SHA-256, AES-256-GCM
+and HPKE. A chain's genesis fixes one (design D4, W2). Nothing here reads a file, and no other package may
+name an algorithm.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ TAG_SIZE = 16
 class Suite(ABC):
     """One set of algorithms. Objects are stateless and may be used from any thread.
 
-    Batch calls release the interpreter's lock and use all cores; they give the same results, in order, as one call
-    an item. All arguments are ``bytes``.
+    Batch calls release the interpreter's lock and use all cores; they give the same results, in order, as
+    one call an item. All arguments are ``bytes``.
     """
 
     name: str
@@ -180,15 +181,23 @@ class Suite(ABC):
 
     @abstractmethod
     def seal_many_at(
-        self, keys: Sequence[bytes], nonces: Sequence[bytes], plaintexts: Sequence[bytes], aads: Sequence[bytes] = ()
+        self,
+        keys: Sequence[bytes],
+        nonces: Sequence[bytes],
+        plaintexts: Sequence[bytes],
+        aads: Sequence[bytes] = (),
     ) -> list[bytes]:
         """Seal each plaintext as ``seal_at`` does; raises likewise."""
 
     @abstractmethod
     def open_many_at(
-        self, keys: Sequence[bytes], nonces: Sequence[bytes], sealed: Sequence[bytes], aads: Sequence[bytes] = ()
+        self,
+        keys: Sequence[bytes],
+        nonces: Sequence[bytes],
+        sealed: Sequence[bytes],
+        aads: Sequence[bytes] = (),
     ) -> list[bytes | None]:
-        """Open what ``seal_many_at`` made; None for each item that does not open. Raises as ``seal_many_at``."""
+        """Open what ``seal_many_at`` made, None for each item that does not open; raises likewise."""
 
     # --- encrypting (to a public key) ---
 
@@ -239,7 +248,7 @@ def suite(name: str) -> Suite:
         SuiteUnknown: the name is neither ``gm`` nor ``intl``.
     """
     # Imported here: the two modules build on the class above.
-    from xinglin.carrier.crypto.gm import GmSuite
+    from xinglin.carrier.crypto.gm import GmSuite  # noqa: PLC0415
 
     if name == "gm":
         return GmSuite()
