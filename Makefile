@@ -35,8 +35,8 @@ docs: $(STAMP)  ## Build the documentation into docs/_build/html.
 generate: $(STAMP)  ## Write the generated pages again (requirements, errors, commands, settings, list of decisions).
 	$(BIN)/python -m tools.generate
 
-lock:  ## Resolve the dependencies again and write requirements/*.txt.
-	$(PYTHON) tools/lock.py
+lock:  ## Resolve the dependencies again and write requirements/*.txt; ARGS=--upgrade takes newer versions.
+	$(PYTHON) tools/lock.py $(ARGS)
 
 clean:  ## Remove everything that was made from the sources.
 	$(PYTHON) tools/environment.py clean

@@ -36,9 +36,7 @@ def test_a_page_that_is_edited_by_hand_is_found(project: Path) -> None:
 
 def test_the_requirement_lines_are_those_of_the_project(shared_data: Path) -> None:
     text = (shared_data.parent / "requirements.md").read_text(encoding="utf-8")
-    assert dict(
-        re.findall(r"^\| ([SHW]\d[\w.]*) \| (.*) \|$", text, re.MULTILINE)
-    ) == requirements.read_lines(ROOT)
+    assert dict(re.findall(r"^\| ([SHW]\d[\w.]*) \| (.*) \|$", text, re.MULTILINE)) == requirements.read_lines(ROOT)
 
 
 def test_there_are_107_requirement_lines() -> None:

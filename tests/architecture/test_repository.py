@@ -52,9 +52,7 @@ def test_a_lock_names_versions_and_hashes_only(path: Path) -> None:
 
 
 def test_the_builders_are_pinned_alike_everywhere() -> None:
-    wanted = [
-        (ROOT / f"requirements/{name}.in").read_text(encoding="utf-8") for name in ("build", "compilers")
-    ]
+    wanted = [(ROOT / f"requirements/{name}.in").read_text(encoding="utf-8") for name in ("build", "compilers")]
     pins = set(re.findall(r"^\S+==\S+$", "".join(wanted), re.MULTILINE)) - {"editables==0.6"}
     verifier = tomllib.loads((ROOT / "verifier/pyproject.toml").read_text(encoding="utf-8"))
     assert PROJECT["build-system"]["requires"] == verifier["build-system"]["requires"]
