@@ -30,8 +30,6 @@ from xinglin.kernel.errors import Fact, Invalid, PlatformError
 T = TypeVar("T", bound=ChainObject)
 Founding = Callable[[str, Genesis], Mapping[bytes, bytes]]
 """Gives the founders' state of a chain."""
-Rights = Callable[[Caller, str, str], None]
-"""Raises a refusal unless the caller may call the contract's method."""
 
 
 class NativeRuntime:
@@ -42,18 +40,14 @@ class NativeRuntime:
         suite: the chain's suite.
         contracts: every contract of the chain; two can't share a name and version, nor a namespace.
         founding: gives the state of height 0.
-        rights: decides whether the first signer may call a method, from the rights table.
     """
 
-    def __init__(
-        self, chain: str, suite: Suite, contracts: Sequence[Contract], founding: Founding, rights: Rights
-    ) -> None:
+    def __init__(self, chain: str, suite: Suite, contracts: Sequence[Contract], founding: Founding) -> None:
         self._chain = chain
         self._suite = suite
         self._contracts = {(contract.name, contract.version): contract for contract in contracts}
         self._private = frozenset(n for c in contracts if c.private for n in c.namespaces)
         self._founding = founding
-        self._rights = rights
         owners = {namespace: c.name for c in contracts for namespace in c.namespaces}
         clash = [n for c in contracts for n in c.namespaces if owners[n] != c.name or n == "ledger"]
         if len(self._contracts) != len(contracts) or clash:
@@ -72,7 +66,6 @@ class NativeRuntime:
         method = contract.methods.get(head.method) if contract is not None else None
         if contract is None or method is None:
             raise ContractUnknown(contract=head.contract, version=head.version, method=head.method)
-        self._rights(callers[0], contract.name, head.method)
         arguments = self._arguments(contract, head.method, method, operation)
         root = head.batch[0].root if head.batch else None
         context = _Context(self._suite, self._chain, overlay, contract, self._private, height, time, callers, root)

@@ -40,7 +40,16 @@ from xinglin.carrier.ledger.store import (
     number_key,
     tile_key,
 )
-from xinglin.carrier.ledger.transition import Outcome, Result, admitted, app_hash, apply_block, check_order
+from xinglin.carrier.ledger.transition import (
+    Outcome,
+    Result,
+    Seen,
+    admitted,
+    app_hash,
+    apply_block,
+    check_order,
+    leaf_names,
+)
 from xinglin.kernel.encoding import ChainObject, Digest, Milliseconds, Natural, decode, pack
 from xinglin.kernel.errors import Invalid, PlatformError
 
@@ -112,7 +121,7 @@ class Ledger:
 
     def __init__(self, rules: ChainRules, store: Store, head_file: HeadFile, tree: StateTree, version: int) -> None:
         self.rules = rules
-        self._store = store
+        self.store = store
         self._head_file = head_file
         self._tree = tree
         self._version = version
@@ -124,14 +133,16 @@ class Ledger:
     # --- opening and closing ---
 
     @classmethod
-    def create(cls, home: Path, rules: ChainRules, map_bytes: int = DEFAULT_MAP_BYTES) -> Ledger:
-        """Make the store of a chain at height 0 and open it.
+    def create(
+        cls, home: Path, rules: ChainRules, map_bytes: int = DEFAULT_MAP_BYTES, *, sync: bool = True
+    ) -> Ledger:
+        """Make the store of a chain at height 0 and open it; without ``sync`` for a scratch store only.
 
         Raises:
             StoreDamaged: there is a store of this chain already.
         """
         folder = home / "chain" / rules.chain
-        store = Store(folder, rules.chain, map_bytes)
+        store = Store(folder, rules.chain, map_bytes, sync=sync)
         if store.get("meta", b"genesis") is not None:
             store.close()
             raise StoreDamaged(chain=rules.chain, what="it exists already")
@@ -190,7 +201,7 @@ class Ledger:
         """Close the store; nothing that was committed is lost."""
         self._tree.close()
         self._head_file.close()
-        self._store.close()
+        self.store.close()
 
     # --- blocks ---
 
@@ -200,7 +211,7 @@ class Ledger:
         Quotas are looked at before signatures, which are the dear part.
         """
         forms = check_forms(self.rules, raws)
-        with self._store.snapshot() as view:
+        with self.store.snapshot() as view:
             state = StateView(view)
             answers: list[Checked | PlatformError] = [
                 (admitted(self.rules, state, _seen(view), time, one) or one) if isinstance(one, Checked) else one
@@ -227,7 +238,7 @@ class Ledger:
         if sum(map(len, raws)) > self.rules.parameters.max_block_bytes:
             raise BlockInvalid(height=height, reason="it is too large")
         checked = self._check_block(height, raws)
-        with self._store.snapshot() as view:
+        with self.store.snapshot() as view:
             outcome = apply_block(
                 self.rules, StateView(view), _seen(view), self.tip.log_size, height, time, checked
             )
@@ -262,9 +273,9 @@ class Ledger:
             StoreFull, StoreDamaged: nothing was written and the ledger is as before.
         """
         check_order(candidate.tip.height, candidate.tip.time, self.tip.height, self.tip.time)
-        with self._store.snapshot() as view:
+        with self.store.snapshot() as view:
             write = self._write(candidate, view)
-        transaction = self._store.commit(write)
+        transaction = self.store.commit(write)
         if candidate.tree_version != self._version and self._version not in self._pinned.values():
             self._tree.drop(self._version)
         self._version, self._log, self.tip = candidate.tree_version, candidate.log, candidate.tip
@@ -317,12 +328,12 @@ class Ledger:
 
     def check_room(self) -> None:
         """Raise StoreFull when the store is at 80 % of its map."""
-        self._store.check_room()
+        self.store.check_room()
 
     @contextmanager
     def state(self) -> Iterator[StateView]:
         """Give the committed state for a few seconds; values are not compared with the tree."""
-        with self._store.snapshot() as view:
+        with self.store.snapshot() as view:
             yield StateView(view)
 
     def value(self, key: bytes) -> bytes | None:
@@ -331,7 +342,7 @@ class Ledger:
         Raises:
             ValueDamaged: the stored value is not the one that was committed.
         """
-        return self._verified(self.tip, self._version, key, self._store.get("state", key))
+        return self._verified(self.tip, self._version, key, self.store.get("state", key))
 
     def head_at(self, height: int) -> Head:
         """Return the head that the chain had after a height.
@@ -339,7 +350,7 @@ class Ledger:
         Raises:
             CheckpointUnavailable: there is no such block yet.
         """
-        stored = self._store.get("block", number_key(height))
+        stored = self.store.get("block", number_key(height))
         if stored is None:
             raise CheckpointUnavailable(chain=self.rules.chain, height=height)
         record = decode(BlockRecord, stored)
@@ -348,7 +359,7 @@ class Ledger:
 
     def find(self, valid_until: int, body: bytes) -> int | None:
         """Return the log index of a body id, None while it is not logged."""
-        found = self._store.get("body", body_key(valid_until, body))
+        found = self.store.get("body", body_key(valid_until, body))
         return int.from_bytes(found, "big") if found is not None else None
 
     def entry(self, index: int) -> Entry:
@@ -358,7 +369,7 @@ class Ledger:
             LogEntryNotFound: no such index.
             StoreDamaged: what is stored is not what was logged.
         """
-        stored = self._store.get("entry", number_key(index))
+        stored = self.store.get("entry", number_key(index))
         if stored is None:
             raise LogEntryNotFound(chain=self.rules.chain, entry=index)
         try:
@@ -376,7 +387,7 @@ class Ledger:
     def blocks(self, first: int = 1) -> Iterator[tuple[int, int, list[bytes]]]:
         """Yield (height, time, logged transactions) of each block from ``first`` on, each read in its own snapshot."""
         for height in range(first, self.tip.height + 1):
-            with self._store.snapshot() as view:
+            with self.store.snapshot() as view:
                 record = decode(BlockRecord, view.get("block", number_key(height)) or b"")
                 entries = [
                     decode(EntryRecord, view.get("entry", number_key(index)) or b"").transaction
@@ -389,7 +400,7 @@ class Ledger:
         return TileReader(self.rules.suite, self._read_tile)
 
     def _read_tile(self, tile: Tile) -> bytes:
-        stored = self._store.get("tile", tile_key(*tile))
+        stored = self.store.get("tile", tile_key(*tile))
         if stored is None:
             raise StoreDamaged(chain=self.rules.chain, what=f"tile {tile} of its log is missing")
         return stored
@@ -432,7 +443,7 @@ class Ledger:
         """Return the tree's version after a height, made from the undo records when it is not the tip's."""
         if self.head_at(height).state_root == self.tip.state_root:
             return self._version
-        with self._store.snapshot() as view:
+        with self.store.snapshot() as view:
             older = [key for key, _ in view.items("undo", start=number_key(height + 1))]
             first = view.items("undo")
             oldest = next(first, (b"", b""))[0]
@@ -450,7 +461,7 @@ class Ledger:
         return version
 
     def _value_at(self, height: int, key: bytes) -> bytes | None:
-        with self._store.snapshot() as view:
+        with self.store.snapshot() as view:
             for _, undo in view.items("undo", start=number_key(height + 1)):
                 for replaced in decode(tuple[Replaced, ...], undo):
                     if replaced.key == key:
@@ -469,8 +480,6 @@ def check_entry(rules: ChainRules, entry: Entry) -> None:
     Raises:
         StoreDamaged: the leaf does not name them.
     """
-    from xinglin.carrier.ledger.proof import leaf_names  # noqa: PLC0415
-
     if not leaf_names(rules.suite.hash, entry.leaf, entry.transaction.header, entry.transaction.signatures, entry.receipt):
         raise StoreDamaged(chain=rules.chain, what=f"log entry {entry.leaf.index} is not what its leaf names")
 
@@ -495,7 +504,7 @@ def stored_genesis(home: Path, chain: str) -> Genesis:
         store.close()
 
 
-def _seen(view: Snapshot):  # type: ignore[no-untyped-def]
+def _seen(view: Snapshot) -> Seen:
     def seen(header: Header, body: bytes) -> bool:
         return view.get("body", body_key(header.valid_until, body)) is not None
 

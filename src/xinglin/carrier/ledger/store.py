@@ -61,9 +61,18 @@ class Store:
         chain: the chain's id, for messages.
         map_bytes: size of the sparse map; the store stops at 80 % of it.
         writable: False opens for reading only and takes no lock.
+        sync: False leaves durability to the system, for scratch stores.
     """
 
-    def __init__(self, folder: Path, chain: str, map_bytes: int = DEFAULT_MAP_BYTES, *, writable: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        chain: str,
+        map_bytes: int = DEFAULT_MAP_BYTES,
+        *,
+        writable: bool = True,
+        sync: bool = True,
+    ) -> None:
         self._chain = chain
         self._lock = _lock(folder, chain) if writable else None
         try:
@@ -73,6 +82,7 @@ class Store:
                 max_dbs=len(TABLES),
                 readonly=not writable,
                 readahead=False,
+                sync=sync,
                 max_readers=64,
             )
             self._tables = {name: self._env.open_db(name.encode(), create=writable) for name in TABLES}

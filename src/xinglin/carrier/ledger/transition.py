@@ -24,7 +24,7 @@ from xinglin.carrier.ledger.overlay import Overlay
 from xinglin.carrier.ledger.ports import StateReader
 from xinglin.kernel.encoding import ChainObject, Natural, decode, pack, state_key
 from xinglin.kernel.errors import PlatformError
-from xinglin.kernel.hashing import Tag, preimage, tagged
+from xinglin.kernel.hashing import Hash, Tag, preimage, tagged
 from xinglin.stakeholders.caller import Caller
 
 DONE = Receipt(number=0, facts=())
@@ -215,6 +215,16 @@ def admitted(rules: ChainRules, state: StateReader, seen: Seen, time: int, check
 def app_hash(rules: ChainRules, state_root: bytes, log_size: int, log_root: bytes) -> bytes:
     """Return the app hash (T4; design D5.7)."""
     return tagged(rules.suite.hash, Tag.APP, rules.chain, state_root, log_size, log_root)
+
+
+def leaf_names(hash_: Hash, leaf: Leaf, header: Header, signatures: Sequence[bytes], receipt: Receipt) -> bool:
+    """Tell whether a leaf is of this transaction and receipt."""
+    return (
+        leaf.body == tagged(hash_, Tag.BODY, header)
+        and leaf.transaction == tagged(hash_, Tag.TRANSACTION, header, tuple(signatures))
+        and leaf.receipt == tagged(hash_, Tag.RECEIPT, receipt)
+        and leaf.valid_until == header.valid_until
+    )
 
 
 def _payers(callers: Sequence[Caller]) -> set[str]:

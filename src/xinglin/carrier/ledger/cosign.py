@@ -1,0 +1,139 @@
+"""Cosigning: a member signs a checkpoint of a height only as its own execution computed it (D5.9, W19).
+
+What is signed is stored before it is released. A checkpoint that contradicts this node's own is kept as evidence, reported, and
+stops cosigning of that chain. Missing cosigners never block a commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from xinglin.carrier.crypto.files import write_durably
+from xinglin.carrier.ledger.build import Signer
+from xinglin.carrier.ledger.chain import ChainRules
+from xinglin.carrier.ledger.checkpoint import (
+    Head,
+    NoteSignature,
+    SignatureType,
+    SignedNote,
+    key_id,
+    merge,
+    parse_note,
+    sign_head,
+    signed_text,
+)
+from xinglin.carrier.ledger.errors import CheckpointFork, CheckpointInvalid, CheckpointUnavailable
+
+KEPT_NOTES = 64
+"""How many of the newest checkpoints a home keeps."""
+
+
+class NoteStore:
+    """The checkpoints that a home keeps of one chain, one file a height: ``chain/<id>/notes/<height>``."""
+
+    def __init__(self, chain_folder: Path) -> None:
+        self._folder = chain_folder / "notes"
+        self._evidence = chain_folder / "evidence"
+
+    def save(self, note: SignedNote) -> None:
+        """Keep a note durably; signature lines of an earlier one of the same head stay, old notes make room.
+
+        Raises:
+            CheckpointFork: a note of another head is kept for this height.
+        """
+        kept = self.load(note.head.height)
+        if kept is not None and kept.head != note.head:
+            raise self.keep_fork(kept, note)
+        whole = note if kept is None else merge(kept, note.signatures)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_durably(self._folder / str(note.head.height), whole.encode())
+        for height in self.heights()[:-KEPT_NOTES]:
+            (self._folder / str(height)).unlink()
+
+    def load(self, height: int) -> SignedNote | None:
+        """Return the note of a height, None when none is kept.
+
+        Raises:
+            CheckpointInvalid: the file is damaged.
+        """
+        path = self._folder / str(height)
+        return parse_note(path.read_bytes()) if path.exists() else None
+
+    def heights(self) -> list[int]:
+        """Return the heights with a note, ascending."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(int(path.name) for path in self._folder.iterdir() if path.name.isdecimal())
+
+    @property
+    def forked(self) -> bool:
+        """Whether evidence of a fork is kept; then nothing more is cosigned."""
+        return self._evidence.is_dir() and any(self._evidence.glob("fork-*"))
+
+    def keep_fork(self, ours: SignedNote, theirs: SignedNote) -> CheckpointFork:
+        """Keep both notes as evidence and return the error to raise."""
+        self._evidence.mkdir(parents=True, exist_ok=True, mode=0o700)
+        height = theirs.head.height
+        write_durably(self._evidence / f"fork-{height}-ours.note", ours.encode())
+        write_durably(self._evidence / f"fork-{height}-theirs.note", theirs.encode())
+        return CheckpointFork(chain=theirs.head.chain, height=height)
+
+
+@dataclass(frozen=True, slots=True)
+class Cosigner:
+    """A member's cosigning of one consortium chain.
+
+    ``head_at`` gives the head that this node's own execution had at a height; ``signer`` holds the cosigning key.
+    """
+
+    rules: ChainRules
+    member: str
+    signer: Signer
+    notes: NoteStore
+    head_at: Callable[[int], Head]
+
+    def checkpoint(self, height: int) -> SignedNote:
+        """Return this node's checkpoint of a height with its own signature, stored before it is returned.
+
+        Raises:
+            CheckpointUnavailable: not a multiple of the chain's interval, not there yet, or a fork stopped cosigning.
+        """
+        if height % self.rules.parameters.checkpoint_interval or self.notes.forked:
+            raise CheckpointUnavailable(chain=self.rules.chain, height=height)
+        head = self.head_at(height)
+        note = SignedNote(head, (self._line(head),))
+        self.notes.save(note)
+        return self.notes.load(height) or note
+
+    def cosign(self, note: SignedNote) -> NoteSignature:
+        """Return this member's signature line for another's checkpoint.
+
+        Raises:
+            CheckpointFork: its head is not what this node computed for that height; both are kept.
+            CheckpointUnavailable: this node can't sign that height.
+        """
+        ours = self.checkpoint(note.head.height)
+        if ours.head != note.head:
+            raise self.notes.keep_fork(ours, note)
+        own = [line for line in ours.signatures if line.member == self.member]
+        return own[0]
+
+    def _line(self, head: Head) -> NoteSignature:
+        suite = self.rules.genesis.suite
+        return sign_head(head, self.member, self.signer.key, suite, SignatureType.CHECKPOINT, self.signer.sign)
+
+
+def check_signature(
+    rules: ChainRules, note: SignedNote, line: NoteSignature, key: bytes, type_: SignatureType = SignatureType.CHECKPOINT
+) -> None:
+    """Check one signature line of a note against the member's key.
+
+    Raises:
+        CheckpointInvalid: another key's id, or the signature does not verify.
+    """
+    if line.key_id != key_id(line.member, rules.genesis.suite, type_, key):
+        raise CheckpointInvalid(reason=f"the line of {line.member} is by another key")
+    if not rules.suite.verify(key, signed_text(note.head.text, type_), line.signature):
+        raise CheckpointInvalid(reason=f"the signature of {line.member} does not verify")

@@ -1,0 +1,124 @@
+"""One typed tree of settings: ``config.toml`` of a home, then environment variables, then flags (design D2, D13).
+
+Environment variables are ``XINGLIN_`` and the path with double underscores: ``XINGLIN_STORAGE__MAP_GIB=128``. Secrets are never
+settings: the passphrase of the key store comes from a file or a prompt.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from xinglin.kernel.errors import Invalid, NotFound
+
+CONFIG_NAME = "config.toml"
+
+
+class SettingsInvalid(Invalid):
+    """``config.toml`` or an environment variable is not a valid setting."""
+
+    code, number, clause = "settings.invalid", 6001, "S6.3b"
+    en = "The setting {setting} of {home} is not valid: {reason}."
+    zh = "{home} 的设置 {setting} 无效：{reason}。"
+    hint_en = "See docs/guide/settings.md for the settings of a home."
+    hint_zh = "节点目录的设置见 docs/guide/settings.md。"
+
+
+class HomeNotFound(NotFound):
+    """The folder is not a home."""
+
+    code, number, clause = "home.not_found", 6002, "S6.3b"
+    en = "{home} is not a home of Xinglin: it has no config.toml."
+    zh = "{home} 不是杏林的节点目录：其中没有 config.toml。"
+    hint_en = "Make one with 'xinglin init', or name another with --home."
+    hint_zh = "用 xinglin init 创建，或用 --home 指定其他目录。"
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChainSettings(_Group):
+    """A chain that this home keeps."""
+
+    id: str = Field(description="The chain's id.", pattern=r"^[cps][a-z2-7]{26}$")
+    engine: Literal["embedded", "group"] = Field(
+        "embedded", description="Who makes blocks: this home alone, or a group of homes together."
+    )
+
+
+class StorageSettings(_Group):
+    """Where and how much is stored."""
+
+    map_gib: int = Field(64, ge=1, le=65536, description="Size of each chain's sparse map in GiB; it stops at 80 %.")
+
+
+class IntakeSettings(_Group):
+    """How records are taken in."""
+
+    max_bundle_mib: int = Field(128, ge=1, le=2048, description="Largest bundle file in MiB.")
+    batch_items: int = Field(256, ge=1, le=256, description="Records in one batch, at most.")
+    audience: str = Field("treatment", pattern=r"^[a-z][a-z0-9_.-]{0,63}$", description="Audience of locators.")
+
+
+class AnchorSettings(_Group):
+    """How the private chain is anchored."""
+
+    interval_seconds: float = Field(5.0, gt=0, le=3600, description="Longest time between anchors while it is active.")
+
+
+class Settings(BaseSettings):
+    """Everything that a home can be told."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="XINGLIN_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file=None
+    )
+
+    member: str = Field(description="The member that owns this home.", pattern=r"^[a-z2-7]{26}$")
+    node: str = Field(description="The id of this node.", pattern=r"^[a-z2-7]{26}$")
+    name: str = Field("", max_length=200, description="The member's name, for people.")
+    consortium: ChainSettings = Field(description="The consortium chain.")
+    private: ChainSettings | None = Field(None, description="The institution's private chain.")
+    storage: StorageSettings = Field(StorageSettings(), description="Storage.")
+    intake: IntakeSettings = Field(IntakeSettings(), description="Intake of records.")
+    anchors: AnchorSettings = Field(AnchorSettings(), description="Anchoring of the private chain.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags before environment before file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(home: Path) -> Settings:
+    """Return the settings of a home.
+
+    Raises:
+        HomeNotFound: there is no ``config.toml``.
+        SettingsInvalid: the file is not TOML, or a value is not valid.
+    """
+    path = home / CONFIG_NAME
+    if not path.is_file():
+        raise HomeNotFound(home=str(home))
+
+    class _Of(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        return _Of()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsInvalid(home=str(home), setting=where or CONFIG_NAME, reason=first["msg"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        raise SettingsInvalid(home=str(home), setting=CONFIG_NAME, reason="the file is not TOML") from None
