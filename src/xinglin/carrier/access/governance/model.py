@@ -1,8 +1,8 @@
-"""State values and arguments of the contract ``governance`` (docs/spec/contracts.md, docs/spec/genesis.md; D9).
+"""State values and arguments of the contract ``governance`` (docs/spec/contracts.md, genesis.md; D9).
 
 State keys: ("governance", "epoch", number) -> EpochState; ("governance", "latest") -> LatestEpoch;
-("governance", "proposal", id) -> ProposalState. A proposal names the epoch that it extends and lapses when another
-passes or when its ``from_height`` is reached first.
+("governance", "proposal", id) -> ProposalState. A proposal names the epoch that it extends and lapses when
+another passes or when its ``from_height`` is reached first.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LatestEpoch(ChainObject, frozen=True, kw_only=True):
 
 
 class KeyProof(ChainObject, frozen=True):
-    """A member's proof that it holds the cosigning key which the proposed epoch gives it (scope: the chain id)."""
+    """A member's proof that it holds the cosigning key that the epoch gives it (scope: the chain id)."""
 
     member: Identifier
     proof: Signature
@@ -61,9 +61,10 @@ class ProposalState(ChainObject, frozen=True, kw_only=True):
 class Propose(ChainObject, frozen=True):
     """governance.propose: the whole next epoch.
 
-    ``applicants``: the members of it that are new, with proofs of key over the chain id. ``suspends``: members
-    that leave it for a time; any other member that is missing from it is ended. ``proofs``: of the members of it
-    that had another cosigning key, or none, in the epoch before, applicants aside. All by member id ascending.
+    ``applicants``: the members of it that are new, with proofs of key over the chain id. ``suspends``:
+    members that leave it for a time; any other member that is missing from it is ended. ``proofs``: of the
+    members of it that had another cosigning key, or none, in the epoch before, applicants aside. All by
+    member id ascending.
     """
 
     proposal: Identifier

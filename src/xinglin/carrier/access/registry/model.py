@@ -1,8 +1,8 @@
 """State values and arguments of the contract ``registry`` (docs/spec/contracts.md; S6.3a, S8.6a).
 
 State keys: ("registry", "member", id), ("registry", "account", id), ("registry", "key", public key),
-("registry", "node", id), ("registry", "super", member). Every key has three parts: ``directory.py`` rests on it.
-No person's name is on chain: ``person`` is a salted commitment to whoever is responsible.
+("registry", "node", id), ("registry", "super", member). Every key has three parts: ``directory.py`` rests on
+it. No person's name is on chain: ``person`` is a salted commitment to whoever is responsible.
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from xinglin.kernel.encoding import ChainObject, Digest, Identifier, Milliseconds, Natural, PublicKey, Signature, Text
+from xinglin.kernel.encoding import (
+    ChainObject,
+    Digest,
+    Identifier,
+    Milliseconds,
+    Natural,
+    PublicKey,
+    Signature,
+    Text,
+)
 from xinglin.stakeholders.kinds import MemberKind, Role, Status
 
 NAMESPACE = "registry"
@@ -42,7 +51,7 @@ class AccountState(ChainObject, frozen=True, kw_only=True):
 
 
 class KeyState(ChainObject, frozen=True, kw_only=True):
-    """Whose a signing key is and when it was in force: at time t iff from_ms <= t < until, and not compromised by t.
+    """Whose a signing key is, and when it was in force: from_ms <= t < until, and not compromised by then.
 
     ``until`` is the millisecond after the block that ended it: a block's transactions are judged on the state
     before it, so those of that very block were still signed in force.
@@ -75,7 +84,7 @@ class SuperAdministrator(ChainObject, frozen=True):
 
 
 class SuperAdministrators(ChainObject, frozen=True, kw_only=True):
-    """The super administrators of a member, by account id ascending: no operation may take the last key away."""
+    """The super administrators of a member, by account id ascending: the last key can't be taken away."""
 
     kind: Literal["super-administrators"] = "super-administrators"
     version: Literal[1] = 1
@@ -107,14 +116,14 @@ class AddKey(ChainObject, frozen=True):
 
 
 class EndKey(ChainObject, frozen=True):
-    """registry.end_key: the key ends with this block; ``compromised``: since when it may have been in other hands."""
+    """registry.end_key: the key ends with this block; ``compromised``: since when others may have had it."""
 
     key: PublicKey
     compromised: When
 
 
 class AddNode(ChainObject, frozen=True):
-    """registry.add_node: a node of the caller's member, and the public key to which epoch keys are sealed for it."""
+    """registry.add_node: a node of the caller's member, and the key to which epoch keys are sealed for it."""
 
     node: Identifier
     sealing_key: PublicKey

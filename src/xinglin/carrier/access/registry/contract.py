@@ -1,0 +1,146 @@
+"""The contract ``registry`` version 1: accounts, keys and nodes (docs/spec/contracts.md R1 to R9; S6.3a).
+
+Members come and go by ``governance``. Nothing is deleted, only ended, and a key once registered is never
+registered again. Pure: state through the context alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from xinglin.carrier.access.policy.rules import guarded
+from xinglin.carrier.access.registry import entries
+from xinglin.carrier.access.registry.errors import (
+    AccountEnded,
+    AccountUnknown,
+    CompromiseTimeInvalid,
+    KeyEnded,
+    KeyUnknown,
+    NodeEnded,
+    NodeExists,
+    NodeUnknown,
+    RoleNotManaged,
+)
+from xinglin.carrier.access.registry.model import (
+    NAMESPACE,
+    AccountState,
+    AddAccount,
+    AddKey,
+    AddNode,
+    EndAccount,
+    EndKey,
+    EndNode,
+    KeyState,
+    NodeState,
+    SuperAdministrators,
+)
+from xinglin.carrier.access.registry.rules import grants, manages, with_key, without
+from xinglin.carrier.contracts.api import Context, Contract, Method
+from xinglin.carrier.ledger.model import FoundingAccount
+from xinglin.stakeholders.kinds import Role, Status
+
+Items = Sequence[bytes]
+
+
+def add_account(ctx: Context, call: AddAccount, _: Items) -> None:
+    """Create an account of the caller's member, of roles that the caller manages."""
+    ctx.require(grants(ctx.caller, call.roles), RoleNotManaged(account=call.account))
+    account = FoundingAccount(call.account, call.roles, call.person, call.key, call.proof)
+    entries.enter_account(ctx, ctx.caller.member, account)
+    ctx.emit("account", call.account)
+
+
+def end_account(ctx: Context, call: EndAccount, _: Items) -> None:
+    """End an account; its keys stay as they are, and sign no more because the account has ended."""
+    account = _active_account(ctx, call.account)
+    ctx.put(replace(account, status=Status.ENDED), "account", call.account)
+    if Role.SUPER_ADMINISTRATOR in account.roles:
+        known = entries.super_administrators(ctx, account.member)
+        _keep(ctx, account.member, SuperAdministrators(accounts=without(known.accounts, call.account)))
+    ctx.emit("account", call.account)
+
+
+def add_key(ctx: Context, call: AddKey, _: Items) -> None:
+    """Register one more key of an account, in force from the next block on."""
+    account = _active_account(ctx, call.account)
+    entries.enter_key(ctx, call.account, account, call.key, call.proof)
+    ctx.emit("account", call.account)
+
+
+def end_key(ctx: Context, call: EndKey, _: Items) -> None:
+    """End a key with this block, or say of an ended one that it was compromised earlier than known."""
+    key = ctx.get(KeyState, "key", call.key)
+    if key is None:
+        raise KeyUnknown(key=call.key)
+    account = _account(ctx, key.account)
+    if call.compromised:
+        # Only who manages the account says so: else a signer could disown what it signed.
+        ctx.require(manages(ctx.caller, account), RoleNotManaged(account=key.account))
+        since = call.compromised[0]
+        ctx.require(since <= ctx.time, CompromiseTimeInvalid(compromised=since, time=ctx.time))
+    compromised = tuple(sorted(key.compromised + call.compromised)[:1])
+    ended = replace(key, until=key.until or (ctx.time + 1,), compromised=compromised)
+    ctx.require(ended != key, KeyEnded(key=call.key))
+    ctx.put(ended, "key", call.key)
+    if not key.until and account.status is Status.ACTIVE and Role.SUPER_ADMINISTRATOR in account.roles:
+        known = entries.super_administrators(ctx, key.member)
+        _keep(ctx, key.member, SuperAdministrators(accounts=with_key(known.accounts, key.account, -1)))
+    ctx.emit("account", key.account)
+
+
+def add_node(ctx: Context, call: AddNode, _: Items) -> None:
+    """Register a node of the caller's member."""
+    ctx.require(ctx.get(NodeState, "node", call.node) is None, NodeExists(node=call.node))
+    node = NodeState(member=ctx.caller.member, sealing_key=call.sealing_key, status=Status.ACTIVE)
+    ctx.put(node, "node", call.node)
+    ctx.emit("node", call.node)
+
+
+def end_node(ctx: Context, call: EndNode, _: Items) -> None:
+    """End a node of the caller's member."""
+    node = ctx.get(NodeState, "node", call.node)
+    if node is None or node.member != ctx.caller.member:
+        raise NodeUnknown(node=call.node)
+    ctx.require(node.status is not Status.ENDED, NodeEnded(node=call.node))
+    ctx.put(replace(node, status=Status.ENDED), "node", call.node)
+    ctx.emit("node", call.node)
+
+
+def _account(ctx: Context, name: str) -> AccountState:
+    """Return an account that the caller is or manages."""
+    account = ctx.get(AccountState, "account", name)
+    if account is None or account.member != ctx.caller.member:
+        raise AccountUnknown(account=name)
+    ctx.require(ctx.caller.account == name or manages(ctx.caller, account), RoleNotManaged(account=name))
+    return account
+
+
+def _active_account(ctx: Context, name: str) -> AccountState:
+    account = _account(ctx, name)
+    ctx.require(account.status is Status.ACTIVE, AccountEnded(account=name))
+    return account
+
+
+def _keep(ctx: Context, member: str, left: SuperAdministrators) -> None:
+    entries.require_super_administrator(ctx, member, left)
+    ctx.put(left, "super", member)
+
+
+CONTRACT = Contract(
+    name=NAMESPACE,
+    version=1,
+    methods=guarded(
+        NAMESPACE,
+        {
+            "add_account": Method(AddAccount, add_account),
+            "end_account": Method(EndAccount, end_account),
+            "add_key": Method(AddKey, add_key),
+            "end_key": Method(EndKey, end_key),
+            "add_node": Method(AddNode, add_node),
+            "end_node": Method(EndNode, end_node),
+        },
+    ),
+    namespaces=(NAMESPACE,),
+)

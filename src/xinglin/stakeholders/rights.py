@@ -1,0 +1,72 @@
+"""The rights table: which kinds of member and which roles may call which method (S5.2, S6.3a, S8.3).
+
+Pure data; ``carrier/access/policy`` decides from it. A method that is not listed may be called by nobody.
+Rules that need the state (one's own account, one's own member's record) are the contracts' own and stand in
+docs/spec/contracts.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from xinglin.stakeholders.kinds import MemberKind, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """Who may call a method: an account with one of ``roles``, under a member of one of ``kinds``."""
+
+    kinds: frozenset[MemberKind]
+    roles: frozenset[Role]
+
+
+ANYONE = frozenset(Role)
+ALL_KINDS = frozenset(MemberKind)
+ADMINISTRATORS = frozenset({Role.SUPER_ADMINISTRATOR, Role.ADMINISTRATOR})
+OPERATORS = ADMINISTRATORS | {Role.SERVICE}
+OVERSEERS = ADMINISTRATORS | {Role.AUDITOR, Role.COMPLIANCE_OFFICER}
+
+HOLDERS = frozenset({MemberKind.MEDICAL_INSTITUTION})
+"""Kinds that produce and keep medical records."""
+STEWARDS = frozenset({MemberKind.MEDICAL_INSTITUTION, MemberKind.TECHNOLOGY_PROVIDER, MemberKind.REGULATOR})
+"""Kinds that may issue transmission keys: who keeps, carries or supervises records, not who uses them."""
+
+RIGHTS: Mapping[tuple[str, str], Right] = MappingProxyType(
+    {
+        ("registry", "add_account"): Right(ALL_KINDS, ADMINISTRATORS),
+        ("registry", "end_account"): Right(ALL_KINDS, ANYONE),
+        ("registry", "add_key"): Right(ALL_KINDS, ANYONE),
+        ("registry", "end_key"): Right(ALL_KINDS, ANYONE),
+        ("registry", "add_node"): Right(ALL_KINDS, ADMINISTRATORS),
+        ("registry", "end_node"): Right(ALL_KINDS, ADMINISTRATORS),
+        ("governance", "propose"): Right(ALL_KINDS, ADMINISTRATORS),
+        ("governance", "approve"): Right(ALL_KINDS, ADMINISTRATORS),
+        ("records", "register"): Right(HOLDERS, frozenset({Role.PRACTITIONER, Role.SERVICE})),
+        ("records", "order"): Right(HOLDERS, ADMINISTRATORS | {Role.COMPLIANCE_OFFICER}),
+        ("records", "confirm"): Right(HOLDERS, ADMINISTRATORS | {Role.COMPLIANCE_OFFICER}),
+        ("records", "certify"): Right(HOLDERS, frozenset({Role.SERVICE})),
+        ("audience", "epoch"): Right(STEWARDS, OPERATORS),
+        ("anchor", "open"): Right(ALL_KINDS, ADMINISTRATORS),
+        ("anchor", "commit"): Right(ALL_KINDS, OPERATORS),
+        ("anchor", "fork"): Right(ALL_KINDS, OVERSEERS | {Role.SERVICE}),
+        ("anchor", "succeed"): Right(ALL_KINDS, ADMINISTRATORS),
+        ("anchor", "acknowledge"): Right(frozenset({MemberKind.REGULATOR}), OVERSEERS),
+        ("journal", "head"): Right(ALL_KINDS, OPERATORS),
+        ("journal", "intake"): Right(ALL_KINDS, OPERATORS),
+    }
+)
+
+GRANTS: Mapping[Role, frozenset[Role]] = MappingProxyType(
+    {
+        Role.SUPER_ADMINISTRATOR: frozenset(Role),
+        Role.ADMINISTRATOR: frozenset(Role) - ADMINISTRATORS,
+    }
+)
+"""The roles whose accounts (and their keys) an account of the role on the left manages, within its member."""
+
+
+def grantable(roles: frozenset[Role]) -> frozenset[Role]:
+    """Return the roles whose accounts someone with ``roles`` manages."""
+    return frozenset[Role]().union(*(GRANTS.get(role, frozenset()) for role in roles))
