@@ -130,5 +130,6 @@ class FakeContext:
 
     def _own(self, namespace: str, parts: Sequence[Part]) -> bytes:
         chosen = namespace or self._contract.namespaces[0]
-        assert chosen in self._contract.namespaces, f"{chosen} is not of {self._contract.name}"
+        own = self._contract.namespaces + self._contract.also_writes
+        assert chosen in own, f"{chosen} is not of {self._contract.name}"
         return state_key(chosen, *parts)

@@ -115,7 +115,8 @@ class Contract:
     """A native contract: name and version as operations name it, its namespaces, its methods.
 
     ``namespaces``: the namespaces that it alone writes, the first being the default. ``private``: whether others
-    may not read them.
+    may not read them. ``also_writes``: namespaces of another contract that it writes too, which only the contracts of
+    the access folder need: an accepted application becomes an entry of the registry.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Contract:
     methods: Mapping[str, Method]
     namespaces: tuple[str, ...] = field(default=())
     private: bool = False
+    also_writes: tuple[str, ...] = field(default=())
 
 
 class ContractUnknown(Invalid):

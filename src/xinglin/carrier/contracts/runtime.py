@@ -168,7 +168,7 @@ class _Context:
 
     def _owned(self, namespace: str) -> str:
         own = self._contract.namespaces
-        if namespace and namespace not in own:
+        if namespace and namespace not in own + self._contract.also_writes:
             raise NamespaceForbidden(contract=self._contract.name, namespace=namespace)
         return namespace or own[0]
 

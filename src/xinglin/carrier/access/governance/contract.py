@@ -171,5 +171,6 @@ CONTRACT = Contract(
     name=NAMESPACE,
     version=1,
     methods=guarded(NAMESPACE, {"propose": Method(Propose, propose), "approve": Method(Approve, approve)}),
-    namespaces=(NAMESPACE, REGISTRY),
+    namespaces=(NAMESPACE,),
+    also_writes=(REGISTRY,),
 )
