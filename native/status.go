@@ -12,8 +12,7 @@ const (
 	statusRefused   C.int = 3 // does not verify, does not open
 	statusUnknown   C.int = 4 // no such tree or version
 	statusDuplicate C.int = 5 // a key occurs twice in one batch
-	statusFull      C.int = 6 // the tree has no room left
-	statusFault     C.int = 7 // our own fault: the call panicked
+	statusFault     C.int = 6 // our own fault: the call panicked
 )
 
 // guard turns a panic into a status; every exported function defers it.

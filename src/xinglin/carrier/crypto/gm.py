@@ -46,9 +46,7 @@ class GmSuite(NativeSuite):
     def sign_many(self, private: bytes, messages: Sequence[bytes]) -> list[bytes]:
         """See ``Suite.sign_many``."""
         data, out = b"".join(messages), buffer(64 * len(messages))
-        status = lib.xl_sm2_sign_many(
-            self._private(private), data, len(data), lengths(messages), len(messages), out
-        )
+        status = lib.xl_sm2_sign_many(self._private(private), data, len(data), lengths(messages), len(messages), out)
         self._check_private(status)
         return pieces(out.raw, 64)
 

@@ -24,14 +24,14 @@ INTERFACE = 1
 """Number of the library's interface; ``abi`` in native/main.go is the same."""
 
 BYTE_ORDER = sys.byteorder
-OK, INVALID, KEY, REFUSED, UNKNOWN, DUPLICATE, FULL, FAULT = range(8)
+OK, INVALID, KEY, REFUSED, UNKNOWN, DUPLICATE, FAULT = range(7)
 """Statuses; native/status.go has the same table."""
 
 _SUFFIX = {"darwin": "dylib", "win32": "dll"}.get(sys.platform, "so")
 PATH = Path(__file__).with_name("_lib") / f"libxinglin.{_SUFFIX}"
 """Where the installation puts the library."""
 
-# One character a parameter: i int, p pointer to bytes in or out, n size or count.
+# One character a parameter: i int, p pointer to bytes in or out, n size or count, u 64-bit number.
 _FUNCTIONS = {
     "xl_abi": "",
     "xl_last_fault": "pn",
@@ -49,6 +49,16 @@ _FUNCTIONS = {
     "xl_sm2_decrypt": "ppnp",
     "xl_seal_many": "ipppnppnpnp",
     "xl_open_many": "ipppnppnpnpp",
+    "xl_tree_new": "ip",
+    "xl_tree_close": "u",
+    "xl_tree_empty": "up",
+    "xl_tree_update": "uuppnp",
+    "xl_tree_drop": "uu",
+    "xl_tree_root": "uupp",
+    "xl_tree_get": "uupnp",
+    "xl_tree_prove_many": "uupnpnp",
+    "xl_tree_subtree": "uupipnp",
+    "xl_tree_stats": "up",
 }
 _TYPES = {"i": c_int, "p": c_void_p, "n": c_size_t, "u": c_uint64}
 # Calls that take under a few microseconds keep the interpreter's lock: giving it up costs more than they do.

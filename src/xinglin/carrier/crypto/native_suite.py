@@ -81,9 +81,7 @@ class NativeSuite(Suite):
             raise OpenFailed
         return opened
 
-    def seal_many(
-        self, keys: Sequence[bytes], plaintexts: Sequence[bytes], aads: Sequence[bytes] = ()
-    ) -> list[bytes]:
+    def seal_many(self, keys: Sequence[bytes], plaintexts: Sequence[bytes], aads: Sequence[bytes] = ()) -> list[bytes]:
         """See ``Suite.seal_many``."""
         nonces = pieces(os.urandom(NONCE_SIZE * len(plaintexts)), NONCE_SIZE)
         sealed = self.seal_many_at(keys, nonces, plaintexts, aads)
@@ -169,7 +167,7 @@ def joined(items: Sequence[bytes], size: int, what: str) -> bytes:
     return b"".join(items)
 
 
-def same_count(n: int, items: Sequence[bytes], what: str) -> None:
+def same_count(n: int, items: Sequence[object], what: str) -> None:
     """Refuse a batch whose columns differ in length.
 
     Raises:

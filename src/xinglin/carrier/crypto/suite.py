@@ -164,9 +164,7 @@ class Suite(ABC):
         """Return the plaintext of what ``seal_at`` made; raises as ``open``."""
 
     @abstractmethod
-    def seal_many(
-        self, keys: Sequence[bytes], plaintexts: Sequence[bytes], aads: Sequence[bytes] = ()
-    ) -> list[bytes]:
+    def seal_many(self, keys: Sequence[bytes], plaintexts: Sequence[bytes], aads: Sequence[bytes] = ()) -> list[bytes]:
         """Seal each plaintext under its own key with a fresh random nonce; no ``aads`` means none for any.
 
         Raises:

@@ -1,0 +1,1 @@
+"""Authenticated state: the tree behind every state root, and the proofs under it (design D6)."""
