@@ -37,6 +37,8 @@ class Tag(StrEnum):
     AUDIENCE_KEY = "audience-key"
     CERTIFICATE = "certificate"
     HEAD_SLOT = "head-slot"
+    VAULT_KEY = "vault-key"
+    VAULT_LOOKUP = "vault-lookup"
 
 
 def preimage(tag: Tag, *values: Any) -> bytes:

@@ -1,0 +1,102 @@
+"""What the vault and the keyring hold of a record, as values. Nothing here reads, writes or decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from xinglin.kernel.encoding import Bytes16, ChainObject, Digest, Identifier, Natural
+
+
+class RecordSecrets(ChainObject, frozen=True):
+    """What only the keyring holds of a record: destroying this destroys the record (D10).
+
+    ``key`` seals the original; ``salt_original`` and ``salt_copy`` hide original and copy in the commitment;
+    ``handle`` is what locators name the record by.
+    """
+
+    key: bytes
+    salt_original: Bytes16
+    salt_copy: Bytes16
+    handle: Bytes16
+
+
+class RecordDetails(ChainObject, frozen=True):
+    """What a row of the index says of a record, sealed: where it is, what it is, what was committed.
+
+    ``batch`` and ``item``: the record batch that registers it and its position there. ``source``, ``type``,
+    ``logical_id``: which system's resource it is; ``subject`` the patient's logical id in that system, possibly
+    empty. ``behaviour`` is the encoded behaviour data with its salt; both outlive the record's destruction.
+    """
+
+    segment: Natural
+    offset: Natural
+    length: Natural
+    batch: Identifier
+    item: Natural
+    source: bytes
+    type: bytes
+    logical_id: bytes
+    subject: bytes
+    commitment: Digest
+    original: Digest
+    copy: Digest
+    behaviour: bytes
+    salt_behaviour: Bytes16
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A record to be stored. Fields as in ``RecordDetails`` and ``RecordSecrets``; ``content`` is the original."""
+
+    record: bytes
+    source: bytes
+    type: bytes
+    logical_id: bytes
+    subject: bytes
+    content: bytes
+    batch: str
+    item: int
+    behaviour: bytes
+    salt_behaviour: bytes
+    commitment: bytes
+    original: bytes
+    copy: bytes
+    secrets: RecordSecrets
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as the index has it: row number from 1, record id (16 bytes), details."""
+
+    number: int
+    record: bytes
+    details: RecordDetails
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The salted parts of a record commitment: behaviour, original and copy, each (salt, data)."""
+
+    behaviour: tuple[bytes, bytes]
+    original: tuple[bytes, bytes]
+    copy: tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """A record commitment and the digests that it is made of, 32 bytes each."""
+
+    commitment: bytes
+    behaviour: bytes
+    original: bytes
+    copy: bytes
+
+
+class CommitmentRule(Protocol):
+    """How a record commitment is made. The rule belongs to the coordination of a chain and comes in as an argument."""
+
+    def __call__(self, parts: Sequence[Parts]) -> list[Digests]:
+        """Return the commitment of each record; MUST be pure."""
+        ...

@@ -1,0 +1,75 @@
+"""Looks at everything that vault and keyring hold and says what is wrong with it (D14.3; S6.2d).
+
+Changes nothing and may run while the vault is written to: it looks at what was stored when it began. What a crash
+left behind the last stored record is no finding; the next start removes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xinglin.kernel.errors import Integrity, PlatformError
+from xinglin.service.lifecycle.storage.errors import Leftover, RowDamaged, RowMissing, VaultBehindHead
+from xinglin.service.lifecycle.storage.model import StoredRecord
+from xinglin.service.lifecycle.storage.segments import START, Location
+from xinglin.service.lifecycle.storage.vault import Vault, location_of
+
+_FILES = frozenset({"head", "index.sqlite", "index.sqlite-shm", "index.sqlite-wal", "lock", "segments"})
+
+
+def findings(vault: Vault) -> Iterator[PlatformError]:
+    """Yield every fault of a vault and its keyring, as the error that reading would meet.
+
+    Args:
+        vault: opened, for reading or writing.
+    """
+    try:
+        head = vault.head.read()
+    except Integrity as damage:
+        yield damage
+        head = 0
+    damaged = vault.database.damage()
+    yield from damaged
+    yield from vault.keyring.findings()
+    yield from _strangers(vault)
+    if damaged:
+        return
+    try:
+        last = vault.index.last_number()
+        if last < head:
+            yield VaultBehindHead(found=last, head=head)
+        yield from _records(vault, last)
+    except PlatformError as refusal:
+        yield refusal
+
+
+def _strangers(vault: Vault) -> Iterator[Leftover]:
+    names = [path.name for path in vault.folder.iterdir() if path.name not in _FILES]
+    yield from (Leftover(what=name) for name in sorted(names) + vault.segments.strangers())
+
+
+def _records(vault: Vault, last: int) -> Iterator[PlatformError]:
+    expected = 1
+    after: Location | None = START
+    for rows in vault.index.slices(1, last):
+        for row in rows:
+            number = row.number if isinstance(row, StoredRecord) else int(row.facts["number"])
+            if number != expected:
+                yield RowMissing(first=expected, last=number - 1)
+            expected = number + 1
+            if isinstance(row, RowDamaged):
+                yield row
+                after = None
+            else:
+                yield from _gap(after, location_of(row.details))
+                after = location_of(row.details)
+        stored = [row for row in rows if isinstance(row, StoredRecord)]
+        yield from (opened for opened in vault.open_many(stored) if isinstance(opened, Integrity))
+    if expected <= last:
+        yield RowMissing(first=expected, last=last)
+
+
+def _gap(after: Location | None, location: Location) -> Iterator[Leftover]:
+    if after is None or location in (after.next(location.length), after.next_segment(location.length)):
+        return
+    yield Leftover(what=f"what lies before offset {location.offset} of segment {location.segment}")
