@@ -1,0 +1,1 @@
+"""The contract ``anchor``: heads of private chains, proven to continue, with evidence where they fork."""

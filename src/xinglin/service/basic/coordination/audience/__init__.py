@@ -1,0 +1,1 @@
+"""The contract ``audience``: who holds which transmission key, epoch by epoch."""

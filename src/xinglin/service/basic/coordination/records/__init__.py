@@ -1,0 +1,1 @@
+"""The contract ``records``: batches of record commitments, and the destruction of records."""
