@@ -8,26 +8,34 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 from xinglin.carrier.consensus.ports import AppInfo, BlockAnswer, SnapshotOffer, TxAnswer, TxResult
 from xinglin.carrier.ledger.check import Checked
 from xinglin.carrier.ledger.errors import BlockInvalid, SnapshotInvalid
 from xinglin.carrier.ledger.ledger import Candidate, Ledger
-from xinglin.carrier.ledger.snapshot import SnapshotSource
+from xinglin.carrier.ledger.snapshot import Manifest, take_snapshot
 from xinglin.carrier.ledger.transition import Result
+from xinglin.kernel.encoding import decode, pack
 
 MAX_CANDIDATES = 8
 """Executed blocks of one height that are held at once; a proposer can't make a node hold more."""
+SNAPSHOT_FORMAT = 1
 
 
 class LedgerApplication:
-    """Implements ``consensus.ports.Application`` for one ledger."""
+    """Implements ``consensus.ports.Application`` for one ledger.
 
-    def __init__(self, ledger: Ledger) -> None:
+    Args:
+        ledger: the chain.
+        snapshots: the folder for its snapshot.
+    """
+
+    def __init__(self, ledger: Ledger, snapshots: Path) -> None:
         self.ledger = ledger
         self._candidates: dict[bytes, Candidate] = {}
         self._decided: bytes | None = None
-        self._snapshots: dict[int, SnapshotSource] = {}
+        self._snapshots = snapshots
 
     def info(self) -> AppInfo:
         """Return what is committed; candidates are dropped."""
@@ -75,23 +83,24 @@ class LedgerApplication:
         return 0
 
     def list_snapshots(self) -> list[SnapshotOffer]:
-        """Return the snapshots that were taken and are kept."""
-        return [source.offer for source in self._snapshots.values()]
+        """Return the snapshot that is kept, if any."""
+        manifest = self._snapshots / "manifest"
+        return [_offer(manifest.read_bytes())] if manifest.exists() else []
 
     def take_snapshot(self) -> SnapshotOffer:
-        """Keep the present height as a snapshot for others; the one before is dropped."""
-        source = SnapshotSource(self.ledger)
-        for older in self._snapshots.values():
-            older.close()
-        self._snapshots = {source.offer.height: source}
-        return source.offer
+        """Keep the present height as the snapshot for others; the one before is dropped."""
+        return _offer(pack(take_snapshot(self.ledger, self._snapshots)))
 
     def load_chunk(self, height: int, format_: int, chunk: int) -> bytes:
-        """Return one chunk of a kept snapshot."""
-        source = self._snapshots.get(height)
-        if source is None or format_ != source.offer.format:
-            raise SnapshotInvalid(reason=f"there is none at height {height}")
-        return source.chunk(chunk)
+        """Return one chunk of the kept snapshot.
+
+        Raises:
+            SnapshotInvalid: there is none of that height and format, or it has no such chunk.
+        """
+        offers = [one for one in self.list_snapshots() if (one.height, one.format) == (height, format_)]
+        if not offers or not 0 <= chunk < offers[0].chunks:
+            raise SnapshotInvalid(reason=f"there is no chunk {chunk} at height {height}")
+        return (self._snapshots / str(chunk)).read_bytes()
 
     def _candidate(self, height: int, time: int, transactions: Sequence[bytes]) -> tuple[bytes, Candidate]:
         key = _block_key(height, time, transactions)
@@ -106,6 +115,11 @@ class LedgerApplication:
             self.ledger.discard(candidate)
         self._candidates.clear()
         self._decided = None
+
+
+def _offer(manifest: bytes) -> SnapshotOffer:
+    said = decode(Manifest, manifest)
+    return SnapshotOffer(said.height, SNAPSHOT_FORMAT, said.chunks, hashlib.sha256(manifest).digest(), manifest)
 
 
 def _block_key(height: int, time: int, transactions: Sequence[bytes]) -> bytes:

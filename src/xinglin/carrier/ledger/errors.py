@@ -235,6 +235,26 @@ class ProofInvalid(Integrity):
     hint_zh = "请勿采信；可向出具节点重新索取。"
 
 
+class ProofUnknown(Unavailable):
+    """A proof names a kind, version, suite or claim that this version of Xinglin does not know."""
+
+    code, number, clause = "proof.unknown", 1252, "S9.2"
+    en = "The proof can't be decided at step {step}: it has {what} {found}, which this version does not know."
+    zh = "证明在步骤 {step} 无法判断：其中的 {what} {found} 不为本版本所知。"
+    hint_en = "Use a newer version."
+    hint_zh = "请使用较新的版本。"
+
+
+class TrustInvalid(Invalid):
+    """What pins the trust in a chain is not of its form."""
+
+    code, number, clause = "trust.invalid", 1253, "S9.2"
+    en = "The trust is not valid: {reason}."
+    zh = "信任文件无效：{reason}。"
+    hint_en = "See docs/spec/proof-bundle.md for the form."
+    hint_zh = "格式见 docs/spec/proof-bundle.md。"
+
+
 class SnapshotInvalid(Integrity):
     """A snapshot, or a chunk of it, does not hash to the app hash that is trusted."""
 

@@ -405,6 +405,10 @@ class Ledger:
             raise StoreDamaged(chain=self.rules.chain, what=f"tile {tile} of its log is missing")
         return stored
 
+    def subtree(self, prefix: bytes, bits: int) -> bytes:
+        """Return all keys of the tip's state under a prefix, proven (``state.proof.StateSubtree``)."""
+        return self._tree.subtree(self._version, prefix, bits)
+
     # --- proofs at a height ---
 
     def pin(self, height: int) -> None:

@@ -7,18 +7,24 @@ own; ``xinglin-verify`` has others, written apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar, get_args
+
+import msgspec
 
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.bundle_model import ItemProof, LogEntry, StateEntry
 from xinglin.carrier.ledger.checkpoint import Head
-from xinglin.carrier.ledger.errors import ProofInvalid
+from xinglin.carrier.ledger.errors import ProofInvalid, ProofUnknown
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.merkle import verify_inclusion
 from xinglin.carrier.ledger.model import Operation
-from xinglin.carrier.ledger.state.proof import verify_state_proof
+from xinglin.carrier.ledger.state.proof import StateProof, verify_state_proof
 from xinglin.carrier.ledger.transition import leaf_names
-from xinglin.kernel.encoding import pack
+from xinglin.kernel.encoding import ChainObject, decode, pack
+from xinglin.kernel.errors import Invalid
 from xinglin.kernel.hashing import Tag, preimage, tagged
+
+T = TypeVar("T", bound=ChainObject)
 
 
 def prove_operation(ledger: Ledger, size: int, index: int, position: int, item: int | None = None) -> LogEntry:
@@ -67,39 +73,45 @@ def prove_states(ledger: Ledger, height: int, keys: Sequence[bytes]) -> tuple[St
     )
 
 
-def check_log_entry(suite: Suite, entry: LogEntry, head: Head) -> None:
-    """Take steps P7 to P10 for a log entry under a checkpoint's head.
+def check_leaf(suite: Suite, entry: LogEntry, head: Head) -> None:
+    """Take step P7: the leaf is of this transaction and receipt, logged in time, and in the checkpoint's log.
 
     Raises:
-        ProofInvalid: names the step that fails.
+        ProofInvalid: a rule of the step is broken; so it is for the steps below.
     """
     header, leaf = entry.header, entry.leaf
-    _require(header.chain == head.chain, "P7", "the transaction is of another chain")
-    _require(leaf_names(suite.hash, leaf, header, entry.signatures, entry.receipt), "P7", "the leaf names another one")
-    _require(
-        leaf.height <= head.height and leaf.time <= min(head.time, leaf.valid_until), "P7", "its height or time is not right"
-    )
+    require("P7", header.chain == head.chain, "the transaction is of another chain")
+    require("P7", leaf_names(suite.hash, leaf, header, entry.signatures, entry.receipt), "the leaf names another one")
+    require("P7", leaf.time <= leaf.valid_until, "it was logged after it had expired")
+    require("P7", leaf.height <= head.height and leaf.time <= head.time, "the leaf is later than the checkpoint")
     leaf_hash = suite.leaf_hash(pack(leaf))
-    _require(
-        verify_inclusion(suite, leaf_hash, leaf.index, head.size, entry.log_path, head.log_root), "P7", "not in the log"
-    )
-    body = tagged(suite.hash, Tag.BODY, header)
-    keys = header.signers
-    _require(len(keys) == len(set(keys)) == len(entry.signatures) > 0, "P8", "signers and signatures don't match")
-    _require(all(suite.verify_many(keys, [body] * len(keys), entry.signatures)), "P8", "a signature does not verify")
-    operation = suite.leaf_hash(tagged(suite.hash, Tag.OPERATION, entry.head))
-    found = verify_inclusion(suite, operation, entry.position, entry.operations, entry.path, header.operations_root)
-    _require(found, "P9", "the operation is not in the transaction")
-    _require(entry.receipt.number == 0, "P9", "the transaction was refused")
-    _check_item(suite, entry)
+    found = verify_inclusion(suite, leaf_hash, leaf.index, head.size, entry.log_path, head.log_root)
+    require("P7", found, "the path does not lead to the log root")
 
 
-def _check_item(suite: Suite, entry: LogEntry) -> None:
-    _require(len(entry.item) == len(entry.head.batch), "P10", "item and batch don't match")
+def check_transaction_signatures(suite: Suite, entry: LogEntry) -> None:
+    """Take step P8: there are signers, they are distinct, and each signed the body id."""
+    keys, signatures = entry.header.signers, entry.signatures
+    require("P8", len(keys) == len(set(keys)) == len(signatures) > 0, "signers and signatures don't match")
+    body = tagged(suite.hash, Tag.BODY, entry.header)
+    require("P8", all(suite.verify_many(keys, [body] * len(keys), signatures)), "a signature does not verify")
+
+
+def check_operation(suite: Suite, entry: LogEntry) -> None:
+    """Take step P9: the operation belongs to the transaction, and the transaction was done."""
+    leaf = suite.leaf_hash(tagged(suite.hash, Tag.OPERATION, entry.head))
+    root = entry.header.operations_root
+    found = verify_inclusion(suite, leaf, entry.position, entry.operations, entry.path, root)
+    require("P9", found, "the operation is not in the transaction")
+    require("P9", entry.receipt.number == 0, "the transaction was refused")
+
+
+def check_item(suite: Suite, entry: LogEntry) -> None:
+    """Take step P10: an item is there exactly when the operation has a batch, and belongs to it."""
+    require("P10", len(entry.item) == len(entry.head.batch), "item and batch don't match")
     for batch, one in zip(entry.head.batch, entry.item, strict=True):
-        leaf = suite.leaf_hash(one.item)
-        found = verify_inclusion(suite, leaf, one.index, batch.count, one.path, batch.root)
-        _require(found, "P10", "the item is not in the batch")
+        found = verify_inclusion(suite, suite.leaf_hash(one.item), one.index, batch.count, one.path, batch.root)
+        require("P10", found, "the item is not in the batch")
 
 
 def check_states(suite: Suite, states: Sequence[StateEntry], head: Head) -> dict[bytes, bytes | None]:
@@ -107,18 +119,50 @@ def check_states(suite: Suite, states: Sequence[StateEntry], head: Head) -> dict
 
     Raises:
         ProofInvalid: a proof does not hold under the state root, or the keys don't ascend.
+        ProofUnknown: a state proof is of a version that is not known here.
     """
     keys = [state.key for state in states]
-    _require(keys == sorted(set(keys)), "P11", "the keys do not ascend")
+    require("P11", keys == sorted(set(keys)), "the keys do not ascend")
     said: dict[bytes, bytes | None] = {}
     for state in states:
         value = state.value[0] if state.value else None
         holds = verify_state_proof(suite.hash, head.state_root, state.key, value, state.proof)
-        _require(holds, "P11", "a state proof does not hold")
+        if not holds:
+            refuse_unknown_version(StateProof, state.proof, "P11")
+        require("P11", holds, "a state proof does not hold")
         said[state.key] = value
     return said
 
 
-def _require(holds: bool, step: str, reason: str) -> None:
+def read(kind: type[T], data: bytes, step: str) -> T:
+    """Return an object that a bundle holds as bytes.
+
+    Raises:
+        ProofInvalid: it is not canonical, or not of this form.
+        ProofUnknown: it is of the right kind, in a version that is not known here.
+    """
+    try:
+        return decode(kind, data)
+    except Invalid as refusal:
+        refuse_unknown_version(kind, data, step)
+        raise ProofInvalid(step=step, reason=refusal.code) from None
+
+
+def refuse_unknown_version(kind: type[ChainObject], data: bytes, step: str) -> None:
+    """Raise ProofUnknown if bytes that don't decode are of the right kind, in another version."""
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    if "version" not in fields:
+        return
+    try:
+        value = decode(list, data)
+    except Invalid:
+        return
+    kind_name, version = [*value, None, None][:2]
+    if [kind_name] == list(get_args(fields["kind"])) and type(version) is int and 0 <= version:
+        raise ProofUnknown(step=step, what=kind_name, found=version)
+
+
+def require(step: str, holds: bool, reason: str) -> None:
+    """Raise ProofInvalid at a step unless ``holds``."""
     if not holds:
         raise ProofInvalid(step=step, reason=reason)

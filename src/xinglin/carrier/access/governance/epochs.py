@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from xinglin.carrier.access.governance.model import NAMESPACE, EpochState, LatestEpoch
 from xinglin.carrier.contracts.api import Context
 from xinglin.carrier.ledger.model import Epoch
+from xinglin.kernel.encoding import decode, state_key
 
 
 def find(ctx: Context, number: int) -> Epoch | None:
@@ -32,3 +35,20 @@ def _passed(ctx: Context, number: int) -> Epoch:
     if epoch is None:  # never so: epoch 0 is founded, and numbers have no gaps
         raise LookupError(f"epoch {number}")
     return epoch
+
+
+def epochs_of(value: Callable[[bytes], bytes | None]) -> list[EpochState]:
+    """Return every epoch that has passed, from 0 up, with its votes.
+
+    Args:
+        value: gives the value under a state key, or None.
+    """
+    epochs = []
+    while (stored := value(state_key(NAMESPACE, "epoch", len(epochs)))) is not None:
+        epochs.append(decode(EpochState, stored))
+    return epochs
+
+
+def epoch_at(epochs: Sequence[EpochState], height: int) -> Epoch:
+    """Return the epoch in force at a height (N5)."""
+    return [state.epoch for state in epochs if state.epoch.from_height <= height][-1]

@@ -1,0 +1,79 @@
+"""The chains of a node: which contracts they have, and how a genesis becomes rules, a ledger, an engine."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+
+from xinglin.carrier.access.founding import founding
+from xinglin.carrier.access.governance.contract import CONTRACT as GOVERNANCE
+from xinglin.carrier.access.registry.contract import CONTRACT as REGISTRY
+from xinglin.carrier.access.registry.directory import RegistryDirectory
+from xinglin.carrier.consensus.embedded import EmbeddedEngine
+from xinglin.carrier.consensus.group import EmbeddedGroup, GroupMember
+from xinglin.carrier.contracts.api import Contract
+from xinglin.carrier.contracts.application import LedgerApplication
+from xinglin.carrier.contracts.runtime import NativeRuntime
+from xinglin.carrier.crypto.suite import Suite, suite
+from xinglin.carrier.ledger.chain import ChainRules
+from xinglin.carrier.ledger.genesis import chain_id, check_genesis
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.model import Genesis, Profile, SuiteNumber
+from xinglin.node.home import Home
+from xinglin.service.basic.coordination.anchors.contract import CONTRACT as ANCHOR
+from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUDIENCE
+from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
+from xinglin.service.basic.coordination.records.contract import CONTRACT as RECORDS
+
+SUITES = {SuiteNumber.GM: "gm", SuiteNumber.INTL: "intl"}
+CONTRACTS: dict[Profile, tuple[Contract, ...]] = {
+    Profile.CONSORTIUM: (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR),
+    Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL),
+    Profile.SUPERVISION: (REGISTRY, GOVERNANCE),
+}
+"""Which native contracts a chain of each profile has."""
+
+Randomness = Callable[[int], bytes]
+
+
+class SystemClock:
+    """The real clock (kernel port ``Clock``)."""
+
+    def now_ms(self) -> int:
+        """Return the present time in ms."""
+        return time.time_ns() // 1_000_000
+
+
+def random_bytes(count: int) -> bytes:
+    """Return bytes from the system's generator: the one source of randomness of a node."""
+    return secrets.token_bytes(count)
+
+
+def suite_of(genesis: Genesis) -> Suite:
+    """Return the suite that a genesis fixes."""
+    return suite(SUITES[genesis.suite])
+
+
+def rules_of(genesis: Genesis) -> ChainRules:
+    """Return the rules of a chain.
+
+    Raises:
+        GenesisInvalid: the genesis breaks a rule.
+    """
+    chosen = suite_of(genesis)
+    check_genesis(genesis, chosen.hash, chosen.verify)
+    chain = chain_id(chosen.hash, genesis)
+    runtime = NativeRuntime(chain, chosen, CONTRACTS[genesis.profile], founding)
+    return ChainRules(chain, genesis, chosen, runtime, RegistryDirectory())
+
+
+def group_member(name: str, home: Home, ledger: Ledger) -> GroupMember:
+    """Return a home's part in a group."""
+    return GroupMember(name, LedgerApplication(ledger, home.chain(ledger.rules.chain) / "snapshot"), ledger.blocks, home.keep_evidence)
+
+
+def start_engine(members: list[GroupMember], genesis: Genesis, heartbeat_seconds: float = 2.0) -> EmbeddedEngine:
+    """Bring homes to one height and start making blocks."""
+    group = EmbeddedGroup(members)
+    return EmbeddedEngine(group, SystemClock(), genesis.parameters.max_block_bytes, heartbeat_seconds)

@@ -1,0 +1,121 @@
+"""A node's home: one folder, each kind of data apart (design D13; S7.1b2, S8.2d).
+
+``config.toml``, ``keys/``, ``chain/<id>/``, ``vault/``, ``keyring/``, ``accounts/``, ``quarantine/``, ``evidence/``. Keys lie
+apart from what they open, so that each kind can be backed up and guarded by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from xinglin.carrier.crypto.files import write_durably
+from xinglin.kernel.errors import Conflict
+from xinglin.settings import CONFIG_NAME
+
+
+class HomeExists(Conflict):
+    """A home is to be made where there is something already."""
+
+    code, number, clause = "home.exists", 6003, "S6.3b"
+    en = "{home} exists and is not empty."
+    zh = "{home} 已存在且不为空。"
+    hint_en = "Choose another folder with --home."
+    hint_zh = "请用 --home 指定其他目录。"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The paths of a home."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The settings file."""
+        return self.path / CONFIG_NAME
+
+    @property
+    def keys(self) -> Path:
+        """The key store."""
+        return self.path / "keys"
+
+    @property
+    def vault(self) -> Path:
+        """Encrypted originals."""
+        return self.path / "vault"
+
+    @property
+    def keyring(self) -> Path:
+        """Wrapped record keys and salts."""
+        return self.path / "keyring"
+
+    @property
+    def quarantine(self) -> Path:
+        """What intake refused, sealed."""
+        return self.path / "quarantine"
+
+    @property
+    def evidence(self) -> Path:
+        """What contradicts others, kept for people."""
+        return self.path / "evidence"
+
+    def chain(self, chain: str) -> Path:
+        """One chain's store."""
+        return self.path / "chain" / chain
+
+    def keep_person(self, account: str, salt: bytes, statement: bytes) -> None:
+        """Keep what opens an account's commitment to the responsible person, apart from chain and keys."""
+        folder = self.path / "accounts"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        opening = {"account": account, "salt": salt.hex(), "statement": statement.decode()}
+        write_durably(folder / f"{account}.json", json.dumps(opening, ensure_ascii=False).encode())
+
+    def keep_evidence(self, name: str, data: bytes) -> None:
+        """Keep a piece of evidence durably."""
+        self.evidence.mkdir(mode=0o700, exist_ok=True)
+        write_durably(self.evidence / name, data)
+
+    def write_config(self, member: str, node: str, name: str, consortium: tuple[str, str], private: str) -> None:
+        """Write the settings file.
+
+        Args:
+            member: the owner's member id.
+            node: this node's id.
+            name: the member's name.
+            consortium: chain id and engine (``embedded`` or ``group``).
+            private: the private chain's id, empty for none.
+        """
+        lines = [
+            "# Settings of this node. Every setting is described in docs/guide/settings.md.",
+            f'member = "{member}"',
+            f'node = "{node}"',
+            f"name = {_toml_string(name)}",
+            "",
+            "[consortium]",
+            f'id = "{consortium[0]}"',
+            f'engine = "{consortium[1]}"',
+        ]
+        if private:
+            lines += ["", "[private]", f'id = "{private}"', 'engine = "embedded"']
+        write_durably(self.config, "".join(line + "\n" for line in lines).encode())
+
+
+def new_home(path: Path) -> Home:
+    """Make the folder of a home.
+
+    Raises:
+        HomeExists: there is something at that path.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise HomeExists(home=str(path))
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Home(path)
+
+
+def _toml_string(text: str) -> str:
+    escaped = "".join(
+        f"\\u{ord(c):04x}" if ord(c) < 0x20 or ord(c) == 0x7F else f"\\{c}" if c in '"\\' else c for c in text
+    )
+    return f'"{escaped}"'

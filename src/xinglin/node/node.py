@@ -1,0 +1,159 @@
+"""A running node: the open home with its keys, chains and vault (design D13).
+
+``open_node`` opens one home; its private chain has an engine of its own, the consortium chain one too when this home is
+alone in it. Homes of a group are opened together by ``open_group``. What only reads opens nothing for writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xinglin.carrier.consensus.embedded import EmbeddedEngine
+from xinglin.carrier.consensus.errors import GroupRequired
+from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
+from xinglin.carrier.ledger.build import Signer
+from xinglin.carrier.ledger.cosign import Cosigner, NoteStore
+from xinglin.carrier.ledger.ledger import Ledger, stored_genesis
+from xinglin.kernel.errors import NotFound
+from xinglin.node.chains import SystemClock, group_member, random_bytes, rules_of, start_engine
+from xinglin.node.client import ChainClient
+from xinglin.node.founding import COSIGNING
+from xinglin.node.home import Home
+from xinglin.settings import Settings, load_settings
+
+
+class NoPrivateChain(NotFound):
+    """The home has no private chain."""
+
+    code, number, clause = "home.no_private_chain", 6004, "H2"
+    en = "{home} has no private chain."
+    zh = "{home} 没有私有链。"
+    hint_en = "Only medical institutions made with 'xinglin init' have one."
+    hint_zh = "只有用 xinglin init 创建的医疗机构节点才有私有链。"
+
+
+@dataclass(slots=True)
+class Node:
+    """One open home. Close it; engines are closed first."""
+
+    home: Home
+    settings: Settings
+    keys: KeyStore
+    consortium: Ledger
+    private: Ledger | None
+    engines: list[EmbeddedEngine] = field(default_factory=list)
+    _clients: dict[str, ChainClient] = field(default_factory=dict)
+
+    @property
+    def member(self) -> str:
+        """The member that owns this home."""
+        return self.settings.member
+
+    def signer(self, name: str) -> Signer:
+        """Return a signer for one of this home's keys."""
+        return Signer(self.keys.public(name), lambda message: self.keys.sign(name, message))
+
+    def client(self, ledger: Ledger | None = None) -> ChainClient:
+        """Return the client of a chain whose engine runs; of the consortium chain when none is named.
+
+        Raises:
+            GroupRequired: the chain's engine does not run in this process.
+        """
+        chain = (ledger or self.consortium).rules.chain
+        client = self._clients.get(chain)
+        if client is None:
+            raise GroupRequired(chain=chain)
+        return client
+
+    def private_ledger(self) -> Ledger:
+        """Return the private chain's ledger.
+
+        Raises:
+            NoPrivateChain: this home has none.
+        """
+        if self.private is None:
+            raise NoPrivateChain(home=str(self.home.path))
+        return self.private
+
+    def run(self, ledger: Ledger, engine: EmbeddedEngine, *, owned: bool) -> None:
+        """Take note of a chain's engine; one that is owned is closed with the node."""
+        self._clients[ledger.rules.chain] = ChainClient(ledger, engine, SystemClock(), random_bytes)
+        if owned:
+            self.engines.append(engine)
+
+    def start_own_chains(self) -> None:
+        """Start the engines of the chains that this home keeps alone."""
+        for ledger, engine in ((self.private, "embedded"), (self.consortium, self.settings.consortium.engine)):
+            if ledger is not None and engine == "embedded":
+                member = group_member(self.settings.name or self.member, self.home, ledger)
+                self.run(ledger, start_engine([member], ledger.rules.genesis), owned=True)
+
+    def cosigner(self) -> Cosigner:
+        """Return this member's cosigning of the consortium chain."""
+        ledger = self.consortium
+        notes = NoteStore(self.home.chain(ledger.rules.chain))
+        return Cosigner(ledger.rules, self.member, self.signer(COSIGNING), notes, ledger.head_at)
+
+    def close(self) -> None:
+        """Close engines, then stores."""
+        for engine in self.engines:
+            engine.close()
+        self.engines.clear()
+        self._clients.clear()
+        self.consortium.close()
+        if self.private is not None:
+            self.private.close()
+
+
+def open_node(path: Path, passphrase: bytes) -> Node:
+    """Open a home; start its own chains with ``Node.start_own_chains``.
+
+    Raises:
+        HomeNotFound, SettingsInvalid, StoreDamaged, StoreBehindHead, StoreLocked: see where they are defined.
+        PassphraseWrong: the key store does not open.
+    """
+    home = Home(path)
+    settings = load_settings(path)
+    keys = open_keystore(home.keys, passphrase)
+    consortium = _open_ledger(home, settings, settings.consortium.id)
+    try:
+        private = _open_ledger(home, settings, settings.private.id) if settings.private else None
+    except BaseException:
+        consortium.close()
+        raise
+    return Node(home, settings, keys, consortium, private)
+
+
+@dataclass(slots=True)
+class Group:
+    """Homes that keep the consortium chain together in this process."""
+
+    nodes: Sequence[Node]
+    engine: EmbeddedEngine
+
+    def close(self) -> None:
+        """Close the engine, then every node."""
+        self.engine.close()
+        for node in self.nodes:
+            node.close()
+
+
+def run_group(nodes: Sequence[Node], heartbeat_seconds: float = 2.0) -> Group:
+    """Start the consortium chain of several open homes, and each one's private chain.
+
+    Raises:
+        AppHashDiffers: two homes do not agree.
+    """
+    members = [group_member(node.settings.name or node.member, node.home, node.consortium) for node in nodes]
+    engine = start_engine(members, nodes[0].consortium.rules.genesis, heartbeat_seconds)
+    for node in nodes:
+        node.run(node.consortium, engine, owned=False)
+        node.start_own_chains()
+    return Group(nodes, engine)
+
+
+def _open_ledger(home: Home, settings: Settings, chain: str) -> Ledger:
+    rules = rules_of(stored_genesis(home.path, chain))
+    return Ledger.open(home.path, rules, settings.storage.map_gib << 30)

@@ -1,0 +1,121 @@
+"""Verifies a whole home: chains from genesis, checkpoints, vault, keyring, keys, openings (S6.2c2, S9.1; invariant 3).
+
+Each chain is opened and executed again in a child process, because a damaged LMDB store can end a process; a child that
+dies is a finding. Nothing of the home is changed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
+from xinglin.carrier.access.registry.model import AccountState, MemberState
+from xinglin.carrier.crypto.keystore import KeyStore
+from xinglin.carrier.ledger.cosign import NoteStore, check_signature
+from xinglin.carrier.ledger.errors import CheckpointFork, StoreDamaged
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.recheck import Finding
+from xinglin.kernel.encoding import decode, state_key
+from xinglin.kernel.errors import Integrity, PlatformError
+from xinglin.node.founding import person_commitment
+from xinglin.node.home import Home
+from xinglin.settings import Settings
+
+CHILD_MODULE = "xinglin.node.verify_child"
+
+
+class HomeContradicted(Integrity):
+    """Something in a home's files contradicts the chain."""
+
+    code, number, clause = "home.contradicted", 6005, "S9.1"
+    en = "{what} is not what the chain says."
+    zh = "{what} 与链上内容不一致。"
+    hint_en = "The file was altered; restore it from a backup."
+    hint_zh = "该文件被改动；请从备份恢复。"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainVerdict:
+    """What the recheck of one chain said."""
+
+    chain: str
+    height: int
+    entries: int
+    app_hash: str
+    findings: list[Finding]
+
+
+def verify_chain(home: Home, chain: str) -> ChainVerdict:
+    """Recheck one chain in a child process."""
+    with tempfile.TemporaryDirectory(prefix="xinglin-verify-") as scratch:
+        command = [sys.executable, "-m", CHILD_MODULE, str(home.path), chain, scratch]
+        done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  (this interpreter, our module)
+    try:
+        said: dict[str, Any] = json.loads(done.stdout)
+        findings = [Finding(**finding) for finding in said["findings"]]
+        return ChainVerdict(chain, said["height"], said["entries"], said["app_hash"], findings)
+    except (ValueError, KeyError, TypeError):
+        damage = StoreDamaged(chain=chain, what=f"reading it ended the process with status {done.returncode}")
+        return ChainVerdict(chain, 0, 0, "", [Finding(damage.code, "store", damage.sentence())])
+
+
+def verify_notes(home: Home, ledger: Ledger) -> Iterator[Finding]:
+    """Yield what is wrong with the checkpoints that a home keeps of a chain."""
+    notes = NoteStore(home.chain(ledger.rules.chain))
+    epochs = epochs_of(ledger.value)
+    for height in notes.heights():
+        try:
+            note = notes.load(height)
+            if note is None:
+                continue
+            if note.head != ledger.head_at(height):
+                raise CheckpointFork(chain=ledger.rules.chain, height=height)
+            keys = {member.member: member.key for member in epoch_at(epochs, height).members}
+            for line in note.signatures:
+                check_signature(ledger.rules, note, line, keys.get(line.member, b""))
+        except PlatformError as refusal:
+            yield _finding(refusal, f"checkpoint {height}")
+
+
+def verify_openings(home: Home, settings: Settings, ledger: Ledger) -> Iterator[Finding]:
+    """Yield what in ``config.toml`` and ``accounts/`` contradicts the registry."""
+    stored = ledger.value(state_key("registry", "member", settings.member))
+    if stored is None or decode(MemberState, stored).name != settings.name.encode():
+        yield _finding(HomeContradicted(what="member and name in config.toml"), "config.toml")
+    for path in sorted((home.path / "accounts").glob("*.json")):
+        try:
+            opening = json.loads(path.read_bytes())
+            salt, statement = bytes.fromhex(opening["salt"]), opening["statement"].encode()
+            account = ledger.value(state_key("registry", "account", opening["account"]))
+            committed = person_commitment(ledger.rules.suite, salt, statement)
+            good = account is not None and decode(AccountState, account).person == committed
+            good = good and path.stem == opening["account"]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            good = False
+        if not good:
+            yield _finding(HomeContradicted(what=f"the opening {path.name}"), f"accounts/{path.name}")
+
+
+def verify_keys(keys: KeyStore) -> Iterator[Finding]:
+    """Yield the keys that don't open."""
+    for name in keys.names():
+        try:
+            keys.check(name)
+        except PlatformError as refusal:
+            yield _finding(refusal, f"keys/{name}")
+
+
+def as_json(verdict: ChainVerdict) -> dict[str, Any]:
+    """Return a verdict as plain data."""
+    return asdict(verdict)
+
+
+def _finding(refusal: PlatformError, where: str) -> Finding:
+    return Finding(refusal.code, where, refusal.sentence())
