@@ -1,8 +1,7 @@
-"""What both suites share: hashing, Merkle roots and sealing through the native library.
+"""What both suites do through the native library: everything but the making of private keys.
 
-A subclass names the library's numbers of its hash and cipher and adds signing and encryption. Lengths are
-checked here, because the library's fixed-size parameters carry none. This module never holds a key longer
-than a call.
+A subclass names the library's functions and sizes. Lengths are checked here, because the library's fixed-size
+parameters carry none. This module never holds a key longer than a call.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import os
 from collections.abc import Sequence
 
 from xinglin.carrier.crypto import native
-from xinglin.carrier.crypto.errors import LengthInvalid, OpenFailed
+from xinglin.carrier.crypto.errors import LengthInvalid, OpenFailed, PrivateKeyInvalid, PublicKeyInvalid
 from xinglin.carrier.crypto.native import buffer, check, lengths, lib, pieces
 from xinglin.carrier.crypto.suite import NONCE_SIZE, TAG_SIZE, Suite
 
@@ -19,10 +18,14 @@ _SHORT_HASH = 16384  # bytes; below, hashing is shorter than giving up the inter
 
 
 class NativeSuite(Suite):
-    """Hashing and sealing of a suite, by the native library's algorithm numbers."""
+    """A suite of the native library, by the numbers and names that the library gives its algorithms."""
 
     cipher_number: int
     """The native library's number of this suite's cipher."""
+    signing: str
+    """The signing functions are ``xl_<signing>_...``."""
+    encryption: str
+    """The encryption functions are ``xl_<encryption>_...``."""
 
     def hash(self, data: bytes) -> bytes:
         """See ``Suite.hash``."""
@@ -71,6 +74,84 @@ class NativeSuite(Suite):
         out, count = buffer(64 * 32), buffer(8)
         check(lib.xl_merkle_path(self.hash_number, leaves, len(leaf_hashes), index, out, count))
         return pieces(out.raw, 32)[: int.from_bytes(count.raw, native.BYTE_ORDER)]
+
+    def public_key(self, private: bytes) -> bytes:
+        """See ``Suite.public_key``."""
+        return self._public(self.signing, private, self.public_key_size)
+
+    def check_public_key(self, public: bytes) -> None:
+        """See ``Suite.check_public_key``."""
+        self._check_public(self.signing, public)
+
+    def sign_many(self, private: bytes, messages: Sequence[bytes]) -> list[bytes]:
+        """See ``Suite.sign_many``."""
+        key, data, out = self._private(private), b"".join(messages), buffer(64 * len(messages))
+        sign = getattr(lib, f"xl_{self.signing}_sign_many")
+        self._check_private(sign(key, data, len(data), lengths(messages), len(messages), out))
+        return pieces(out.raw, 64)
+
+    def verify_many(
+        self, publics: Sequence[bytes], messages: Sequence[bytes], signatures: Sequence[bytes]
+    ) -> list[bool]:
+        """See ``Suite.verify_many``."""
+        n = len(messages)
+        same_count(n, publics, "public keys")
+        same_count(n, signatures, "signatures")
+        # The library reads fixed sizes: items of another length go in as zeros, which never verify.
+        keys, signed = _padded(publics, self.public_key_size), _padded(signatures, self.signature_size)
+        data, out = b"".join(messages), buffer(n)
+        verify = getattr(lib, f"xl_{self.signing}_verify_many")
+        check(verify(keys, signed, data, len(data), lengths(messages), n, out))
+        return [verdict == 1 for verdict in out.raw]
+
+    def encryption_public_key(self, private: bytes) -> bytes:
+        """See ``Suite.encryption_public_key``."""
+        return self._public(self.encryption, private, self.encryption_public_key_size)
+
+    def check_encryption_public_key(self, public: bytes) -> None:
+        """See ``Suite.check_encryption_public_key``."""
+        self._check_public(self.encryption, public)
+
+    def encrypt(self, public: bytes, plaintext: bytes) -> bytes:
+        """See ``Suite.encrypt``."""
+        if not plaintext:
+            raise LengthInvalid(what="plaintext", found=0, needed="1 or more")
+        if len(public) != self.encryption_public_key_size:
+            raise PublicKeyInvalid(suite=self.name)
+        out = buffer(len(plaintext) + self.encryption_overhead)
+        status = getattr(lib, f"xl_{self.encryption}_encrypt")(public, plaintext, len(plaintext), out)
+        if status == native.KEY:
+            raise PublicKeyInvalid(suite=self.name)
+        check(status)
+        return out.raw
+
+    def decrypt(self, private: bytes, ciphertext: bytes) -> bytes:
+        """See ``Suite.decrypt``."""
+        key, out = self._private(private), buffer(max(0, len(ciphertext) - self.encryption_overhead))
+        status = getattr(lib, f"xl_{self.encryption}_decrypt")(key, ciphertext, len(ciphertext), out)
+        if status == native.REFUSED:
+            raise OpenFailed
+        self._check_private(status)
+        return out.raw
+
+    def _public(self, functions: str, private: bytes, size: int) -> bytes:
+        key, out = self._private(private), buffer(size)
+        self._check_private(getattr(lib, f"xl_{functions}_public")(key, out))
+        return out.raw
+
+    def _check_public(self, functions: str, public: bytes) -> None:
+        if getattr(lib, f"xl_{functions}_check_public")(public, len(public)) != native.OK:
+            raise PublicKeyInvalid(suite=self.name)
+
+    def _private(self, private: bytes) -> bytes:
+        if len(private) != self.private_key_size:
+            raise PrivateKeyInvalid(suite=self.name)
+        return private
+
+    def _check_private(self, status: int) -> None:
+        if status == native.KEY:
+            raise PrivateKeyInvalid(suite=self.name)
+        check(status)
 
     def open_at(self, key: bytes, nonce: bytes, sealed: bytes, aad: bytes = b"") -> bytes:
         """See ``Suite.open_at``."""
@@ -153,6 +234,11 @@ class NativeSuite(Suite):
             len(aad),
             lengths(aads) if aads else bytes(8 * n),
         )
+
+
+def _padded(items: Sequence[bytes], size: int) -> bytes:
+    absent = bytes(size)
+    return b"".join([item if len(item) == size else absent for item in items])
 
 
 def joined(items: Sequence[bytes], size: int, what: str) -> bytes:

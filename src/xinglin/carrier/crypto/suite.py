@@ -247,7 +247,9 @@ def suite(name: str) -> Suite:
     """
     # Imported here: the two modules build on the class above.
     from xinglin.carrier.crypto.gm import GmSuite  # noqa: PLC0415
+    from xinglin.carrier.crypto.intl import IntlSuite  # noqa: PLC0415
 
-    if name == "gm":
-        return GmSuite()
+    for known in (GmSuite, IntlSuite):
+        if known.name == name:
+            return known()
     raise SuiteUnknown(name=name)
