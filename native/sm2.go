@@ -16,8 +16,12 @@ import (
 // Curve operations are long enough for small shares.
 const curveGrain = 4
 
-// publicKeys spares a verification the parsing of a key seen before.
-var publicKeys = gm.NewPublicCache(8192)
+// Parsing a private key costs as much as a signature. The few that a node uses
+// are in its memory anyway, in the key store.
+var (
+	publicKeys  = gm.NewCache(8192, gm.ParsePublic)
+	privateKeys = gm.NewCache(32, gm.ParsePrivate)
+)
 
 //export xl_sm2_generate
 func xl_sm2_generate(out *C.uint8_t) (status C.int) {
@@ -33,7 +37,7 @@ func xl_sm2_generate(out *C.uint8_t) (status C.int) {
 //export xl_sm2_public
 func xl_sm2_public(private, out *C.uint8_t) (status C.int) {
 	defer guard(&status)
-	key, err := gm.ParsePrivate(view(private, gm.PrivateKeySize))
+	key, err := privateKeys.Get(view(private, gm.PrivateKeySize))
 	if err != nil {
 		return statusKey
 	}
@@ -62,7 +66,7 @@ func xl_sm2_sign_many(private, data *C.uint8_t, total C.size_t, lengths *C.uint6
 	if !ok {
 		return statusInvalid
 	}
-	key, err := gm.ParsePrivate(view(private, gm.PrivateKeySize))
+	key, err := privateKeys.Get(view(private, gm.PrivateKeySize))
 	if err != nil {
 		return statusKey
 	}
@@ -136,7 +140,7 @@ func xl_sm2_decrypt(private, ciphertext *C.uint8_t, size C.size_t, out *C.uint8_
 	if size <= gm.EncryptionOverhead || size > maxBytes {
 		return statusRefused
 	}
-	key, err := gm.ParsePrivate(view(private, gm.PrivateKeySize))
+	key, err := privateKeys.Get(view(private, gm.PrivateKeySize))
 	if err != nil {
 		return statusKey
 	}

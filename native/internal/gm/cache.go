@@ -2,47 +2,44 @@ package gm
 
 import "sync"
 
-// PublicCache keeps parsed public keys: the members of a chain are few and sign
-// again and again. It holds public keys only, at most twice its limit of them.
-type PublicCache struct {
-	limit int
-	mutex sync.RWMutex
-	young map[[PublicKeySize]byte]*Public
-	old   map[[PublicKeySize]byte]*Public
+// Cache keeps parsed keys: the members of a chain are few and sign again and
+// again. It holds at most twice its limit; what was not used for longest goes.
+type Cache[Key any] struct {
+	parse      func(raw []byte) (Key, error)
+	limit      int
+	mutex      sync.RWMutex
+	young, old map[string]Key
 }
 
-// NewPublicCache returns an empty cache.
-func NewPublicCache(limit int) *PublicCache {
-	return &PublicCache{limit: limit, young: map[[PublicKeySize]byte]*Public{}}
+// NewCache returns an empty cache of what parse makes.
+func NewCache[Key any](limit int, parse func(raw []byte) (Key, error)) *Cache[Key] {
+	return &Cache[Key]{parse: parse, limit: limit, young: map[string]Key{}}
 }
 
 // Get parses a key, or finds it parsed. Refused keys are not kept.
-func (c *PublicCache) Get(raw []byte) (*Public, error) {
-	if len(raw) != PublicKeySize {
-		return nil, errPublicKey
-	}
-	name := [PublicKeySize]byte(raw)
+func (c *Cache[Key]) Get(raw []byte) (Key, error) {
 	c.mutex.RLock()
-	key, isYoung := c.young[name]
+	key, isYoung := c.young[string(raw)]
+	isOld := false
 	if !isYoung {
-		key = c.old[name]
+		key, isOld = c.old[string(raw)]
 	}
 	c.mutex.RUnlock()
 	if isYoung {
 		return key, nil
 	}
-	if key == nil {
-		parsed, err := ParsePublic(raw)
+	if !isOld {
+		parsed, err := c.parse(raw)
 		if err != nil {
-			return nil, err
+			return parsed, err
 		}
 		key = parsed
 	}
 	c.mutex.Lock()
+	defer c.mutex.Unlock()
 	if len(c.young) >= c.limit {
-		c.young, c.old = map[[PublicKeySize]byte]*Public{}, c.young
+		c.young, c.old = map[string]Key{}, c.young
 	}
-	c.young[name] = key
-	c.mutex.Unlock()
+	c.young[string(raw)] = key
 	return key, nil
 }

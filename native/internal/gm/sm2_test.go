@@ -61,7 +61,7 @@ func TestDERRoundTrip(t *testing.T) {
 }
 
 func TestCacheForgetsTheOldest(t *testing.T) {
-	cache := NewPublicCache(2)
+	cache := NewCache(2, ParsePublic)
 	for range 20 {
 		private, _ := newPair(t)
 		if _, err := cache.Get(private.Public()); err != nil {
