@@ -1,0 +1,134 @@
+"""``xinglin account``: the accounts of a member, their roles and keys (S6.3a)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
+from xinglin.cli.output import show
+from xinglin.kernel.errors import Invalid
+from xinglin.node.accounts import add_account, end_account, end_key
+from xinglin.node.directory import Directory
+from xinglin.stakeholders.kinds import Role
+
+app = typer.Typer(help="Accounts: list, show, add, end, end-key.", no_args_is_help=True)
+
+
+class RoleUnknown(Invalid):
+    """A role is none of the seven."""
+
+    code, number, clause = "account.role", 6112, "S6.3a"
+    en = "'{role}' is not a role."
+    zh = "“{role}”不是角色。"
+    hint_en = (
+        "Roles: super_administrator, administrator, practitioner, auditor, compliance_officer, device, service."
+    )
+    hint_zh = "角色：super_administrator、administrator、practitioner、auditor、compliance_officer、device、service。"
+
+
+class KeyTextInvalid(Invalid):
+    """A public key on the command line is not hexadecimal."""
+
+    code, number, clause = "account.key_text", 6113, "S6.3a"
+    en = "'{key}' is not a public key in hexadecimal."
+    zh = "“{key}”不是十六进制公钥。"
+    hint_en = "Copy it from 'xinglin account show'."
+    hint_zh = "请从 xinglin account show 复制。"
+
+
+AccountArgument = Annotated[str, typer.Argument(help="The account's id.")]
+
+
+@app.command("list")
+def list_accounts(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
+    """List the accounts of the member that owns the home."""
+    with opened(home, passphrase_file) as node:
+        rows = [
+            {"account": account, "roles": [r.name.lower() for r in state.roles], "status": state.status.name.lower()}
+            for account, state in Directory(node.consortium).accounts(node.member)
+        ]
+    lines = [f"{row['account']}  {row['status']:<9}  {', '.join(row['roles'])}" for row in rows]
+    show({"accounts": rows}, lines, as_json=as_json)
+
+
+@app.command("show")
+def show_account(
+    home: HomeOption, account: AccountArgument, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+) -> None:
+    """Show one account and its keys: in force from when, until when, since when in other hands."""
+    with opened(home, passphrase_file) as node:
+        directory = Directory(node.consortium)
+        state = directory.account(account)
+        keys: list[dict[str, Any]] = [
+            {"key": key.hex(), "from_ms": k.from_ms, "until_ms": list(k.until), "compromised_ms": list(k.compromised)}
+            for key, k in directory.keys(account)
+        ]
+    data = {
+        "account": account,
+        "member": state.member,
+        "roles": [role.name.lower() for role in state.roles],
+        "status": state.status.name.lower(),
+        "keys": keys,
+    }
+    lines = [f"{account}  {data['status']}  {', '.join(data['roles'])}  of member {state.member}"]
+    lines += [f"  key {one['key']}  from {one['from_ms']}" + _ended(one) for one in keys]
+    show(data, lines, as_json=as_json)
+
+
+@app.command("add")
+def add(
+    home: HomeOption,
+    role: Annotated[list[str], typer.Option("--role", help="A role of the new account; may be given more than once.")],
+    person: Annotated[str, typer.Option("--person", help="Who is responsible; committed on chain, kept in the home.")],
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an account with a key in this home's key store, signed by the administrator."""
+    roles = tuple(sorted({_role(text) for text in role}))
+    with opened(home, passphrase_file, running=True) as node:
+        added = add_account(node, roles, person)
+    show({"account": added.account, "key": added.key.hex()}, [f"Added account {added.account}."], as_json=as_json)
+
+
+@app.command("end")
+def end(
+    home: HomeOption, account: AccountArgument, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+) -> None:
+    """End an account: it signs no more. What it signed stays provable."""
+    with opened(home, passphrase_file, running=True) as node:
+        end_account(node, account)
+    show({"account": account, "status": "ended"}, [f"Ended account {account}."], as_json=as_json)
+
+
+@app.command("end-key")
+def end_one_key(
+    home: HomeOption,
+    key: Annotated[str, typer.Argument(help="The public key in hexadecimal.")],
+    compromised_since: Annotated[
+        int | None, typer.Option("--compromised-since", help="Since when it may be in other hands, ms since 1970.", min=0)
+    ] = None,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a key now, and tell since when it may have been in other hands."""
+    try:
+        public = bytes.fromhex(key)
+    except ValueError:
+        raise KeyTextInvalid(key=key[:40]) from None
+    with opened(home, passphrase_file, running=True) as node:
+        end_key(node, public, compromised_since)
+    show({"key": key, "status": "ended"}, ["Ended the key."], as_json=as_json)
+
+
+def _role(text: str) -> Role:
+    try:
+        return Role[text.upper()]
+    except KeyError:
+        raise RoleUnknown(role=text[:40]) from None
+
+
+def _ended(key: dict[str, Any]) -> str:
+    until = f", ended {key['until_ms'][0]}" if key["until_ms"] else ""
+    return until + (f", compromised since {key['compromised_ms'][0]}" if key["compromised_ms"] else "")

@@ -1,0 +1,81 @@
+"""``xinglin init``: a first home, with a consortium chain of its own and, for a hospital, a private chain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption
+from xinglin.cli.output import show
+from xinglin.cli.passphrase import read_passphrase
+from xinglin.kernel.errors import Invalid
+from xinglin.node.chains import random_bytes
+from xinglin.node.node import open_node
+from xinglin.node.opening import open_for_business
+from xinglin.node.setup import ALONE, adopt, consortium_genesis, make_home
+from xinglin.stakeholders.kinds import MemberKind
+
+_MAX_NAME_BYTES = 200
+
+
+class NameInvalid(Invalid):
+    """A member's name is empty, too long or holds control characters."""
+
+    code, number, clause = "member.name", 6110, "S6.2c2"
+    en = "The name is empty, longer than {maximum} bytes, or has control characters."
+    zh = "名称为空、超过 {maximum} 字节或含有控制字符。"
+    hint_en = "Give the organisation's name with --name."
+    hint_zh = "请用 --name 给出机构名称。"
+
+
+class KindUnknown(Invalid):
+    """A member kind is none of the five."""
+
+    code, number, clause = "member.kind", 6111, "S5.2"
+    en = "'{kind}' is not a kind of member."
+    zh = "“{kind}”不是成员类型。"
+    hint_en = "Kinds: data_user, medical_institution, supplier, technology_provider, regulator."
+    hint_zh = "类型：data_user、medical_institution、supplier、technology_provider、regulator。"
+
+
+def init(
+    home: HomeOption,
+    name: Annotated[str, typer.Option("--name", help="The organisation's name.")],
+    kind: Annotated[str, typer.Option("--kind", help="Kind of member.")] = "medical_institution",
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a home: keys, a consortium chain with one member, and a private chain for a medical institution."""
+    chosen = _kind(kind)
+    if not 0 < len(name.encode(errors="replace")) <= _MAX_NAME_BYTES or not name.isprintable():
+        raise NameInvalid(maximum=_MAX_NAME_BYTES)
+    passphrase = read_passphrase(passphrase_file, confirm=True)
+    new = make_home(home, name, chosen, passphrase, random_bytes)
+    chain = adopt(new, consortium_genesis([new], random_bytes), ALONE, random_bytes)
+    _open_for_business(home, passphrase)
+    data = {"home": str(home), "member": new.organisation.member, "node": new.organisation.node, "consortium": chain}
+    lines = [
+        f"Made {home} for {name} ({kind}).",
+        f"  member      {new.organisation.member}",
+        f"  consortium  {chain}",
+        "Next: xinglin record intake --home HOME BUNDLE...",
+    ]
+    show(data, lines, as_json=as_json)
+
+
+def _open_for_business(home: Path, passphrase: bytes) -> None:
+    node = open_node(home, passphrase)
+    try:
+        node.start_own_chains()
+        open_for_business([node], steward=node)
+    finally:
+        node.close()
+
+
+def _kind(text: str) -> MemberKind:
+    try:
+        return MemberKind[text.upper()]
+    except KeyError:
+        raise KindUnknown(kind=text[:40]) from None

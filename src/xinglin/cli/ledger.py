@@ -1,0 +1,105 @@
+"""``xinglin ledger``: what chains a home keeps, and whether they are what was committed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.recheck import Finding
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
+from xinglin.cli.output import console, show
+from xinglin.cli.passphrase import read_passphrase
+from xinglin.kernel.errors import Integrity
+from xinglin.node.verify import HomeReport, verify_home
+
+app = typer.Typer(help="Chains of a home: show, verify.", no_args_is_help=True)
+
+
+class HomeDamaged(Integrity):
+    """Verifying a home found something that is not as it was committed."""
+
+    code, number, clause = "home.damaged", 6120, "S6.2c2"
+    en = "The home is damaged: {count} findings, the first is {first}."
+    zh = "节点目录已损坏：{count} 处发现，第一处为 {first}。"
+    hint_en = "Don't serve from it. Restore the part that is named from a backup, then verify again."
+    hint_zh = "请勿用其提供服务。请从备份恢复所指部分后重新校验。"
+
+
+@app.command("show")
+def show_chains(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
+    """Show the chains of a home: height, block time, log size and app hash."""
+    with opened(home, passphrase_file) as node:
+        ledgers = [node.consortium] + ([node.private] if node.private else [])
+        rows = [_row(ledger) for ledger in ledgers]
+    lines = [line for row in rows for line in _lines(row)]
+    show({"home": str(home), "chains": rows}, lines, as_json=as_json)
+
+
+@app.command("verify")
+def verify(
+    home: HomeOption,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Recheck everything: chains re-executed from genesis, checkpoints, vault against commitments, keys."""
+    passphrase = read_passphrase(passphrase_file)
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
+    ) as progress:
+        task = progress.add_task("verify")
+        report = verify_home(home, passphrase, lambda what: progress.update(task, description=what))
+    show(_report_json(home, report), _report_lines(report), as_json=as_json)
+    if report.findings:
+        raise typer.Exit(HomeDamaged.exit_status)
+
+
+def _row(ledger: Ledger) -> dict[str, Any]:
+    tip = ledger.tip
+    return {
+        "chain": ledger.rules.chain,
+        "profile": ledger.rules.genesis.profile.name.lower(),
+        "height": tip.height,
+        "time_ms": tip.time,
+        "log_size": tip.log_size,
+        "state_root": tip.state_root.hex(),
+        "log_root": tip.log_root.hex(),
+        "app_hash": tip.app_hash.hex(),
+    }
+
+
+def _lines(row: dict[str, Any]) -> list[str]:
+    return [
+        f"{row['chain']}  {row['profile']}",
+        f"  height {row['height']}, {row['log_size']} log entries",
+        f"  app hash {row['app_hash']}",
+    ]
+
+
+def _report_json(home: Path, report: HomeReport) -> dict[str, Any]:
+    return {
+        "home": str(home),
+        "holds": not report.findings,
+        "chains": [
+            {"chain": c.chain, "height": c.height, "entries": c.entries, "app_hash": c.app_hash} for c in report.chains
+        ],
+        "records": report.records,
+        "findings": [{"code": f.code, "where": f.where, "sentence": f.sentence} for f in report.findings],
+    }
+
+
+def _report_lines(report: HomeReport) -> list[str]:
+    lines = [f"{c.chain}: {c.height} blocks and {c.entries} entries executed again" for c in report.chains]
+    lines.append(f"vault: {report.records} records compared with their commitments")
+    lines += [_finding_line(finding) for finding in report.findings]
+    lines.append("does not hold" if report.findings else "holds")
+    return lines
+
+
+def _finding_line(finding: Finding) -> str:
+    return f"FOUND [{finding.code}] {finding.where}: {finding.sentence}"
+
+

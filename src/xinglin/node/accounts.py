@@ -1,0 +1,71 @@
+"""Accounts and keys of a home's member, by transactions that its administrator signs (S6.3a)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xinglin.carrier.access.registry.model import AddAccount, EndAccount, EndKey
+from xinglin.carrier.crypto.keystore import KeyUse
+from xinglin.carrier.ledger.build import operation
+from xinglin.carrier.ledger.genesis import key_proof_message
+from xinglin.kernel.encoding import ChainObject
+from xinglin.kernel.identifiers import identifier
+from xinglin.node.chains import random_bytes
+from xinglin.node.founding import ADMINISTRATOR, person_commitment
+from xinglin.node.node import Node
+from xinglin.stakeholders.kinds import Role
+
+
+@dataclass(frozen=True, slots=True)
+class AddedAccount:
+    """A new account: its id, its public key, and the name of the key in the home's key store."""
+
+    account: str
+    key: bytes
+    key_name: str
+
+
+def add_account(node: Node, roles: Sequence[Role], person: str) -> AddedAccount:
+    """Make an account of the home's member with a new key in its key store.
+
+    Args:
+        node: the home; its consortium chain runs.
+        roles: one or more, ascending.
+        person: who is responsible; committed with a salt that stays in the home.
+
+    Raises:
+        PlatformError: the chain's refusal; the key stays unused then.
+    """
+    rules = node.consortium.rules
+    account, salt = identifier(random_bytes(16)), random_bytes(16)
+    statement = unicodedata.normalize("NFC", person).encode()
+    name = f"account-{account}"
+    key = node.keys.generate(name, KeyUse.SIGNING)
+    message = key_proof_message(rules.suite.hash, rules.chain, node.member, account, key)
+    call = AddAccount(
+        account=account,
+        roles=tuple(roles),
+        person=person_commitment(rules.suite, salt, statement),
+        key=key,
+        proof=node.keys.sign(name, message),
+    )
+    node.home.keep_person(account, salt, statement)
+    _admin_call(node, "add_account", call)
+    return AddedAccount(account, key, name)
+
+
+def end_account(node: Node, account: str) -> None:
+    """End an account of the home's member."""
+    _admin_call(node, "end_account", EndAccount(account))
+
+
+def end_key(node: Node, key: bytes, compromised_since: int | None = None) -> None:
+    """End a key of the home's member, and tell since when (ms) it may have been in other hands."""
+    _admin_call(node, "end_key", EndKey(key, () if compromised_since is None else (compromised_since,)))
+
+
+def _admin_call(node: Node, method: str, arguments: ChainObject) -> None:
+    call = operation(node.consortium.rules.suite, "registry", method, arguments)
+    node.client().call([call], [node.signer(ADMINISTRATOR)])
