@@ -30,10 +30,10 @@ def page(root: Path) -> str | None:
         root: the folder of the repository; the commands are those of the installed package.
     Raises: ValueError: a command or an option has no description.
     """
-    if importlib.util.find_spec("xinglin.cli") is None:
+    if importlib.util.find_spec("xinglin.cli.app") is None:
         return None
     typer_main = importlib.import_module("typer.main")
-    program = typer_main.get_command(importlib.import_module("xinglin.cli").app)
+    program = typer_main.get_command(importlib.import_module("xinglin.cli.app").app)
     statuses = ", ".join(f"{kind.exit_status} {kind.__name__}" for kind in PlatformError.__subclasses__())
     text = HEAD.format(statuses=statuses)
     for path, command in walk(program, ("xinglin",)):

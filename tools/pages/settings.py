@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from tools.pages.markdown import plain
 
+KINDS: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 HEAD = """# Settings
 
 Each setting can stand in `config.toml` of a node's home or in the environment; the environment wins. This
@@ -56,13 +57,15 @@ def is_group(kind: object) -> bool:
 
 
 def kind(field: FieldInfo) -> str:
-    """Return the type of a setting as people read it."""
-    name = getattr(field.annotation, "__name__", "") or str(field.annotation)
-    return plain(name)
+    """Return the type of a setting as people read it: its choices, else a word."""
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
+    return KINDS.get(field.annotation, plain(str(field.annotation)))
 
 
 def default(field: FieldInfo) -> str:
     """Return what a setting is when nobody sets it."""
     if field.is_required():
         return "none: it must be set"
-    return f"`{field.get_default(call_default_factory=True)}`"
+    value = field.get_default(call_default_factory=True)
+    return "none" if value in (None, "") else f"`{value}`"
