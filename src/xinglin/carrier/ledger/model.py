@@ -7,11 +7,12 @@ beyond form are in ``check.py``, ``transition.py`` and ``genesis.py``.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from xinglin.kernel.encoding import (
+    MAX_INTEGER,
     Bytes16,
     ChainId,
     ChainObject,
@@ -30,6 +31,8 @@ Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
 """A truth value: 0 or 1."""
 ZERO = bytes(32)
 """Thirty-two zero bytes: the hash of an empty subtree of the state, and what precedes epoch 0."""
+MAX_FACT = 128
+"""Characters or bytes of a fact of a receipt, at most."""
 
 
 class SuiteNumber(IntEnum):
@@ -180,10 +183,24 @@ class Transaction(ChainObject, frozen=True):
 
 
 class ReceiptFact(ChainObject, frozen=True):
-    """A fact of a receipt: a name and an integer, bytes or an ASCII string."""
+    """A fact of a receipt: a name and an integer, bytes or an ASCII string, of at most 128.
+
+    ``value`` is an int, bytes or str: msgspec has no union of the last two, so the form is checked here.
+    """
 
     name: Name
-    value: Natural | bytes | Annotated[str, msgspec.Meta(pattern=r"\A[ -~]{0,128}\Z")]
+    value: Any
+
+    def __post_init__(self) -> None:
+        """Refuse a value that is none of the three, or out of its range, when it is made and when it is decoded."""
+        if isinstance(self.value, str):
+            holds = len(self.value) <= MAX_FACT and all(" " <= one <= "~" for one in self.value)
+        elif isinstance(self.value, bytes):
+            holds = len(self.value) <= MAX_FACT
+        else:
+            holds = type(self.value) is int and 0 <= self.value <= MAX_INTEGER
+        if not holds:
+            raise ValueError("the value of a fact is not a natural number, bytes or an ASCII string of at most 128")
 
 
 class Receipt(ChainObject, frozen=True, kw_only=True):

@@ -158,7 +158,7 @@ def refuse_unknown_version(kind: type[ChainObject], data: bytes, step: str) -> N
     except Invalid:
         return
     kind_name, version = [*value, None, None][:2]
-    if [kind_name] == list(get_args(fields["kind"])) and type(version) is int and 0 <= version:
+    if [kind_name] == list(get_args(fields["kind"])) and type(version) is int and version >= 0:
         raise ProofUnknown(step=step, what=kind_name, found=version)
 
 

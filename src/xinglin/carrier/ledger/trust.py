@@ -1,7 +1,7 @@
 """What makes a checkpoint trusted: a pinned genesis or pinned keys, member epochs, a quorum of cosignatures.
 
-Steps P3 to P6 of docs/spec/proof-bundle.md, and the trust file that an auditor keeps. Pure: it reads no file. It decides
-nothing about what a checkpoint proves.
+Steps P3, P4 and P6 of docs/spec/proof-bundle.md, and the trust file that an auditor keeps. Pure: it reads no file, and
+decides nothing about what a checkpoint proves.
 """
 
 from __future__ import annotations
