@@ -1,11 +1,14 @@
-"""Members with real keys, their genesis, and the proofs and votes that they sign; for tests of contracts."""
+"""Members with real keys, their genesis, proofs and votes, and a consortium of them; for tests of contracts."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from xinglin.carrier.contracts.api import Caller
+from tests.support.fake_context import FakeLedger
+from xinglin.carrier.access.founding import founding
+from xinglin.carrier.contracts.api import Caller, Contract
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.genesis import chain_id, epoch_hash, key_proof_message
 from xinglin.carrier.ledger.model import (
@@ -115,3 +118,25 @@ def next_epoch(before: Epoch, hash_before: bytes, from_height: int, *members: Ep
         quorum=sum(m.cosigns for m in members) // 2 + 1,
         members=tuple(sorted(members, key=lambda m: m.member)),
     )
+
+
+@dataclass
+class Consortium:
+    """Two hospitals, a platform and a regulator without a vote, and their chain at height 1."""
+
+    hospital: Party
+    other: Party
+    platform: Party
+    regulator: Party
+    ledger: FakeLedger
+
+
+def found_consortium(suite: Suite, kind: type[FakeLedger], contracts: Sequence[Contract]) -> Consortium:
+    """Return a consortium just founded; the hospital has an account of each role, the others a few."""
+    hospital = Party(suite, MemberKind.MEDICAL_INSTITUTION, tuple(Role))
+    other = Party(suite, MemberKind.MEDICAL_INSTITUTION, (Role.SUPER_ADMINISTRATOR, Role.SERVICE))
+    platform = Party(suite, MemberKind.TECHNOLOGY_PROVIDER, (Role.SUPER_ADMINISTRATOR, Role.SERVICE))
+    regulator = Party(suite, MemberKind.REGULATOR, (Role.SUPER_ADMINISTRATOR, Role.AUDITOR), votes=0)
+    chain, genesis = genesis_of(hospital, other, platform, regulator)
+    ledger = kind(suite, chain, contracts, founding(chain, genesis))
+    return Consortium(hospital, other, platform, regulator, ledger)

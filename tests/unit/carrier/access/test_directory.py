@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 from msgspec.structs import replace
 
-from tests.support.contract_parties import GENESIS_TIME, Party, genesis_of
-from tests.unit.carrier.access.conftest import Consortium
+from tests.support.contract_parties import GENESIS_TIME, Consortium, Party, genesis_of
 from xinglin.carrier.access.founding import founding
 from xinglin.carrier.access.governance.model import EpochState, LatestEpoch
 from xinglin.carrier.access.registry.directory import RegistryDirectory

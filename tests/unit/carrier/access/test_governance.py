@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.support.contract_parties import Key, Party, new_id, next_epoch
-from tests.unit.carrier.access.conftest import Consortium
+from tests.support.contract_parties import Consortium, Key, Party, new_id, next_epoch
 from xinglin.carrier.access.governance.errors import (
     AlreadyVoted,
     ApplicantsInvalid,

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from tests.support.contract_parties import Key, Party, new_id
-from tests.unit.carrier.access.conftest import Consortium
+from tests.support.contract_parties import Consortium, Key, Party, new_id
 from xinglin.carrier.access.policy.errors import RoleDenied
 from xinglin.carrier.access.registry.errors import (
     AccountEnded,

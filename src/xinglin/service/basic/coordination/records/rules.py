@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise, starmap
 from operator import lt
 
 MAX_BATCH = 256
@@ -11,7 +10,8 @@ MAX_BATCH = 256
 ITEM_BYTES = 85
 _HEAD = b"\x92\xc4\x20"
 _MIDDLE = b"\xc4\x30"
-_COMMITMENT = slice(len(_HEAD), len(_HEAD) + 32)
+_COMMITMENT = slice(3, 35)
+_FIXED = ((0, b"\x92"), (1, b"\xc4"), (2, b"\x20"), (35, b"\xc4"), (36, b"\x30"))
 
 
 def item_bytes(commitment: bytes, locator: bytes) -> bytes:
@@ -33,10 +33,10 @@ def items_in_form(items: Sequence[bytes]) -> bool:
     if set(map(len, items)) != {ITEM_BYTES}:
         return False
     count, whole = len(items), b"".join(items)
-    fixed = enumerate(_HEAD + bytes(32) + _MIDDLE)
-    return all(whole[at::ITEM_BYTES] == bytes((byte,)) * count for at, byte in fixed if not 3 <= at < 35)
+    return all(whole[at::ITEM_BYTES] == byte * count for at, byte in _FIXED)
 
 
 def items_in_order(items: Sequence[bytes]) -> bool:
     """Tell whether commitments ascend strictly, so that none is there twice."""
-    return all(starmap(lt, pairwise([item[_COMMITMENT] for item in items])))
+    commitments = [item[_COMMITMENT] for item in items]
+    return all(map(lt, commitments, commitments[1:]))

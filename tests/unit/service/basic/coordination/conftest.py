@@ -1,0 +1,50 @@
+"""A consortium on the contracts of coordination, on the fake and on the real runtime."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.contract_parties import Consortium, found_consortium, new_id
+from tests.support.fake_context import FakeLedger
+from tests.support.runtime_ledger import RuntimeLedger
+from xinglin.carrier.access.governance.contract import CONTRACT as GOVERNANCE
+from xinglin.carrier.access.registry.contract import CONTRACT as REGISTRY
+from xinglin.carrier.access.registry.model import AddNode
+from xinglin.carrier.crypto.suite import Suite, suite
+from xinglin.service.basic.coordination.anchors.contract import CONTRACT as ANCHOR
+from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUDIENCE
+from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
+from xinglin.service.basic.coordination.model import IssueEpochKey, SealedKey
+from xinglin.service.basic.coordination.records.contract import CONTRACT as RECORDS
+from xinglin.stakeholders.kinds import Role
+
+CONTRACTS = (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, JOURNAL)
+
+
+@pytest.fixture(scope="session")
+def gm() -> Suite:
+    """Return the default suite."""
+    return suite("gm")
+
+
+@pytest.fixture(params=[FakeLedger, RuntimeLedger])
+def consortium(gm: Suite, request: pytest.FixtureRequest) -> Consortium:
+    """Return a consortium just founded; the hospital has an account of each role."""
+    return found_consortium(gm, request.param, CONTRACTS)
+
+
+@pytest.fixture
+def node(consortium: Consortium) -> str:
+    """Return the hospital's node, registered."""
+    name = new_id()
+    administrator = consortium.hospital.caller(Role.ADMINISTRATOR)
+    consortium.ledger.call(administrator, "registry.add_node", AddNode(name, b"\x04" + bytes(64)))
+    return name
+
+
+@pytest.fixture
+def audience(consortium: Consortium, node: str) -> str:
+    """Return an audience with one epoch, issued by the platform."""
+    key = IssueEpochKey("treatment", 1, bytes(32), (SealedKey(node, bytes(113)),))
+    consortium.ledger.call(consortium.platform.caller(Role.SERVICE), "audience.epoch", key)
+    return "treatment"

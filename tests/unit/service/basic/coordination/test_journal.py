@@ -1,0 +1,48 @@
+"""The contract journal: consortium heads seen never go back; intakes are noted."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from tests.support.contract_parties import Consortium, new_id
+from xinglin.carrier.access.policy.errors import RoleDenied
+from xinglin.service.basic.coordination.errors import HeadWentBack
+from xinglin.service.basic.coordination.model import ChainHead, NoteHead, NoteIntake, SeenHead
+from xinglin.stakeholders.kinds import Role
+
+CHAIN = "c" + "b" * 26
+HEAD = ChainHead(5, b"l" * 32, b"s" * 32, 9, 1000)
+
+
+@pytest.mark.requirement("H2")
+def test_a_head_is_noted_and_moves_forward(consortium: Consortium) -> None:
+    who = consortium.hospital.caller(Role.SERVICE)
+    later = replace(HEAD, size=6, log_root=b"m" * 32, height=10, time=1001)
+    for head in (HEAD, HEAD, later):
+        assert consortium.ledger.call(who, "journal.head", NoteHead(CHAIN, head)) == {"chain": CHAIN}
+        assert consortium.ledger.value(SeenHead, "journal", "head", CHAIN) == SeenHead(head=head)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"height": 8}, {"log_root": bytes(32)}, {"height": 10}, {"height": 10, "time": 2000, "size": 4}],
+)
+def test_a_head_that_went_back_or_contradicts_is_refused(consortium: Consortium, fields: dict[str, int]) -> None:
+    who = consortium.hospital.caller(Role.SERVICE)
+    consortium.ledger.call(who, "journal.head", NoteHead(CHAIN, HEAD))
+    before = dict(consortium.ledger.state)
+    with pytest.raises(HeadWentBack) as caught:
+        consortium.ledger.call(who, "journal.head", NoteHead(CHAIN, replace(HEAD, **fields)))
+    assert caught.value.facts["seen"] == 9
+    assert consortium.ledger.state == before
+
+
+def test_an_intake_is_noted_by_the_log_alone(consortium: Consortium) -> None:
+    before, run = dict(consortium.ledger.state), new_id()
+    call = NoteIntake(run, 100, 3, (new_id(),))
+    facts = consortium.ledger.call(consortium.hospital.caller(Role.SERVICE), "journal.intake", call)
+    assert facts == {"run": run}
+    assert consortium.ledger.state == before
+    with pytest.raises(RoleDenied):
+        consortium.ledger.call(consortium.hospital.caller(Role.PRACTITIONER), "journal.intake", call)
