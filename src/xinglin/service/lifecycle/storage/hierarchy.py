@@ -37,7 +37,7 @@ class InstitutionKeys:
         """Return the key for one purpose: H("vault-key", root, purpose), cut to the length of a sealing key."""
         return tagged(self.suite.hash, Tag.VAULT_KEY, self._root, purpose)[: self.suite.key_size]
 
-    def lookups(self, values: Sequence[tuple[bytes, ...]]) -> list[bytes]:
+    def lookups(self, values: Sequence[tuple[int | bytes, ...]]) -> list[bytes]:
         """Return a keyed hash of each value, 16 bytes: equal for equal values, telling nothing without the key."""
         images = [preimage(Tag.VAULT_LOOKUP, self._lookup, value) for value in values]
         return [digest[:LOOKUP_BYTES] for digest in self.suite.hash_many(images)]

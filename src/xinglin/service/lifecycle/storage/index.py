@@ -40,8 +40,8 @@ _slice = (
 )
 _next = sa.select(sa.func.min(_records.c.number)).where(_records.c.number >= sa.bindparam("first"))
 _last = sa.select(sa.func.max(_records.c.number))
-Also = Callable[[sa.Connection], None]
-"""Something else to be written in the transaction that stores records."""
+Also = Callable[[sa.Connection, int], None]
+"""Writes something else in the transaction that stores records; takes the row number of the first of them."""
 
 
 class Index:
@@ -71,7 +71,7 @@ class Index:
         with self.database.transaction() as connection:
             self.database.insert(connection, _records, rows)
             for write in also:
-                write(connection)
+                write(connection, first)
 
     def last_number(self) -> int:
         """Return the number of the last row, 0 when there is none."""

@@ -84,19 +84,18 @@ class Parts:
     copy: tuple[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Digests:
-    """A record commitment and the digests that it is made of, 32 bytes each."""
+class Committed(Protocol):
+    """What a rule says of a record."""
 
-    commitment: bytes
-    behaviour: bytes
-    original: bytes
-    copy: bytes
+    @property
+    def commitment(self) -> bytes:
+        """The record commitment, 32 bytes."""
+        ...
 
 
 class CommitmentRule(Protocol):
     """How a record commitment is made. The rule belongs to the coordination of a chain and comes in as an argument."""
 
-    def __call__(self, parts: Sequence[Parts]) -> list[Digests]:
+    def __call__(self, parts: Sequence[Parts]) -> Sequence[Committed]:
         """Return the commitment of each record; MUST be pure."""
         ...

@@ -204,6 +204,21 @@ class Vault:
             for one in opened
         ]
 
+    def same(self, stored: Sequence[StoredRecord], contents: Sequence[bytes]) -> list[bool]:
+        """Tell of each record whether its original is these bytes, by the commitment and without opening it.
+
+        Raises:
+            KeyMissing, KeyRowDamaged: the salts of a record can't be had.
+        """
+        parts = []
+        secrets = self.keyring.secrets_of([(one.number, one.record) for one in stored])
+        for one, secret, content in zip(stored, secrets, contents, strict=True):
+            if not isinstance(secret, RecordSecrets):
+                raise secret
+            parts.append(_parts(one.details, secret, content))
+        committed = self.rule(parts)
+        return [found.commitment == one.details.commitment for one, found in zip(stored, committed, strict=True)]
+
     def _opened(
         self, stored: Sequence[StoredRecord], secrets: Sequence[RecordSecrets | Integrity]
     ) -> list[OpenedRecord | Integrity]:

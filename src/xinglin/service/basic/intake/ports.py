@@ -1,0 +1,16 @@
+"""What intake needs from outside: a place for what can't be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from xinglin.service.lifecycle.collection.fhir.findings import Issue
+
+
+class Quarantine(Protocol):
+    """Keeps what was refused, encrypted, with its findings."""
+
+    def put(self, original: bytes, issues: Sequence[Issue]) -> str:
+        """Keep an item durably and return its name. MUST give the same item once, however often it is put."""
+        ...
