@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
 from xinglin.carrier.consensus.embedded import EmbeddedEngine
 from xinglin.carrier.consensus.errors import GroupRequired
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
@@ -94,7 +95,12 @@ class Node:
         """Return this member's cosigning of the consortium chain."""
         ledger = self.consortium
         notes = NoteStore(self.home.chain(ledger.rules.chain))
-        return Cosigner(ledger.rules, self.member, self.signer(COSIGNING), notes, ledger.head_at)
+
+        def keys_at(height: int) -> dict[str, bytes]:
+            members = epoch_at(epochs_of(ledger.value), height).members
+            return {member.member: member.key for member in members if member.cosigns}
+
+        return Cosigner(ledger.rules, self.member, self.signer(COSIGNING), notes, ledger.head_at, keys_at)
 
     def close(self) -> None:
         """Close engines, then stores."""
@@ -107,8 +113,13 @@ class Node:
             self.private.close()
 
 
-def open_node(path: Path, passphrase: bytes) -> Node:
+def open_node(path: Path, passphrase: bytes, keys: KeyStore | None = None) -> Node:
     """Open a home; start its own chains with ``Node.start_own_chains``.
+
+    Args:
+        path: the home.
+        passphrase: of its key store.
+        keys: the key store when it is open already.
 
     Raises:
         HomeNotFound, SettingsInvalid, StoreDamaged, StoreBehindHead, StoreLocked: see where they are defined.
@@ -116,7 +127,7 @@ def open_node(path: Path, passphrase: bytes) -> Node:
     """
     home = Home(path)
     settings = load_settings(path)
-    keys = open_keystore(home.keys, passphrase)
+    keys = keys or open_keystore(home.keys, passphrase)
     consortium = _open_ledger(home, settings, settings.consortium.id)
     try:
         private = _open_ledger(home, settings, settings.private.id) if settings.private else None

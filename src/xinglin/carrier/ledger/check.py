@@ -112,7 +112,6 @@ def _check_operation(parameters: Parameters, operation: Operation) -> None:
     _limit("max_argument_bytes", parameters.max_argument_bytes, len(operation.head.arguments))
     count = operation.head.batch[0].count if operation.head.batch else 0
     _require(len(operation.items) == count, "the items are not as many as the batch says")
-    _require(count > 0 or not operation.head.batch, "a batch is empty")
     if count:
         _limit("max_items", parameters.max_items, count)
         sizes = [len(item) for item in operation.items]

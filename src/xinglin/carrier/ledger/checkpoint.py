@@ -16,6 +16,7 @@ from enum import Enum
 
 from xinglin.carrier.ledger.errors import CheckpointInvalid
 from xinglin.carrier.ledger.model import SuiteNumber
+from xinglin.kernel.encoding import MAX_INTEGER
 
 MAX_NOTE_BYTES = 64 * 1024
 _ORIGIN = "xinglin/"
@@ -24,7 +25,7 @@ _TEXT = re.compile(
     r"state (?P<state_root>[A-Za-z0-9+/]{43}=)\nheight (?P<height>0|[1-9][0-9]{0,18})\n"
     r"time (?P<time>0|[1-9][0-9]{0,18})\n\Z"
 )
-_LINE = re.compile(r"\A\u2014 (?P<member>[a-z2-7]{26}) (?P<blob>[A-Za-z0-9+/]{91}=)\Z")
+_LINE = re.compile(r"\A\u2014 (?P<member>[a-z2-7]{25}[aeimquy4]) (?P<blob>[A-Za-z0-9+/]{91}=)\Z")
 
 
 class SignatureType(Enum):
@@ -162,7 +163,7 @@ def parse_text(text: bytes) -> Head:
         height=int(match["height"]),
         time=int(match["time"]),
     )
-    if head.text != text:
+    if head.text != text or max(head.size, head.height, head.time) > MAX_INTEGER:
         raise CheckpointInvalid(reason="its text is not in the one form")
     return head
 

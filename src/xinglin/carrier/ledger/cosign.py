@@ -6,7 +6,7 @@ stops cosigning of that chain. Missing cosigners never block a commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +85,8 @@ class NoteStore:
 class Cosigner:
     """A member's cosigning of one consortium chain.
 
-    ``head_at`` gives the head that this node's own execution had at a height; ``signer`` holds the cosigning key.
+    ``head_at`` gives the head that this node's own execution had at a height, ``keys_at`` the cosigning key of each member
+    that cosigns there; ``signer`` holds this member's.
     """
 
     rules: ChainRules
@@ -93,6 +94,7 @@ class Cosigner:
     signer: Signer
     notes: NoteStore
     head_at: Callable[[int], Head]
+    keys_at: Callable[[int], Mapping[str, bytes]]
 
     def checkpoint(self, height: int) -> SignedNote:
         """Return this node's checkpoint of a height with its own signature, stored before it is returned.
@@ -111,14 +113,24 @@ class Cosigner:
         """Return this member's signature line for another's checkpoint.
 
         Raises:
+            CheckpointInvalid: it is of another chain, or a line of it is not a member's signature. Such a note is no
+                evidence of a fork: anyone could have written it.
             CheckpointFork: its head is not what this node computed for that height; both are kept.
             CheckpointUnavailable: this node can't sign that height.
         """
+        self._check(note)
         ours = self.checkpoint(note.head.height)
         if ours.head != note.head:
             raise self.notes.keep_fork(ours, note)
         own = [line for line in ours.signatures if line.member == self.member]
         return own[0]
+
+    def _check(self, note: SignedNote) -> None:
+        if note.head.chain != self.rules.chain or not note.signatures:
+            raise CheckpointInvalid(reason="it is of another chain, or nobody signed it")
+        keys = self.keys_at(note.head.height)
+        for line in note.signatures:
+            check_signature(self.rules, note, line, keys.get(line.member, b""))
 
     def _line(self, head: Head) -> NoteSignature:
         suite = self.rules.genesis.suite

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from xinglin.carrier.ledger.errors import GenesisInvalid
 from xinglin.carrier.ledger.model import ZERO, Epoch, EpochMember, Founder, Genesis, Profile
 from xinglin.kernel.hashing import Hash, Tag, tagged
@@ -85,6 +87,7 @@ def check_genesis(genesis: Genesis, hash_: Hash, verify: Callable[[bytes, bytes,
         GenesisInvalid: a rule is broken; the fact ``rule`` names it.
     """
     _require(len(genesis.founders) >= 1, "there is no founder")
+    _require(min(msgspec.structs.astuple(genesis.parameters)) >= 1, "a parameter is zero")
     _require(genesis.profile is not Profile.PRIVATE or len(genesis.founders) == 1, "a private chain has one founder")
     check_epoch(epoch_zero(chain_id(hash_, genesis), genesis))
     accounts = [account for founder in genesis.founders for account in founder.accounts]

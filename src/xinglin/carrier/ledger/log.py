@@ -126,7 +126,7 @@ class TileReader:
             return ()
         proof: list[bytes] = []
         low, high, whole = 0, new, True
-        while old - low != high - low:
+        while old != high:
             middle = low + _split_point(high - low)
             if old <= middle:
                 proof.append(self._range(middle, high))

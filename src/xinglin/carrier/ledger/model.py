@@ -153,7 +153,7 @@ class Header(ChainObject, frozen=True, kw_only=True):
 class Batch(ChainObject, frozen=True):
     """Commits an operation to its items: their number and the RFC 6962 root over their bytes."""
 
-    count: Natural
+    count: Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)]
     root: Digest
 
 

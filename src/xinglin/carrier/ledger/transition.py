@@ -19,7 +19,7 @@ from xinglin.carrier.ledger.errors import (
     TransactionReplayed,
     TransactionTooFarAhead,
 )
-from xinglin.carrier.ledger.model import Header, Leaf, Receipt, ReceiptFact
+from xinglin.carrier.ledger.model import MAX_FACT, Header, Leaf, Receipt, ReceiptFact
 from xinglin.carrier.ledger.overlay import Overlay
 from xinglin.carrier.ledger.ports import StateReader
 from xinglin.kernel.encoding import ChainObject, Natural, decode, pack, state_key
@@ -243,10 +243,10 @@ def _refusal_receipt(position: int, refusal: PlatformError) -> Receipt:
 
 def _fact(value: int | str | bytes) -> int | str | bytes:
     if isinstance(value, str):
-        return "".join(c if " " <= c <= "~" else "?" for c in value[:128])
+        return "".join(c if " " <= c <= "~" else "?" for c in value[:MAX_FACT])
     if isinstance(value, int):
         return min(max(int(value), 0), 2**63 - 1)
-    return value
+    return value[:MAX_FACT]
 
 
 def _leaves(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from xinglin.carrier.access.governance.model import EpochState
+from xinglin.carrier.access.governance.epochs import epochs_of
 from xinglin.carrier.access.registry.model import KeyState
 from xinglin.carrier.ledger.bundle_model import Bundle, EpochStep, EpochVote, LogEntry, Opening
 from xinglin.carrier.ledger.checkpoint import SignedNote
@@ -161,10 +161,6 @@ def _bundle(
 
 def _epochs(ledger: Ledger, height: int) -> Iterator[EpochStep]:
     """Yield the epochs after 0 up to the one in force at a height, from the state of the contract ``governance``."""
-    number = 1
-    while stored := ledger.value(state_key("governance", "epoch", number)):
-        state = decode(EpochState, stored)
-        if state.epoch.from_height > height:
-            return
-        yield EpochStep(state.epoch, tuple(EpochVote(vote.member, vote.signature) for vote in state.votes))
-        number += 1
+    for state in epochs_of(ledger.value)[1:]:
+        if state.epoch.from_height <= height:
+            yield EpochStep(state.epoch, tuple(EpochVote(vote.member, vote.signature) for vote in state.votes))

@@ -32,6 +32,7 @@ from xinglin.service.basic.coordination.bundles.case import Case, Outcome, said
 MAX_BYTES = 16 << 20
 MAX_SIGNATURES = 4096
 MAX_STATES = 64
+MAX_VALUES = 1 << 20
 _GENESIS, _SUITE, _PROFILE = 4, 2, 3
 """Places of the genesis in a bundle, and of suite and profile in the genesis."""
 
@@ -39,6 +40,9 @@ _GENESIS, _SUITE, _PROFILE = 4, 2, 3
 def p1_read(case: Case) -> Outcome:
     """P1: the bytes are a bundle, within the limits, with a claim that is known."""
     require("P1", len(case.data) <= MAX_BYTES, "it is too large")
+    # Every value takes a byte, so only a long bundle can hold too many.
+    many = len(case.data) > MAX_VALUES and _values(case.data) > MAX_VALUES
+    require("P1", not many, "it has more values than are allowed")
     bundle = case.bundle = _decoded(case)
     signatures = (
         sum(1 + len(founder.accounts) for founder in bundle.genesis.founders)
@@ -60,6 +64,21 @@ def _decoded(case: Case) -> Bundle:
         if not case.strange:
             raise
         return decode(Bundle, value)
+
+
+def _values(data: bytes) -> int:
+    """Return the number of values in an encoding, arrays and their elements; 0 when it can't be read."""
+    try:
+        waiting: list[Any] = [msgspec.msgpack.decode(data)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0
+    count = 0
+    while waiting:
+        count += 1
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+    return count
 
 
 def _as_known(data: bytes) -> tuple[bytes, dict[str, int]]:
