@@ -43,7 +43,7 @@ class ChainClient:
         self.ledger = ledger
         self.chain = ledger.rules.chain
         self.suite = ledger.rules.suite
-        self._engine = engine
+        self.engine = engine
         self._clock = clock
         self._randomness = randomness
 
@@ -58,11 +58,11 @@ class ChainClient:
 
     def submit(self, transaction: bytes) -> Future[Committed]:
         """Hand in a signed transaction; see ``Engine.submit``."""
-        return self._engine.submit(transaction)
+        return self.engine.submit(transaction)
 
     def submit_many(self, transactions: Sequence[bytes]) -> Future[list[Outcome]]:
         """Hand in several at once; see ``EmbeddedEngine.submit_many``."""
-        return self._engine.submit_many(transactions)
+        return self.engine.submit_many(transactions)
 
     def find(self, valid_until: int, body: bytes) -> int | None:
         """Return the log index of a body id, None while it is not logged."""

@@ -25,7 +25,7 @@ from xinglin.node.founding import (
     person_commitment,
 )
 from xinglin.node.home import Home, new_home
-from xinglin.service.basic.coordination.commitments import record_commitment_rule
+from xinglin.service.basic.intake.preparation import commitment_rule
 from xinglin.service.lifecycle.storage.keyring import Keyring
 from xinglin.service.lifecycle.storage.vault import Vault
 from xinglin.stakeholders.kinds import MemberKind
@@ -114,7 +114,7 @@ def _make_vault(new: NewHome, genesis: Genesis, randomness: Randomness) -> None:
     keyring = Keyring.create(
         new.home.keyring, chosen, lambda root: chosen.encrypt(new.keys.public(INSTITUTION), root), randomness
     )
-    vault = Vault(new.home.vault, keyring, record_commitment_rule(chosen))
+    vault = Vault(new.home.vault, keyring, commitment_rule(chosen))
     vault.create()
     vault.close()
     keyring.close()

@@ -10,23 +10,26 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
 from xinglin.carrier.access.registry.model import AccountState, MemberState
-from xinglin.carrier.crypto.keystore import KeyStore
+from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
 from xinglin.carrier.ledger.cosign import NoteStore, check_signature
 from xinglin.carrier.ledger.errors import CheckpointFork, StoreDamaged
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.recheck import Finding
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Integrity, PlatformError
+from xinglin.node.archive import open_archive, registration_findings
 from xinglin.node.founding import person_commitment
 from xinglin.node.home import Home
-from xinglin.settings import Settings
+from xinglin.node.node import Node, open_node
+from xinglin.service.lifecycle.storage.verification import findings as vault_findings
+from xinglin.settings import Settings, load_settings
 
 CHILD_MODULE = "xinglin.node.verify_child"
 
@@ -112,9 +115,61 @@ def verify_keys(keys: KeyStore) -> Iterator[Finding]:
             yield _finding(refusal, f"keys/{name}")
 
 
-def as_json(verdict: ChainVerdict) -> dict[str, Any]:
-    """Return a verdict as plain data."""
-    return asdict(verdict)
+@dataclass(frozen=True, slots=True)
+class HomeReport:
+    """What verifying a home said: a verdict for each chain, how many records were compared, all findings."""
+
+    chains: list[ChainVerdict]
+    records: int
+    findings: list[Finding]
+
+
+def verify_home(path: Path, passphrase: bytes, tell: Callable[[str], None] = lambda _: None) -> HomeReport:
+    """Verify everything that a home keeps.
+
+    Args:
+        path: the home.
+        passphrase: of its key store.
+        tell: told what is looked at next.
+
+    Raises:
+        HomeNotFound, SettingsInvalid: it is not a home.
+        PassphraseWrong: the key store does not open.
+    """
+    home, settings = Home(path), load_settings(path)
+    keys = open_keystore(home.keys, passphrase)
+    verdicts = []
+    for chain in [settings.consortium.id] + ([settings.private.id] if settings.private else []):
+        tell(f"chain {chain}")
+        verdicts.append(verify_chain(home, chain))
+    findings = [finding for verdict in verdicts for finding in verdict.findings]
+    findings += verify_keys(keys)
+    records = 0
+    if not findings:
+        # Only a sound store is opened in this process; what else there is to find is told when it has been mended.
+        tell("checkpoints, openings, records")
+        node = open_node(path, passphrase, keys)
+        try:
+            findings += [*verify_notes(home, node.consortium), *verify_openings(home, settings, node.consortium)]
+            more, records = verify_records(node)
+            findings += more
+        except PlatformError as refusal:
+            findings.append(_finding(refusal, "home"))
+        finally:
+            node.close()
+    return HomeReport(verdicts, records, findings)
+
+
+def verify_records(node: Node) -> tuple[list[Finding], int]:
+    """Return what is wrong with vault, keyring, outbox and quarantine, and how many records were compared."""
+    if not node.home.vault.exists():
+        return [], 0
+    with open_archive(node, writing=False) as archive:
+        found = [_finding(one, "vault") for one in vault_findings(archive.vault)]
+        count = archive.vault.index.last_number()
+        found += [_finding(one, "outbox") for one in registration_findings(archive)]
+        found += [_finding(one, "quarantine") for one in archive.quarantine.findings()]
+    return found, count
 
 
 def _finding(refusal: PlatformError, where: str) -> Finding:

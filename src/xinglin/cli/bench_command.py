@@ -1,0 +1,80 @@
+"""``xinglin bench``: measures this machine; each benchmark prints one JSON object (design D15)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from xinglin.cli.bench.crypto import bench_crypto
+from xinglin.cli.bench.intake import bench_intake
+from xinglin.cli.bench.ledger import bench_growth, bench_ledger, bench_records
+from xinglin.cli.output import show
+
+app = typer.Typer(help="Benchmarks: crypto, ledger, records, intake, growth.", no_args_is_help=True)
+FolderOption = Annotated[Path | None, typer.Option("--dir", help="Folder for the benchmark's homes; deleted after.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command("crypto")
+def crypto(
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=100_000, help="Batches of 100.")] = 200,
+    as_json: JsonOption = False,
+) -> None:
+    """SM2 signing and verifying, SM3, SM4-GCM."""
+    _show(bench_crypto(rounds), as_json=as_json)
+
+
+@app.command("ledger")
+def ledger(
+    transactions: Annotated[int, typer.Option("--transactions", min=1, max=10_000_000)] = 30_000,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Signed transactions per second, embedded engine, durable."""
+    _show(bench_ledger(transactions, folder), as_json=as_json)
+
+
+@app.command("records")
+def records(
+    commitments: Annotated[int, typer.Option("--commitments", min=256, max=100_000_000)] = 512_000,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Record commitments registered per second, given (commitment, locator) pairs."""
+    _show(bench_records(commitments, folder), as_json=as_json)
+
+
+@app.command("intake")
+def intake(
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of FHIR bundles; made up when not given.")] = None,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """FHIR resources validated, encrypted and registered per second."""
+    _show(bench_intake(data, folder), as_json=as_json)
+
+
+@app.command("growth")
+def growth(
+    sizes: Annotated[str, typer.Option("--sizes", help="Numbers of records, ascending, separated by commas.")] = (
+        "10000,100000,1000000"
+    ),
+    sample: Annotated[int, typer.Option("--sample", min=256, help="Commitments measured at each size.")] = 102_400,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The rate of registering at growing sizes, and the ratio of the last to the first."""
+    try:
+        numbers = [int(size) for size in sizes.split(",")]
+    except ValueError:
+        raise typer.BadParameter("sizes are whole numbers separated by commas") from None
+    if numbers != sorted(numbers) or len(numbers) < 2 or numbers[0] < 1:
+        raise typer.BadParameter("at least two sizes, ascending")
+    _show(bench_growth(numbers, sample, folder), as_json=as_json)
+
+
+def _show(measured: dict[str, Any], *, as_json: bool) -> None:
+    lines = [f"{one['name']:<28} {one['rate']:>16,.1f} {one['unit']}" for one in measured["results"]]
+    show(measured, lines, as_json=as_json)

@@ -1,0 +1,85 @@
+"""What the demonstration has at hand while it runs: its homes, and how it tells what it does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from xinglin.kernel.errors import Integrity
+from xinglin.node.chains import random_bytes
+from xinglin.node.node import Group, Node, open_node, run_group
+from xinglin.node.setup import NewHome
+from xinglin.stakeholders.kinds import MemberKind
+
+HOMES = (
+    ("hospital-a", "Hospital A", MemberKind.MEDICAL_INSTITUTION),
+    ("hospital-b", "Hospital B", MemberKind.MEDICAL_INSTITUTION),
+    ("platform", "Regional Platform", MemberKind.TECHNOLOGY_PROVIDER),
+    ("regulator", "Regulator", MemberKind.REGULATOR),
+)
+"""Folder, name and kind of each home, in the order in which they commit."""
+
+
+class DemoContradiction(Integrity):
+    """The demonstration saw something other than what it claims to show."""
+
+    code, number, clause = "demo.contradiction", 6150, "S9.2"
+    en = "The demonstration expected that {what}; it was not so."
+    zh = "演示预期 {what}；实际并非如此。"
+    hint_en = "Please report it with the output above."
+    hint_zh = "请连同以上输出报告此问题。"
+
+
+@dataclass(slots=True)
+class Stage:
+    """The demonstration's folder, its homes, its figures."""
+
+    folder: Path
+    console: Console
+    passphrase: bytes = field(default_factory=lambda: random_bytes(16).hex().encode())
+    new: dict[str, NewHome] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+    begun: float = field(default_factory=time.perf_counter)
+
+    def head(self, text: str) -> None:
+        """Begin a part."""
+        self.console.print(f"\n[bold]{text}[/bold]  [dim]{time.perf_counter() - self.begun:5.1f} s[/dim]")
+
+    def say(self, text: str) -> None:
+        """Tell one thing."""
+        self.console.print("  " + text, markup=False)
+
+    def require(self, holds: bool, what: str) -> None:
+        """Stop unless the thing shown is so."""
+        if not holds:
+            raise DemoContradiction(what=what)
+
+    def home(self, name: str) -> Path:
+        """Return the folder of a home."""
+        return self.folder / name
+
+    def open(self, name: str) -> Node:
+        """Open one home; its key store stays open from when it was made."""
+        return open_node(self.home(name), self.passphrase, self.new[name].keys)
+
+    @contextmanager
+    def group(self, *names: str) -> Iterator[Group]:
+        """Open homes together, all four when none is named; no block is made but for transactions."""
+        nodes: list[Node] = []
+        try:
+            nodes += [self.open(name) for name in names or [name for name, _, _ in HOMES]]
+            group = run_group(nodes, heartbeat_seconds=0)
+        except BaseException:
+            for node in nodes:
+                node.close()
+            raise
+        try:
+            yield group
+        finally:
+            group.close()

@@ -1,0 +1,94 @@
+"""``xinglin demo``: the main job on four homes in one process, with real or made-up bundles."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from xinglin.carrier.crypto.files import write_durably
+from xinglin.cli.demo.cohort import write_cohort
+from xinglin.cli.demo.founding import found
+from xinglin.cli.demo.proving import ANCHOR_BUNDLE, RECORD_BUNDLE, TRUST, prove
+from xinglin.cli.demo.records import take_in
+from xinglin.cli.demo.stage import HOMES, Stage
+from xinglin.cli.demo.tampering import tamper
+from xinglin.cli.options import JsonOption
+from xinglin.cli.output import show
+from xinglin.kernel.errors import NotFound
+from xinglin.node.home import HomeExists
+
+_MARK = "demo.json"
+
+
+class NoBundles(NotFound):
+    """The folder given with ``--data`` holds no bundle."""
+
+    code, number, clause = "demo.no_bundles", 6151, "H3"
+    en = "There is no file *.json in {folder}."
+    zh = "{folder} 中没有 *.json 文件。"
+    hint_en = "Name a folder of FHIR bundles with --data, or leave it out for an invented cohort."
+    hint_zh = "用 --data 指定 FHIR Bundle 目录；省略则使用虚构队列。"
+
+
+def demo(
+    home: Annotated[Path, typer.Option("--home", help="Where the homes are made.")] = Path("xinglin-demo"),
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of FHIR bundles; invented when not given.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the main job: four homes, records registered, anchored, proven to a stranger; tampering found."""
+    files = _given(data) if data is not None else None
+    _prepare(home)
+    start = time.perf_counter()
+    stage = Stage(home, Console(stderr=True, highlight=False, soft_wrap=True))
+    if files is None:
+        (home / "bundles").mkdir()
+        files = write_cohort(home / "bundles")
+        stage.say(f"{len(files)} patients invented by carebundle, in {home / 'bundles'}")
+    found(stage)
+    take_in(stage, files)
+    prove(stage)
+    tamper(stage)
+    seconds = round(time.perf_counter() - start, 1)
+    stage.head("Done")
+    result = _result(stage, seconds)
+    write_durably(home / _MARK, json.dumps(result, indent=2).encode() + b"\n")
+    lines = [
+        f"Homes are left in {home}; the passphrase of their key stores is in {home / 'passphrase'}.",
+        f"Look at one:  xinglin ledger show --home {home / HOMES[0][0]} --passphrase-file {home / 'passphrase'}",
+        f"Check proof:  xinglin-verify {home / RECORD_BUNDLE} --trust {home / TRUST}",
+        f"{stage.figures['records']} records, {seconds} s in all",
+    ]
+    show(result, lines, as_json=as_json)
+
+
+def _given(data: Path) -> list[Path]:
+    files = sorted(data.glob("*.json"))
+    if not files:
+        raise NoBundles(folder=str(data))
+    return files
+
+
+def _prepare(home: Path) -> None:
+    """Make the folder; one of an earlier demonstration is replaced, anything else is left alone."""
+    if (home / _MARK).is_file() or (home / "passphrase").is_file():
+        shutil.rmtree(home)
+    if home.exists() and (not home.is_dir() or any(home.iterdir())):
+        raise HomeExists(home=str(home))
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _result(stage: Stage, seconds: float) -> dict[str, Any]:
+    return {
+        "homes": {name: str(stage.home(name)) for name, _, _ in HOMES},
+        "bundles": {"record": str(stage.folder / RECORD_BUNDLE), "anchor": str(stage.folder / ANCHOR_BUNDLE)},
+        "trust": str(stage.folder / TRUST),
+        "passphrase_file": str(stage.folder / "passphrase"),
+        "seconds": seconds,
+        "figures": stage.figures,
+    }

@@ -1,0 +1,139 @@
+"""``xinglin proof``: make proof bundles, trust files and checkpoints; check a bundle by the product's own steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xinglin.carrier.crypto.files import write_durably
+from xinglin.carrier.ledger.trust import encode_trust, parse_trust
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
+from xinglin.cli.output import show
+from xinglin.kernel.errors import Invalid
+from xinglin.kernel.identifiers import identifier_bytes
+from xinglin.node.archive import open_archive
+from xinglin.node.proofs import prove_anchor, prove_record, trust_of
+from xinglin.service.basic.coordination.bundles.check import BundleReport, check_bundle
+
+app = typer.Typer(help="Proofs: record, anchor, trust, checkpoint, verify.", no_args_is_help=True)
+MAX_BUNDLE_BYTES = 16 << 20
+PARTS = ("behaviour", "original", "copy")
+
+
+class FileUnreadable(Invalid):
+    """A file named on the command line can't be read or written."""
+
+    code, number, clause = "file.unusable", 6130, "S9.2"
+    en = "The file {file} can't be used: {reason}."
+    zh = "无法使用文件 {file}：{reason}。"
+    hint_en = "Check the path and who may read it."
+    hint_zh = "请检查路径与权限。"
+
+
+class PartUnknown(Invalid):
+    """A part of a record to show is none of the three."""
+
+    code, number, clause = "proof.part", 6131, "S9.2"
+    en = "'{part}' is not a part of a record commitment."
+    zh = "“{part}”不是记录承诺的组成部分。"
+    hint_en = "Parts: behaviour, original, copy."
+    hint_zh = "组成部分：behaviour、original、copy。"
+
+
+OutOption = Annotated[Path, typer.Option("--out", help="The file to write.")]
+
+
+@app.command("record")
+def record(
+    home: HomeOption,
+    record_id: Annotated[str, typer.Argument(metavar="RECORD", help="The record's id.")],
+    out: OutOption,
+    part: Annotated[list[str] | None, typer.Option("--show", help="Part to open: behaviour, original, copy.")] = None,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove a record: registered by whom, when, in which batch; not destroyed as of the checkpoint."""
+    identifier_bytes(record_id)
+    shown = frozenset(part if part is not None else ["behaviour"])
+    for name in sorted(shown - set(PARTS)):
+        raise PartUnknown(part=name[:40])
+    with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
+        bundle = prove_record(archive, record_id, shown)
+    _write(out, bundle)
+    show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
+
+
+@app.command("anchor")
+def anchor(home: HomeOption, out: OutOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
+    """Prove the last anchor of this home's private chain."""
+    with opened(home, passphrase_file) as node:
+        bundle = prove_anchor(node, node.private_ledger().rules.chain)
+    _write(out, bundle)
+    show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
+
+
+@app.command("trust")
+def trust(home: HomeOption, out: OutOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
+    """Write the trust file of the consortium chain, to be given to auditors by a way that they trust."""
+    with opened(home, passphrase_file) as node:
+        data = encode_trust(trust_of(node.consortium))
+    _write(out, data)
+    show({"trust": str(out)}, [f"Wrote {out}."], as_json=as_json)
+
+
+@app.command("checkpoint")
+def checkpoint(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
+    """Sign a checkpoint of the consortium chain as this home has it, and keep it."""
+    with opened(home, passphrase_file) as node:
+        interval = node.consortium.rules.parameters.checkpoint_interval
+        note = node.cosigner().checkpoint(node.consortium.tip.height // interval * interval)
+    data = {"height": note.head.height, "note": note.encode().decode(), "signatures": len(note.signatures)}
+    show(data, [note.encode().decode().rstrip("\n")], as_json=as_json)
+
+
+@app.command("verify")
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="The proof bundle.")],
+    trust_file: Annotated[Path | None, typer.Option("--trust", help="The trust file that you pinned.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a proof bundle by the numbered steps of docs/spec/proof-bundle.md; exit status as xinglin-verify."""
+    trusted = parse_trust(_read(trust_file, 1 << 20)) if trust_file is not None else None
+    report = check_bundle(_read(bundle, MAX_BUNDLE_BYTES), trusted)
+    show(_report_json(report), _report_lines(report), as_json=as_json)
+    if report.verdict:
+        raise typer.Exit(int(report.verdict))
+
+
+def _report_json(report: BundleReport) -> dict[str, object]:
+    steps = [
+        {"step": f"P{s.number}", "title": s.title, "verdict": s.verdict.value, "facts": dict(s.facts)}
+        | ({"code": s.refusal.code, "reason": s.refusal.sentence()} if s.refusal is not None else {})
+        for s in report.steps
+    ]
+    return {"verdict": report.verdict.name.lower(), "steps": steps}
+
+
+def _report_lines(report: BundleReport) -> list[str]:
+    lines = []
+    for step in report.steps:
+        reason = f": {step.refusal.sentence()}" if step.refusal is not None else ""
+        lines.append(f"P{step.number:<3} {step.title:<16} {step.verdict.value}{reason}")
+    return [*lines, report.verdict.name.lower().replace("_", " ")]
+
+
+def _read(path: Path, maximum: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(maximum + 1)
+    except OSError as error:
+        raise FileUnreadable(file=str(path), reason=error.strerror or "it can't be read") from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_durably(path, data, 0o644)
+    except OSError as error:
+        raise FileUnreadable(file=str(path), reason=error.strerror or "it can't be written") from None

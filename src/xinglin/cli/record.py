@@ -1,0 +1,137 @@
+"""``xinglin record``: take records in, list them, read them back checked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
+from xinglin.cli.output import console, show
+from xinglin.cli.progress import records_progress
+from xinglin.kernel.identifiers import identifier, identifier_bytes
+from xinglin.kernel.identifiers import urn as make_urn
+from xinglin.node.archive import open_archive
+from xinglin.node.opening import anchoring
+from xinglin.node.reading import Refusal, read_bundles
+from xinglin.service.basic.intake.model import IntakeReport
+from xinglin.service.lifecycle.storage.model import StoredRecord
+
+app = typer.Typer(help="Records: intake, list, show, read, quarantine.", no_args_is_help=True)
+
+RecordArgument = Annotated[str, typer.Argument(help="The record's id.")]
+
+
+@app.command("intake")
+def intake(
+    home: HomeOption,
+    bundles: Annotated[list[Path], typer.Argument(help="FHIR bundles in JSON, or folders of them.")],
+    source: Annotated[str, typer.Option("--source", help="Name of the source system.")] = "file",
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take FHIR bundles in: validate, encrypt, register. What is invalid goes to quarantine and stops nothing."""
+    files = list(_files(bundles))
+    refusals: list[Refusal] = []
+    with opened(home, passphrase_file, running=True) as node, open_archive(node) as archive:
+        maximum = node.settings.intake.max_bundle_mib << 20
+        with records_progress(console, len(files)) as progress:
+            incoming = read_bundles(files, maximum, refusals, progress.file_done)
+            report = archive.take_in(source, incoming, progress.report)
+        anchoring(node).step()
+        node.cosigner().checkpoint(node.consortium.tip.height)
+    show(_report_json(report, refusals), _report_lines(report, refusals), as_json=as_json)
+    if refusals:
+        raise typer.Exit(refusals[0].refusal.exit_status)
+
+
+@app.command("list")
+def list_records(
+    home: HomeOption,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many, newest first.")] = 20,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List records, newest first: id, type, commitment."""
+    with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
+        last = archive.vault.index.last_number()
+        rows = [
+            _row(node.consortium.rules.chain, row)
+            for part in archive.vault.index.slices(max(1, last - limit + 1), last)
+            for row in part
+            if isinstance(row, StoredRecord)
+        ]
+    rows.reverse()
+    lines = [f"{row['record']}  {row['type']:<22}  {row['commitment']}" for row in rows]
+    show({"records": rows, "total": last}, [*lines, f"{last} records"], as_json=as_json)
+
+
+@app.command("show")
+def show_record(
+    home: HomeOption, record: RecordArgument, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+) -> None:
+    """Show what is known of a record, without its content."""
+    identifier_bytes(record)
+    with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
+        row = _row(node.consortium.rules.chain, archive.vault.find(record))
+    show(row, [f"{name:<12}{value}" for name, value in row.items()], as_json=as_json)
+
+
+@app.command("read")
+def read(home: HomeOption, record: RecordArgument, passphrase_file: PassphraseOption = None) -> None:
+    """Write a record's original to standard output, once it has been checked against its commitment."""
+    identifier_bytes(record)
+    with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
+        original = archive.vault.read(record)
+    sys.stdout.buffer.write(original)
+
+
+@app.command("quarantine")
+def quarantine(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
+    """List what intake refused, with the reasons as OperationOutcome issues."""
+    with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
+        items = [{"item": name, "outcome": archive.quarantine.outcome(name)} for name in archive.quarantine.names()]
+    lines = [f"{item['item']}: {_issues(item['outcome'])}" for item in items]
+    show({"items": items}, [*lines, f"{len(items)} items"], as_json=as_json)
+
+
+def _files(given: Sequence[Path]) -> Iterator[Path]:
+    for path in given:
+        yield from (sorted(path.glob("*.json")) if path.is_dir() else [path])
+
+
+def _row(chain: str, stored: StoredRecord) -> dict[str, Any]:
+    record, details = identifier(stored.record), stored.details
+    return {
+        "record": record,
+        "urn": make_urn(chain, "record", record),
+        "type": details.type.decode("ascii", "replace"),
+        "commitment": details.commitment.hex(),
+        "batch": details.batch,
+        "item": details.item,
+    }
+
+
+def _report_json(report: IntakeReport, refusals: Sequence[Refusal]) -> dict[str, Any]:
+    return {
+        "accepted": report.accepted,
+        "already_there": report.already_there,
+        "quarantined": report.quarantined,
+        "batches": list(report.batches),
+        "refused_files": [{"file": str(one.path), "code": one.refusal.code} for one in refusals],
+    }
+
+
+def _report_lines(report: IntakeReport, refusals: Sequence[Refusal]) -> list[str]:
+    lines = [
+        f"registered {report.accepted} records in {len(report.batches)} batches",
+        f"already there {report.already_there}, in quarantine {report.quarantined}",
+    ]
+    return lines + [f"refused {one.path.name}: {one.refusal.sentence()} [{one.refusal.code}]" for one in refusals]
+
+
+def _issues(outcome: dict[str, Any]) -> str:
+    return "; ".join(str(issue.get("diagnostics", issue.get("code", ""))) for issue in outcome.get("issue", [])[:3])

@@ -1,0 +1,147 @@
+"""A hospital's records: vault, keyring, outbox and quarantine of a home, joined with its chains (H3, S6.2d).
+
+``Archive`` takes bundles in and gives records back. What it reads is checked against the commitment on the way; whether somebody
+may read is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from xinglin.carrier.access.registry.model import KeyState
+from xinglin.carrier.ledger.build import operation
+from xinglin.kernel.encoding import decode, state_key
+from xinglin.kernel.errors import Integrity, PlatformError
+from xinglin.kernel.identifiers import identifier
+from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.founding import INSTITUTION, SERVICE
+from xinglin.node.node import Node
+from xinglin.node.opening import transmission_key
+from xinglin.service.basic.coordination.ledger_client import LedgerClient
+from xinglin.service.basic.coordination.model import NoteIntake, RecordItem
+from xinglin.service.basic.coordination.outbox.delivery import Outbox, outbox_findings
+from xinglin.service.basic.coordination.outbox.store import Delivery, OutboxStore
+from xinglin.service.basic.intake.model import Incoming, IntakeLimits, IntakeReport, Registrar
+from xinglin.service.basic.intake.preparation import Preparation, commitment_rule
+from xinglin.service.basic.intake.service import Intake
+from xinglin.service.lifecycle.collection.quarantine import Quarantine
+from xinglin.service.lifecycle.storage.keyring import Keyring
+from xinglin.service.lifecycle.storage.model import StoredRecord
+from xinglin.service.lifecycle.storage.vault import Vault
+
+
+class NotRegistered(Integrity):
+    """A record or batch of the vault is not in the log entry that its row names."""
+
+    code, number, clause = "record.not_registered", 6050, "S6.2d"
+    en = "Record or batch {record} is not in log entry {entry}, which should register it."
+    zh = "记录或批次 {record} 不在应登记它的日志条目 {entry} 中。"
+    hint_en = "The index was altered; restore the vault from a backup."
+    hint_zh = "索引被改动；请从备份恢复数据仓。"
+
+
+@dataclass(slots=True)
+class Archive:
+    """The records of one open home."""
+
+    node: Node
+    vault: Vault
+    quarantine: Quarantine
+
+    def outbox(self) -> Outbox:
+        """Return what brings batches onto the consortium chain, whose engine runs."""
+        ledger = self.node.consortium
+        client = LedgerClient(ledger, self.node.client().engine, self.node.member)
+        return Outbox(self.vault, client, ledger.rules.suite, self.node.signer(SERVICE), random_bytes)
+
+    def take_in(
+        self, source: str, incoming: Iterable[Incoming], progress: Callable[[IntakeReport], None] = lambda _: None
+    ) -> IntakeReport:
+        """Take in bundles; what is registered already is not taken again, so a run may be repeated.
+
+        Args:
+            source: name of the source system.
+            incoming: read and validated bundles.
+            progress: told after each chunk.
+
+        Raises:
+            PlatformError: the chain or the disk takes no more now; what was stored is registered by the next run.
+        """
+        suite = self.node.consortium.rules.suite
+        limits = IntakeLimits(batch_records=self.node.settings.intake.batch_items)
+        registrar = self._registrar(source)
+        preparation = Preparation(suite, registrar, random_bytes, limits.batch_records)
+        intake = Intake(self.vault, self.outbox(), self.quarantine, preparation, source, SystemClock(), limits)
+        report = intake.run(incoming, progress)
+        self._note(report)
+        return report
+
+    def _registrar(self, source: str) -> Registrar:
+        node = self.node
+        key = transmission_key(node, node.settings.intake.audience)
+        stored = node.consortium.value(state_key("registry", "key", node.keys.public(SERVICE)))
+        return Registrar(
+            source=source,
+            institution=node.member,
+            recorder=decode(KeyState, stored or b"").account,
+            node=node.settings.node,
+            audience=key.audience,
+            epoch=key.number,
+            epoch_key=key.key,
+        )
+
+    def _note(self, report: IntakeReport) -> None:
+        """Log the run on the private chain."""
+        call = NoteIntake(identifier(random_bytes(16)), report.accepted, report.quarantined, report.batches)
+        private = self.node.private_ledger()
+        named = operation(private.rules.suite, "journal", "intake", call)
+        self.node.client(private).call([named], [self.node.signer(SERVICE)])
+
+
+@contextmanager
+def open_archive(node: Node, *, writing: bool = True) -> Iterator[Archive]:
+    """Open a home's vault and keyring.
+
+    Args:
+        node: the open home, a medical institution's.
+        writing: False takes no lock and changes nothing.
+
+    Raises:
+        StorageMissing: this home keeps no records.
+    """
+    suite = node.consortium.rules.suite
+    keyring = Keyring.open(
+        node.home.keyring, suite, lambda wrapped: node.keys.decrypt(INSTITUTION, wrapped), random_bytes
+    )
+    vault = Vault(node.home.vault, keyring, commitment_rule(suite))
+    try:
+        vault.open() if writing else vault.open_for_reading()
+        try:
+            yield Archive(node, vault, Quarantine(node.home.quarantine, keyring.keys.sealer("quarantine")))
+        finally:
+            vault.close()
+    finally:
+        keyring.close()
+
+
+def registration_findings(archive: Archive) -> Iterator[PlatformError]:
+    """Yield what of the outbox and the index contradicts the consortium chain: batches and the items in them."""
+    ledger, vault = archive.node.consortium, archive.vault
+    yield from outbox_findings(vault, ledger.rules.suite, vault.index.last_number())
+    rows = OutboxStore(vault.database, vault.keyring.keys).rows()
+    for row in rows:
+        if isinstance(row, PlatformError) or row.state is not Delivery.REGISTERED:
+            continue
+        try:
+            operation_ = ledger.entry(row.index).transaction.operations[0]
+            commitments = [decode(RecordItem, item).commitment for item in operation_.items]
+            for stored in vault.index.slices(row.first, row.first + row.count - 1):
+                yield from (
+                    NotRegistered(record=identifier(one.record), entry=row.index)
+                    for one in stored
+                    if isinstance(one, StoredRecord) and commitments[one.details.item] != one.details.commitment
+                )
+        except (PlatformError, IndexError) as fault:
+            yield fault if isinstance(fault, PlatformError) else NotRegistered(record=row.batch, entry=row.index)

@@ -1,0 +1,122 @@
+"""Proofs for people: from a record's id or an anchored chain to one file that a stranger can check (S9.2, W9)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
+from xinglin.carrier.ledger.bundle_model import Opened, Opening, Part
+from xinglin.carrier.ledger.checkpoint import SignedNote, merge
+from xinglin.carrier.ledger.genesis import genesis_hash
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.trust import Trust
+from xinglin.kernel.errors import NotFound
+from xinglin.node.archive import Archive
+from xinglin.node.node import Node
+from xinglin.service.basic.coordination.bundles.make import Place, make_anchor_bundle, make_record_bundle
+from xinglin.service.basic.coordination.outbox.store import OutboxStore
+from xinglin.service.lifecycle.storage.model import Digests
+from xinglin.service.lifecycle.storage.vault import OpenedRecord
+
+
+class NoCheckpoint(NotFound):
+    """No checkpoint that is kept covers what is to be proven."""
+
+    code, number, clause = "proof.no_checkpoint", 6040, "S9.2"
+    en = "No cosigned checkpoint from height {height} on is kept."
+    zh = "没有保存高度 {height} 及之后的联署检查点。"
+    hint_en = "Make one with 'xinglin proof checkpoint', or wait until the other members have cosigned."
+    hint_zh = "用 xinglin proof checkpoint 生成，或等待其他成员联署。"
+
+
+class NoAnchor(NotFound):
+    """The private chain was never anchored."""
+
+    code, number, clause = "proof.no_anchor", 6041, "H11"
+    en = "The chain {chain} has no anchor on the consortium chain."
+    zh = "链 {chain} 在联盟链上没有锚定。"
+    hint_en = "Anchors are made while a private chain is active."
+    hint_zh = "私有链活动期间会生成锚定。"
+
+
+def collect_checkpoint(nodes: Sequence[Node]) -> SignedNote:
+    """Have homes that are open together cosign the tip's checkpoint; each keeps the whole note.
+
+    Raises:
+        CheckpointFork: one of them computed another head; its evidence is kept.
+    """
+    height = nodes[0].consortium.tip.height
+    height -= height % nodes[0].consortium.rules.parameters.checkpoint_interval
+    note = nodes[0].cosigner().checkpoint(height)
+    members = {one.member for one in epoch_at(epochs_of(nodes[0].consortium.value), height).members if one.cosigns}
+    whole = merge(note, [node.cosigner().cosign(note) for node in nodes[1:] if node.member in members])
+    for node in nodes:
+        node.cosigner().notes.save(whole)
+    return whole
+
+
+def newest_checkpoint(node: Node, from_height: int) -> SignedNote:
+    """Return the newest kept checkpoint with a quorum, else the newest at all, from a height on.
+
+    Raises:
+        NoCheckpoint: none is kept.
+    """
+    notes = node.cosigner().notes
+    kept = [note for height in notes.heights() if height >= from_height and (note := notes.load(height)) is not None]
+    if not kept:
+        raise NoCheckpoint(height=from_height)
+    quorum = epoch_at(epochs_of(node.consortium.value), kept[-1].head.height).quorum
+    cosigned = [note for note in kept if len(note.signatures) >= quorum]
+    return (cosigned or kept)[-1]
+
+
+def prove_record(archive: Archive, record: str, shown: frozenset[str] = frozenset({"behaviour"})) -> bytes:
+    """Return the proof bundle of a record.
+
+    Args:
+        archive: the producer's.
+        record: the record's id.
+        shown: which parts to open: ``behaviour``, ``original``, ``copy``.
+
+    Raises:
+        RecordNotFound, NoCheckpoint, and what reading the record raises when it was altered.
+    """
+    opened = archive.vault.open_record(record)
+    details = opened.stored.details
+    row = OutboxStore(archive.vault.database, archive.vault.keyring.keys).by_batch(details.batch)
+    if row is None or not row.height:
+        raise NoCheckpoint(height=archive.node.consortium.tip.height + 1)
+    note = newest_checkpoint(archive.node, row.height)
+    opening = _opening(archive.vault.rule([opened.parts])[0], opened, shown) if shown else None
+    place = Place(row.index, 0, details.item)
+    return make_record_bundle(archive.node.consortium, note, place, details.commitment, opening)
+
+
+def prove_anchor(node: Node, chain: str) -> bytes:
+    """Return the proof bundle of the last anchor of a private chain that a kept checkpoint covers.
+
+    Raises:
+        NoAnchor, NoCheckpoint.
+    """
+    note = newest_checkpoint(node, 0)
+    ledger = node.consortium
+    for index in reversed(range(note.head.size)):
+        heads = [one.head for one in ledger.entry(index).transaction.operations]
+        for position, head in enumerate(heads):
+            if (head.contract, head.method) == ("anchor", "commit") and chain.encode() in head.arguments:
+                return make_anchor_bundle(ledger, note, Place(index, position), chain)
+    raise NoAnchor(chain=chain)
+
+
+def trust_of(ledger: Ledger) -> Trust:
+    """Return the trust that an auditor pins: the chain and its genesis hash."""
+    rules = ledger.rules
+    return Trust(chain=rules.chain, genesis=genesis_hash(rules.suite.hash, rules.genesis))
+
+
+def _opening(digests: Digests, opened: OpenedRecord, shown: frozenset[str]) -> Opening:
+    made = {
+        name: Part(getattr(digests, name), (Opened(*getattr(opened.parts, name)),) if name in shown else ())
+        for name in ("behaviour", "original", "copy")
+    }
+    return Opening(**made)
