@@ -23,7 +23,7 @@ from xinglin.cli.output import show
 from xinglin.kernel.errors import NotFound
 from xinglin.node.home import HomeExists
 
-_MARK = "demo.json"
+_MARK, _RESULT = ".xinglin-demo", "demo.json"
 
 
 class NoBundles(NotFound):
@@ -57,7 +57,7 @@ def demo(
     seconds = round(time.perf_counter() - start, 1)
     stage.head("Done")
     result = _result(stage, seconds)
-    write_durably(home / _MARK, json.dumps(result, indent=2).encode() + b"\n")
+    write_durably(home / _RESULT, json.dumps(result, indent=2).encode() + b"\n")
     lines = [
         f"Homes are left in {home}; the passphrase of their key stores is in {home / 'passphrase'}.",
         f"Look at one:  xinglin ledger show --home {home / HOMES[0][0]} --passphrase-file {home / 'passphrase'}",
@@ -76,11 +76,12 @@ def _given(data: Path) -> list[Path]:
 
 def _prepare(home: Path) -> None:
     """Make the folder; one of an earlier demonstration is replaced, anything else is left alone."""
-    if (home / _MARK).is_file() or (home / "passphrase").is_file():
+    if (home / _MARK).is_file():
         shutil.rmtree(home)
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise HomeExists(home=str(home))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (home / _MARK).write_text("A folder of 'xinglin demo': the next demonstration replaces it.\n", encoding="utf-8")
 
 
 def _result(stage: Stage, seconds: float) -> dict[str, Any]:

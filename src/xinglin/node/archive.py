@@ -73,7 +73,7 @@ class Archive:
         limits = IntakeLimits(batch_records=self.node.settings.intake.batch_items)
         registrar = self._registrar(source)
         preparation = Preparation(suite, registrar, random_bytes, limits.batch_records)
-        intake = Intake(self.vault, self.outbox(), self.quarantine, preparation, source, SystemClock(), limits)
+        intake = Intake(self.vault, self.outbox(), self.quarantine, preparation, SystemClock(), limits)
         report = intake.run(incoming, progress)
         self._note(report)
         return report

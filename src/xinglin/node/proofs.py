@@ -15,7 +15,7 @@ from xinglin.node.archive import Archive
 from xinglin.node.node import Node
 from xinglin.service.basic.coordination.bundles.make import Place, make_anchor_bundle, make_record_bundle
 from xinglin.service.basic.coordination.outbox.store import OutboxStore
-from xinglin.service.lifecycle.storage.model import Digests
+from xinglin.service.basic.coordination.commitments import RecordDigests
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
 
 
@@ -114,7 +114,7 @@ def trust_of(ledger: Ledger) -> Trust:
     return Trust(chain=rules.chain, genesis=genesis_hash(rules.suite.hash, rules.genesis))
 
 
-def _opening(digests: Digests, opened: OpenedRecord, shown: frozenset[str]) -> Opening:
+def _opening(digests: RecordDigests, opened: OpenedRecord, shown: frozenset[str]) -> Opening:
     made = {
         name: Part(getattr(digests, name), (Opened(*getattr(opened.parts, name)),) if name in shown else ())
         for name in ("behaviour", "original", "copy")

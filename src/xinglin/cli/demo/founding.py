@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from xinglin.carrier.access.governance.model import Approve, Propose
 from xinglin.carrier.crypto.files import write_durably
@@ -49,11 +50,12 @@ def _join_by_vote(stage: Stage, group: Group) -> None:
     nodes = group.nodes
     chain = nodes[0].consortium.rules.chain
     new = make_home(stage.home(APPLICANT), "Insurer", MemberKind.DATA_USER, stage.passphrase, random_bytes)
+    new = replace(new, organisation=replace(new.organisation, cosigns=False))
     applicant = new.founder(chain)
     current = Directory(nodes[0].consortium).epoch()
     proposed = _next_epoch(nodes[0], current, applicant)
     proposal = identifier(random_bytes(16))
-    _governance(nodes[0], "propose", Propose(proposal, proposed, (applicant,), ()))
+    _governance(nodes[0], "propose", Propose(proposal, proposed, (applicant,), (), ()))
     message = epoch_hash(nodes[0].consortium.rules.suite.hash, proposed)
     for node in nodes[: current.threshold]:
         vote = Approve(proposal, message, node.keys.sign(COSIGNING, message))
@@ -66,7 +68,7 @@ def _join_by_vote(stage: Stage, group: Group) -> None:
 
 
 def _next_epoch(node: Node, current: Epoch, applicant: Founder) -> Epoch:
-    """The present members and the applicant, who neither votes nor cosigns yet, in force six blocks from now."""
+    """The present members and the applicant, who votes and does not cosign, in force six blocks from now."""
     joining = EpochMember(applicant.member, applicant.key, applicant.votes, applicant.cosigns)
     members = tuple(sorted([*current.members, joining], key=lambda one: one.member))
     voters, cosigners = sum(m.votes for m in members), sum(m.cosigns for m in members)

@@ -90,7 +90,7 @@ class Segments:
         """Return the sealed bytes of an entry; None when nothing of this record and length is there."""
         size = _HEADER.size + location.length
         try:
-            descriptor = os.open(self._path(location.segment), os.O_RDONLY)
+            descriptor = os.open(self.path(location.segment), os.O_RDONLY)
             try:
                 entry = os.pread(descriptor, size, location.offset)
             finally:
@@ -109,14 +109,14 @@ class Segments:
         with writing(self.folder):
             for segment in self.numbers():
                 if segment >= after.segment:
-                    _truncate(self._path(segment), after.end if segment == after.segment else 0)
+                    _truncate(self.path(segment), after.end if segment == after.segment else 0)
 
     def end(self) -> Location:
         """Return an empty entry at the very end of the files, for a vault that can't tell its last one."""
         numbers = self.numbers()
         if not numbers:
             return START
-        return Location(numbers[-1], Path(self._path(numbers[-1])).stat().st_size - _HEADER.size, 0)
+        return Location(numbers[-1], Path(self.path(numbers[-1])).stat().st_size - _HEADER.size, 0)
 
     def numbers(self) -> list[int]:
         """Return the numbers of the segments that are there, ascending."""
@@ -127,11 +127,11 @@ class Segments:
         """Return the names in the folder that no segment has."""
         return sorted(path.name for path in self.folder.iterdir() if not _NAME.match(path.name))
 
-    def _path(self, segment: int) -> str:
+    def path(self, segment: int) -> str:
         return f"{self.folder}/{segment:08d}.seg"
 
     def _write(self, first: Location, data: bytes) -> None:
-        path, start = self._path(first.segment), first.offset
+        path, start = self.path(first.segment), first.offset
         with writing(Path(path)):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
             try:

@@ -194,26 +194,6 @@ class Outbox:
             raise BatchNotFound(batch=batch)
         return row
 
-    def findings(self, last_record: int) -> Iterator[PlatformError]:
-        """Yield what is wrong with the rows.
-
-        Args:
-            last_record: row number of the vault's last record; every record belongs to one batch.
-        """
-        first = 1
-        for number, row in enumerate(self.store.rows(), 1):
-            if isinstance(row, OutboxRowDamaged):
-                yield row
-                return
-            if row.number != number or row.first != first:
-                yield OutboxRowMissing(first=first)
-                return
-            if row.state is Delivery.STORED and self._body(row) != row.body:
-                yield OutboxRowDamaged(number=row.number)
-            first += row.count
-        if first <= last_record:
-            yield OutboxRowMissing(first=first)
-
     def _built(self, operations: Sequence[Operation]) -> Built:
         until = self._client.time_ms() + self._window_ms
         nonce = self._randomness(16)
@@ -246,12 +226,6 @@ class Outbox:
             raise BatchContradiction(batch=row.batch)
         return _registered(row, accepted.outcome)
 
-    def _body(self, row: BatchRow) -> bytes:
-        try:
-            return tagged(self._suite.hash, Tag.BODY, decode(Transaction, row.raw).header)
-        except (Invalid, Integrity):
-            return b""
-
 
 def _registered(row: BatchRow, outcome: Outcome) -> BatchRow:
     return replace(row, state=Delivery.REGISTERED, raw=b"", index=outcome.index, height=outcome.height)
@@ -260,3 +234,33 @@ def _registered(row: BatchRow, outcome: Outcome) -> BatchRow:
 def _refused(row: BatchRow, number: int) -> BatchRefused:
     known = error_for_number(number)
     return BatchRefused(batch=row.batch, refusal=number, reason=known.code if known else "a later version's refusal")
+
+
+def outbox_findings(vault: Vault, suite: Suite, last_record: int) -> Iterator[PlatformError]:
+    """Yield what is wrong with the rows of an outbox.
+
+    Args:
+        vault: the home's vault, opened.
+        suite: the chain's suite.
+        last_record: row number of the vault's last record; every record belongs to one batch.
+    """
+    first = 1
+    for number, row in enumerate(OutboxStore(vault.database, vault.keyring.keys).rows(), 1):
+        if isinstance(row, OutboxRowDamaged):
+            yield row
+            return
+        if row.number != number or row.first != first:
+            yield OutboxRowMissing(first=first)
+            return
+        if row.state is Delivery.STORED and _body(suite, row) != row.body:
+            yield OutboxRowDamaged(number=row.number)
+        first += row.count
+    if first <= last_record:
+        yield OutboxRowMissing(first=first)
+
+
+def _body(suite: Suite, row: BatchRow) -> bytes:
+    try:
+        return tagged(suite.hash, Tag.BODY, decode(Transaction, row.raw).header)
+    except (Invalid, Integrity):
+        return b""
