@@ -1,0 +1,135 @@
+"""What contracts keep in the state and take as arguments (docs/spec/contracts.md, anchor.md, locator.md).
+
+Only what a proof shows, field for field as in the tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from xinglin_verify.schema import (
+    AT_MOST_ONE,
+    Bytes16,
+    Chain,
+    Digest,
+    Flag,
+    Form,
+    Id,
+    Moment,
+    Name,
+    Natural,
+    Object,
+    Signature,
+    Text,
+    matching,
+    sized,
+)
+
+OptionalMoment = Annotated[tuple[Moment, ...], AT_MOST_ONE]
+OptionalChain = Annotated[tuple[Chain, ...], AT_MOST_ONE]
+
+
+@dataclass(frozen=True)
+class MemberState(Object):
+    """A member in the registry (contracts.md)."""
+
+    KIND: ClassVar[str] = "member"
+    member_kind: Annotated[int, Form("member kind", lambda value: 1 <= value <= 5)]
+    name: Text
+    status: Annotated[int, Form("status", lambda value: 1 <= value <= 3)]
+    from_height: Natural
+
+
+@dataclass(frozen=True)
+class KeyState(Object):
+    """A signing key in the registry: whose it is and when it was in force (contracts.md)."""
+
+    KIND: ClassVar[str] = "key"
+    account: Id
+    member: Id
+    from_ms: Moment
+    until: OptionalMoment
+    compromised: OptionalMoment
+
+
+@dataclass(frozen=True)
+class RegisterBatch(Object):
+    """Arguments of records.register (contracts.md)."""
+
+    batch: Id
+    audience: Name
+    audience_epoch: Natural
+    salt: Bytes16
+
+
+@dataclass(frozen=True)
+class RecordItem(Object):
+    """An item of a record batch (locator.md)."""
+
+    commitment: Digest
+    locator: Annotated[bytes, sized("locator", 48)]
+
+
+@dataclass(frozen=True)
+class RecordStatus(Object):
+    """What the state holds of a record that is destroyed (contracts.md)."""
+
+    KIND: ClassVar[str] = "record-status"
+    certificate: Digest
+
+
+@dataclass(frozen=True)
+class Behaviour(Object):
+    """Behaviour data of a record (locator.md)."""
+
+    KIND: ClassVar[str] = "behaviour"
+    record: Id
+    institution: Id
+    recorder: Id
+    time: Moment
+    type: Annotated[str, matching("FHIR type", "[A-Z][A-Za-z]{0,63}")]
+    occasion: Text
+
+
+@dataclass(frozen=True)
+class AnchorSubject(Object):
+    """The subject of an anchor claim (proof-bundle.md)."""
+
+    chain: Chain
+    size: Natural
+
+
+@dataclass(frozen=True)
+class ChainHead(Object):
+    """What a checkpoint says of a chain besides its name (anchor.md)."""
+
+    size: Natural
+    log_root: Digest
+    state_root: Digest
+    height: Natural
+    time: Moment
+
+
+@dataclass(frozen=True)
+class CommitAnchor(Object):
+    """Arguments of anchor.commit (anchor.md)."""
+
+    chain: Chain
+    previous_size: Natural
+    head: ChainHead
+    proof: tuple[Digest, ...]
+    signature: Signature
+
+
+@dataclass(frozen=True)
+class AnchorState(Object):
+    """What the state holds of an anchored private chain (anchor.md)."""
+
+    KIND: ClassVar[str] = "anchor"
+    member: Id
+    head: ChainHead
+    frozen: Flag
+    successor: OptionalChain
+    acknowledged: Flag
+    predecessor: OptionalChain

@@ -1,0 +1,285 @@
+"""All words that people read, in English and Chinese: titles of steps, sentences for facts and refusals, terms.
+
+The titles are those of docs/spec/proof-bundle.md; a test compares them. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+LANGUAGES = ("en", "zh")
+
+TITLES = {
+    1: ("Read", "读取"),
+    2: ("Genesis", "创世"),
+    3: ("Trust", "信任"),
+    4: ("Epochs", "成员纪元"),
+    5: ("Checkpoint", "检查点"),
+    6: ("Cosignatures", "联署"),
+    7: ("Leaf", "日志叶"),
+    8: ("Signatures", "签名"),
+    9: ("Operation", "操作"),
+    10: ("Item", "批次条目"),
+    11: ("State", "状态"),
+    12: ("Signers", "签名者"),
+    13: ("Members", "成员"),
+    14: ("Claim", "声明"),
+    15: ("Opening", "开示"),
+    16: ("Nothing else", "别无他物"),
+}
+
+VERDICTS = {
+    "holds": ("holds", "成立"),
+    "does_not_hold": ("does not hold", "不成立"),
+    "not_trusted": ("consistent, not trusted", "前后一致，但不可信赖"),
+    "undecided": ("can't be decided", "无法判断"),
+}
+
+STEP_VERDICTS = {
+    "holds": ("holds", "通过"),
+    "open": ("open", "未定"),
+    "fails": ("FAILS", "不通过"),
+    "undecided": ("can't say", "无法判断"),
+}
+
+LAST_LINE = ("verdict: {verdict} (exit status {status})", "结论：{verdict}（退出状态 {status}）")
+
+TERMS = {
+    "record": ("record", "医疗数据记录"),
+    "anchor": ("anchor", "锚定"),
+    "consortium": ("consortium", "联盟链"),
+    "private": ("private", "私有链"),
+    "supervision": ("supervision", "监管链"),
+    "data_user": ("data user", "数据使用方"),
+    "medical_institution": ("medical institution", "医疗机构"),
+    "supplier": ("supplier", "供应商"),
+    "technology_provider": ("technology provider", "区块链技术提供方"),
+    "regulator": ("regulator", "监管方"),
+    "active": ("active", "有效"),
+    "suspended": ("suspended", "暂停"),
+    "ended": ("ended", "终止"),
+    "behaviour": ("behaviour data", "行为数据"),
+    "original": ("original", "原件"),
+    "copy": ("de-identified copy", "去标识化副本"),
+}
+
+PASSED = {
+    "read.done": ("{bytes} bytes, a claim about: {claim}", "共 {bytes} 字节，声明类型：{claim}"),
+    "genesis.done": (
+        "{profile} chain {chain}, suite {suite}, {founders} founders, every key proven; genesis hash {genesis}",
+        "{profile} {chain}，密码套件 {suite}，创始成员 {founders} 个，密钥均已证明；创世哈希 {genesis}",
+    ),
+    "trust.none": (
+        "no trust is given: nothing says that this genesis is the true one",
+        "未提供信任文件：无法确认该创世是否真实",
+    ),
+    "trust.pinned": ("the genesis is the pinned one", "创世与信任文件一致"),
+    "trust.keys": (
+        "nothing pinned differs; {quorum} of {keys} pinned keys must have cosigned",
+        "与信任文件不矛盾；所指定的 {keys} 个密钥中须有 {quorum} 个联署",
+    ),
+    "epochs.done": (
+        "epoch {epoch} is reached, {votes} votes verified",
+        "到达第 {epoch} 纪元，已验证表决签名 {votes} 个",
+    ),
+    "checkpoint.done": (
+        "height {height}, {time}, log of {size} entries",
+        "高度 {height}，时间 {time}，日志共 {size} 条",
+    ),
+    "cosignatures.epoch": (
+        "{counted} of epoch {epoch} cosigned, {quorum} are needed: {members}",
+        "第 {epoch} 纪元有 {counted} 个成员联署，须有 {quorum} 个：{members}",
+    ),
+    "cosignatures.pinned": (
+        "{counted} pinned keys cosigned, {quorum} are needed; {signatures} cosignatures of epoch {epoch}: {members}",
+        "所指定密钥中 {counted} 个已联署，须有 {quorum} 个；第 {epoch} 纪元联署共 {signatures} 个：{members}",
+    ),
+    "cosignatures.epoch_short": (
+        "only {counted} of epoch {epoch} cosigned, {quorum} are needed: {members}",
+        "第 {epoch} 纪元仅 {counted} 个成员联署，须有 {quorum} 个：{members}",
+    ),
+    "cosignatures.pinned_short": (
+        "only {counted} pinned keys cosigned, {quorum} are needed; "
+        "{signatures} cosignatures of epoch {epoch}: {members}",
+        "所指定密钥中仅 {counted} 个已联署，须有 {quorum} 个；第 {epoch} 纪元联署共 {signatures} 个：{members}",
+    ),
+    "leaf.done": (
+        "logged as entry {index} at height {height}, {time}; body id {body}",
+        "记入日志第 {index} 条，高度 {height}，时间 {time}；事务体标识 {body}",
+    ),
+    "signatures.done": ("{signatures} signed the body id", "对事务体标识的签名 {signatures} 个，均有效"),
+    "operation.done": (
+        "{contract}.{method} is of this transaction and was done",
+        "操作 {contract}.{method} 属于该事务且已执行成功",
+    ),
+    "item.none": ("the operation has no batch", "该操作没有批次"),
+    "item.done": ("item {index} of a batch of {count}", "批次共 {count} 条，此为第 {index} 条"),
+    "state.done": ("{entries} entries proven under the state root", "已在状态根下证明 {entries} 项状态"),
+    "signers.done": (
+        "account {accounts} of member {members}, key in force then",
+        "账户 {accounts}，所属成员 {members}，当时密钥有效",
+    ),
+    "members.done": (
+        "{members}: {names}; {kinds}; {statuses} at the checkpoint",
+        "{members}：{names}；{kinds}；检查点时状态：{statuses}",
+    ),
+    "claim.record_stands": (
+        "record {commitment} was registered by member {member} at {time} in batch {batch}; "
+        "it is not destroyed as of {as_of}",
+        "记录 {commitment} 由成员 {member} 于 {time} 在批次 {batch} 登记；截至 {as_of} 未销毁",
+    ),
+    "claim.record_destroyed": (
+        "record {commitment} was registered by member {member} at {time} in batch {batch}; "
+        "as of {as_of} its destruction is certified, certificate {certificate}",
+        "记录 {commitment} 由成员 {member} 于 {time} 在批次 {batch} 登记；截至 {as_of} 已有销毁凭证 {certificate}",
+    ),
+    "claim.anchor": (
+        "private chain {chain} of member {member} was anchored at {time} with {size} entries, log root {log_root}; "
+        "its last anchor as of {as_of} has {last}",
+        "成员 {member} 的私有链 {chain} 于 {time} 锚定，共 {size} 条，日志根 {log_root}；"
+        "截至 {as_of} 最近锚定为 {last} 条",
+    ),
+    "claim.anchor_frozen": (
+        "private chain {chain} of member {member} was anchored at {time} with {size} entries, log root {log_root}; "
+        "its last anchor as of {as_of} has {last}, AND IT IS FROZEN: no further anchor is taken",
+        "成员 {member} 的私有链 {chain} 于 {time} 锚定，共 {size} 条，日志根 {log_root}；"
+        "截至 {as_of} 最近锚定为 {last} 条，"
+        "且该链已冻结，不再接受锚定",
+    ),
+    "opening.none": ("nothing is opened", "未开示任何内容"),
+    "opening.done": ("the commitment is of what is opened: {parts}", "存证哈希与所开示内容一致：{parts}"),
+    "opening.behaviour": (
+        "the commitment is of what is opened: {parts}; record {record} of type {type}, recorded at {recorded} "
+        "by account {recorder} of institution {institution}, occasion: {occasion}",
+        "存证哈希与所开示内容一致：{parts}；记录 {record}，类型 {type}，由机构 {institution} 的账户 {recorder} "
+        "于 {recorded} 记录，场合：{occasion}",
+    ),
+    "rest.done": ("every state entry was needed", "所有状态项均被用到"),
+}
+
+REFUSED = {
+    "file.unreadable": ("the file can't be read: {problem}", "无法读取文件：{problem}"),
+    "read.too_large": ("over {limit} bytes", "超过 {limit} 字节"),
+    "read.too_many": (
+        "too many to check: {signatures} signatures, {states} state entries",
+        "数量过多，不予检查：签名 {signatures} 个，状态 {states} 项",
+    ),
+    "encoding.trailing": ("bytes follow the value at {position}", "位置 {position} 之后有多余字节"),
+    "encoding.too_many_values": ("over {limit} values", "值的数量超过 {limit}"),
+    "encoding.type": ("a type that never occurs, at {position}", "位置 {position} 出现不允许的类型"),
+    "encoding.truncated": ("the bytes end too early, at {position}", "位置 {position} 处字节不足"),
+    "encoding.not_shortest": ("not the shortest form, at {position}", "位置 {position} 不是最短形式"),
+    "encoding.integer": ("an integer of 2^63 or more", "整数达到或超过 2^63"),
+    "encoding.not_ascii": ("a string that isn't ASCII", "字符串不是 ASCII"),
+    "encoding.too_deep": ("nested deeper than {limit}, at {position}", "位置 {position} 嵌套超过 {limit} 层"),
+    "form.array": ("{where} is no array", "{where} 不是数组"),
+    "form.fields": ("{where} has {found} fields, not {expected}", "{where} 有 {found} 个字段，应为 {expected} 个"),
+    "form.kind": ("{where} is no {expected}", "{where} 不是 {expected}"),
+    "form.type": ("{where} is no {expected}", "{where} 不是 {expected}"),
+    "form.value": ("{where} is no {expected}", "{where} 不符合 {expected}"),
+    "unknown.version": ("{where} has version {version}, which is not known", "{where} 的版本 {version} 未知"),
+    "unknown.claim": ("the claim {claim} is not known", "声明类型 {claim} 未知"),
+    "unknown.suite": ("the suite {suite} is not known", "密码套件 {suite} 未知"),
+    "unknown.profile": ("the profile {profile} is not known", "链类型 {profile} 未知"),
+    "unknown.trust_version": ("the trust's version {version} is not known", "信任文件的版本 {version} 未知"),
+    "genesis.founders": ("{founders} founders are not allowed here", "创始成员数 {founders} 不被允许"),
+    "genesis.accounts": ("two accounts have one id or one key", "两个账户的标识或密钥相同"),
+    "genesis.parameters": ("a parameter is 0", "有参数为 0"),
+    "genesis.proof": (
+        "the proof of key of member {member}, account '{account}' doesn't verify",
+        "成员 {member} 账户“{account}”的密钥证明无效",
+    ),
+    "trust.too_large": ("the trust is over {limit} bytes", "信任文件超过 {limit} 字节"),
+    "trust.json": ("the trust is no JSON", "信任文件不是 JSON"),
+    "trust.form": ("the trust isn't of the form: {where}", "信任文件格式不符：{where}"),
+    "trust.chain": ("this is chain {found}, pinned is {pinned}", "该链为 {found}，所指定的是 {pinned}"),
+    "trust.genesis": ("this is genesis {found}, pinned is {pinned}", "创世哈希为 {found}，所指定的是 {pinned}"),
+    "epoch.members": (
+        "members of epoch {epoch} don't ascend, or share a key",
+        "第 {epoch} 纪元的成员未按序排列，或密钥重复",
+    ),
+    "epoch.key_form": ("a key of epoch {epoch} is no key of the suite", "第 {epoch} 纪元有不属于该套件的密钥"),
+    "epoch.majority": (
+        "threshold or quorum of epoch {epoch} is no majority",
+        "第 {epoch} 纪元的表决门槛或联署数未过半",
+    ),
+    "epoch.sequence": ("epoch {epoch} doesn't follow the one before", "第 {epoch} 纪元不接续前一纪元"),
+    "epoch.voters": (
+        "votes for epoch {epoch} don't ascend, or one is of no voting member",
+        "第 {epoch} 纪元的表决未按序排列，或表决者无表决权",
+    ),
+    "epoch.threshold": (
+        "{votes} votes for epoch {epoch}, {needed} are needed",
+        "第 {epoch} 纪元仅有 {votes} 票，须有 {needed} 票",
+    ),
+    "epoch.vote": (
+        "the vote of {member} for epoch {epoch} doesn't verify",
+        "成员 {member} 对第 {epoch} 纪元的表决签名无效",
+    ),
+    "checkpoint.text": ("the text isn't of the form", "检查点文本格式不符"),
+    "checkpoint.lines": ("the signature lines aren't of the form", "签名行格式不符"),
+    "checkpoint.base64": ("base64 that would be written otherwise", "base64 不是唯一写法"),
+    "checkpoint.chain": ("it is of chain {found}, not {expected}", "检查点属于链 {found}，而非 {expected}"),
+    "checkpoint.epoch": (
+        "epoch {epoch} is not yet in force at height {height}",
+        "第 {epoch} 纪元在高度 {height} 尚未生效",
+    ),
+    "cosignature.member": ("{member} is no cosigning member", "{member} 不是联署成员"),
+    "cosignature.key_id": (
+        "the line of {member} has another key's id or type",
+        "成员 {member} 的签名行所用密钥或类型不符",
+    ),
+    "cosignature.signature": ("the cosignature of {member} doesn't verify", "成员 {member} 的联署签名无效"),
+    "leaf.chain": ("the transaction is of chain {found}, not {expected}", "事务属于链 {found}，而非 {expected}"),
+    "leaf.other": ("the leaf's {part} is another's", "日志叶的 {part} 与事务不符"),
+    "leaf.expired": ("logged at {time}, valid until {valid_until}", "记入时间 {time} 晚于有效期 {valid_until}"),
+    "leaf.later": ("later than the checkpoint: height {height}, time {time}", "晚于检查点：高度 {height}，时间 {time}"),
+    "leaf.path": (
+        "the path of entry {index} doesn't lead to the root of {size} entries",
+        "第 {index} 条的路径不通向 {size} 条日志的根",
+    ),
+    "signatures.count": (
+        "{signers} signers, {signatures} signatures, or a signer twice",
+        "签名者 {signers} 个，签名 {signatures} 个，或签名者重复",
+    ),
+    "signatures.signature": ("signature {position} doesn't verify", "第 {position} 个签名无效"),
+    "operation.path": ("the operation is not of this transaction", "该操作不属于此事务"),
+    "operation.refused": ("the transaction was refused with {number}", "事务被拒绝，编号 {number}"),
+    "item.unexpected": (
+        "{items} items are shown, the operation has {batches} batches",
+        "展示了 {items} 个条目，而操作有 {batches} 个批次",
+    ),
+    "item.path": ("item {index} is not of the batch of {count}", "第 {index} 条不属于共 {count} 条的批次"),
+    "state.order": ("state entries don't ascend", "状态项未按序排列"),
+    "state.proof_form": ("a state proof's {part} is not of the form", "状态证明的 {part} 格式不符"),
+    "state.root": ("the proof of state key {key} doesn't lead to the state root", "状态键 {key} 的证明不通向状态根"),
+    "state.missing": ("the state of {namespace} {part} is not shown", "未展示状态 {namespace} {part}"),
+    "state.absent": ("the state has no {namespace} {part}", "状态中没有 {namespace} {part}"),
+    "signers.not_in_force": (
+        "key {position}, of account {account}, was not in force",
+        "第 {position} 个密钥（账户 {account}）当时未生效",
+    ),
+    "signers.compromised": (
+        "key {position}, of account {account}, was compromised",
+        "第 {position} 个密钥（账户 {account}）当时已泄露",
+    ),
+    "claim.operation": (
+        "{contract}.{method}, version {version}, doesn't show this claim",
+        "操作 {contract}.{method}（版本 {version}）不能证明该声明",
+    ),
+    "claim.item": ("a record claim needs an item", "记录声明须有批次条目"),
+    "claim.subject": ("the operation is about another subject", "操作的对象与声明不符"),
+    "claim.anchor_signature": ("the anchored head isn't signed by the member", "所锚定的链头没有该成员的有效签名"),
+    "claim.anchor_state": (
+        "the state holds another member's chain, or a smaller size: {size}",
+        "状态中该链属于其他成员，或大小较小：{size}",
+    ),
+    "opening.unexpected": ("only a record can be opened", "只有记录可以开示"),
+    "opening.part": ("the {part} opened is not the one committed to", "所开示的 {part} 与存证哈希不符"),
+    "opening.commitment": ("the parts don't make the record commitment", "各部分与存证哈希不符"),
+    "opening.institution": (
+        "the behaviour data name institution {found}, the signer's is {expected}",
+        "行为数据中的机构 {found} 与签名者的机构 {expected} 不符",
+    ),
+    "rest.state": ("state key {key} has no use here", "状态键 {key} 并无用处"),
+}
+
+SENTENCES = PASSED | REFUSED
