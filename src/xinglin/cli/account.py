@@ -22,9 +22,7 @@ class RoleUnknown(Invalid):
     code, number, clause = "account.role", 6112, "S6.3a"
     en = "'{role}' is not a role."
     zh = "“{role}”不是角色。"
-    hint_en = (
-        "Roles: super_administrator, administrator, practitioner, auditor, compliance_officer, device, service."
-    )
+    hint_en = "Roles: super_administrator, administrator, practitioner, auditor, compliance_officer, device, service."
     hint_zh = "角色：super_administrator、administrator、practitioner、auditor、compliance_officer、device、service。"
 
 
@@ -107,7 +105,8 @@ def end_one_key(
     home: HomeOption,
     key: Annotated[str, typer.Argument(help="The public key in hexadecimal.")],
     compromised_since: Annotated[
-        int | None, typer.Option("--compromised-since", help="Since when it may be in other hands, ms since 1970.", min=0)
+        int | None,
+        typer.Option("--compromised-since", help="Since when it may be in other hands, ms since 1970.", min=0),
     ] = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,

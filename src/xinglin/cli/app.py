@@ -41,7 +41,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Run a node of Xinglin, or look at one."""
 
@@ -69,5 +71,7 @@ def _fault() -> int:
     except OSError:
         console.print("Xinglin met a fault of its own and could not write the report.", style="red")
         return FAULT_STATUS
-    console.print(f"Xinglin met a fault of its own. The report is in {path}; it may hold data, read it first.", style="red")
+    console.print(
+        f"Xinglin met a fault of its own. The report is in {path}; it may hold data, read it first.", style="red"
+    )
     return FAULT_STATUS

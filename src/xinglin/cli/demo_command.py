@@ -38,7 +38,9 @@ class NoBundles(NotFound):
 
 def demo(
     home: Annotated[Path, typer.Option("--home", help="Where the homes are made.")] = Path("xinglin-demo"),
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of FHIR bundles; invented when not given.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of FHIR bundles; invented when not given.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the main job: four homes, records registered, anchored, proven to a stranger; tampering found."""

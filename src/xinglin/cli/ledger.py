@@ -101,5 +101,3 @@ def _report_lines(report: HomeReport) -> list[str]:
 
 def _finding_line(finding: Finding) -> str:
     return f"FOUND [{finding.code}] {finding.where}: {finding.sentence}"
-
-

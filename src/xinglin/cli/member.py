@@ -36,7 +36,11 @@ def show_member(
         directory = Directory(node.consortium)
         row = _row(member, directory.member(member))
         row["accounts"] = [
-            {"account": account, "roles": [role.name.lower() for role in state.roles], "status": state.status.name.lower()}
+            {
+                "account": account,
+                "roles": [role.name.lower() for role in state.roles],
+                "status": state.status.name.lower(),
+            }
             for account, state in directory.accounts(member)
         ]
     lines = [f"{row['name']}  {row['kind']}  {row['status']}"]

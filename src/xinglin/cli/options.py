@@ -12,9 +12,7 @@ import typer
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.node.node import Node, open_node
 
-HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="XINGLIN_HOME", help="The node's home.", file_okay=False)
-]
+HomeOption = Annotated[Path, typer.Option("--home", envvar="XINGLIN_HOME", help="The node's home.", file_okay=False)]
 PassphraseOption = Annotated[
     Path | None,
     typer.Option("--passphrase-file", help="File that holds the passphrase of the key store; else it is asked for."),

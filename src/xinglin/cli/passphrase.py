@@ -48,7 +48,7 @@ def read_passphrase(file: Path | None, *, confirm: bool = False) -> bytes:
     if named is not None:
         return _from_file(named)
     if not sys.stdin.isatty():
-        raise PassphraseMissing()
+        raise PassphraseMissing
     first = getpass.getpass("Passphrase of the key store: ")
     if confirm and getpass.getpass("Once more: ") != first:
         raise PassphraseFileInvalid(file="(terminal)", reason="the two entries differ")

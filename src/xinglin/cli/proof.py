@@ -66,7 +66,9 @@ def record(
 
 
 @app.command("anchor")
-def anchor(home: HomeOption, out: OutOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
+def anchor(
+    home: HomeOption, out: OutOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+) -> None:
     """Prove the last anchor of this home's private chain."""
     with opened(home, passphrase_file) as node:
         bundle = prove_anchor(node, node.private_ledger().rules.chain)
@@ -75,7 +77,9 @@ def anchor(home: HomeOption, out: OutOption, passphrase_file: PassphraseOption =
 
 
 @app.command("trust")
-def trust(home: HomeOption, out: OutOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
+def trust(
+    home: HomeOption, out: OutOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+) -> None:
     """Write the trust file of the consortium chain, to be given to auditors by a way that they trust."""
     with opened(home, passphrase_file) as node:
         data = encode_trust(trust_of(node.consortium))

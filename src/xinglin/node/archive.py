@@ -1,7 +1,7 @@
 """A hospital's records: vault, keyring, outbox and quarantine of a home, joined with its chains (H3, S6.2d).
 
-``Archive`` takes bundles in and gives records back. What it reads is checked against the commitment on the way; whether somebody
-may read is decided elsewhere.
+``Archive`` takes bundles in and gives records back. What it reads is checked against the commitment on the way;
+whether somebody may read is decided elsewhere.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A node's home: one folder, each kind of data apart (design D13; S7.1b2, S8.2d).
 
-``config.toml``, ``keys/``, ``chain/<id>/``, ``vault/``, ``keyring/``, ``accounts/``, ``quarantine/``, ``evidence/``. Keys lie
-apart from what they open, so that each kind can be backed up and guarded by itself.
+``config.toml``, ``keys/``, ``chain/<id>/``, ``vault/``, ``keyring/``, ``accounts/``, ``quarantine/``,
+``evidence/``. Keys lie apart from what they open, so that each kind can be backed up and guarded by itself.
 """
 
 from __future__ import annotations

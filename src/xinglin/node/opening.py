@@ -1,7 +1,7 @@
 """Opening for business: what the homes of a new consortium do first, by signed transactions (design D5.1, D10).
 
-Each registers its node; the steward issues the first transmission key of the audience; hospitals name their private chains. The
-key itself is kept nowhere but in the sealed copies on the chain; a node opens its own when it needs it.
+Each registers its node; the steward issues the first transmission key of the audience; hospitals name their private
+chains. The key itself is kept nowhere but in the sealed copies on the chain; a node opens its own when it needs it.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from xinglin.kernel.errors import NotFound
 from xinglin.node.archive import Archive
 from xinglin.node.node import Node
 from xinglin.service.basic.coordination.bundles.make import Place, make_anchor_bundle, make_record_bundle
-from xinglin.service.basic.coordination.outbox.store import OutboxStore
 from xinglin.service.basic.coordination.commitments import RecordDigests
+from xinglin.service.basic.coordination.outbox.store import OutboxStore
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
 
 

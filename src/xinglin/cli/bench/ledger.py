@@ -1,7 +1,7 @@
 """``xinglin bench ledger``, ``records`` and ``growth``: the embedded engine with durable commits (design D15).
 
-Transactions are made and signed before the clock starts; the clock stops when the last one is durable. Each chain is a fresh home with
-one member, the real contracts, and LMDB as a node uses it.
+Transactions are made and signed before the clock starts; the clock stops when the last one is durable. Each chain
+is a fresh home with one member, the real contracts, and LMDB as a node uses it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import Any
 from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.consensus.embedded import Outcome
 from xinglin.carrier.consensus.ports import Committed
-from xinglin.carrier.ledger.build import Signer, build_transaction, operation
+from xinglin.carrier.ledger.build import build_transaction, operation
 from xinglin.carrier.ledger.model import Operation
 from xinglin.cli.bench.measure import Result, anonymous_mib, report
+from xinglin.cli.bench.syncs import syncs_per_block
 from xinglin.kernel.encoding import pack
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock, random_bytes
@@ -46,7 +47,7 @@ def bench_ledger(count: int, folder: Path | None) -> dict[str, Any]:
         blocks = node.consortium.tip.height - before.height
         extra = {
             "blocks": blocks,
-            "fsyncs_per_block": _syncs_per_block(node),
+            "fsyncs_per_block": syncs_per_block(folder),
             "rss_anon_mib": round(anonymous_mib(), 1),
             "state_keys": _state_keys(node),
         }
@@ -59,7 +60,7 @@ def bench_records(count: int, folder: Path | None) -> dict[str, Any]:
     with fresh_home(folder) as node:
         raws = _record_batches(node, count)
         seconds, latencies = _submit(node, raws, submission=8)
-        extra = {"rss_anon_mib": round(anonymous_mib(), 1), "fsyncs_per_block": _syncs_per_block(node)}
+        extra = {"rss_anon_mib": round(anonymous_mib(), 1)}
     rate = len(raws) * _BATCH_ITEMS / seconds
     return report(
         "records",
@@ -87,6 +88,13 @@ def bench_growth(sizes: Sequence[int], sample: int, folder: Path | None) -> dict
             rates.append(Result(f"record_commitments_at_{size}", rate, "commitments/s", latencies, extra))
     ratio = Result("growth_ratio", rates[-1].rate / rates[0].rate, "rate at the largest size / at the smallest")
     return report("growth", {"sizes": list(sizes), "sample": sample}, [*rates, ratio])
+
+
+def commit_blocks(count: int, folder: Path) -> None:
+    """Commit blocks of one transaction each, one after the other."""
+    with fresh_home(folder) as node:
+        for raw in _signed(node, [_add_node(node) for _ in range(count)], ADMINISTRATOR):
+            node.client().submit(raw).result()
 
 
 @contextmanager
@@ -130,7 +138,8 @@ def _signed(node: Node, calls: Sequence[Operation], key: str) -> list[bytes]:
     signer = node.signer(key)
     valid_until = SystemClock().now_ms() + rules.parameters.max_valid_ms - 60_000
     return [
-        build_transaction(rules.suite, rules.chain, random_bytes(16), valid_until, [call], [signer]).raw for call in calls
+        build_transaction(rules.suite, rules.chain, random_bytes(16), valid_until, [call], [signer]).raw
+        for call in calls
     ]
 
 
@@ -161,7 +170,3 @@ def _submit(node: Node, raws: Sequence[bytes], submission: int = _SUBMISSION) ->
 def _state_keys(node: Node) -> int:
     with node.consortium.store.snapshot() as view:
         return view.count("state")
-
-
-def _syncs_per_block(node: Node) -> int:
-    return node.consortium.store.SYNCS_PER_COMMIT

@@ -1,7 +1,7 @@
 """How benchmarks measure and what they print: one object, rates and percentiles (design D15).
 
-A latency is of one unit of work as its user sees it; where work is done in groups the group's time is that of each of its
-members. fsyncs are counted by the kernel's own accounting of this process where it gives one.
+A latency is of one unit of work as its user sees it; where work is done in groups the group's time is that of each
+of its members. fsyncs are counted by the kernel's own accounting of this process where it gives one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class Result:
         """Return the figure as it is printed."""
         ordered = sorted(self.latencies_ms)
         percentiles = {
-            f"p{percent}_ms": round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 3) if ordered else None
+            f"p{percent}_ms": round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 3)
+            if ordered
+            else None
             for percent in (50, 95, 99)
         }
         return {"name": self.name, "rate": round(self.rate, 4), "unit": self.unit, **percentiles, **self.extra}

@@ -63,7 +63,9 @@ def _join_by_vote(stage: Stage, group: Group) -> None:
         stage.say(f"{node.settings.name} votes for {applicant.name.decode()}")
     names = [state.name.decode() for _, state in Directory(nodes[0].consortium).members()]
     stage.require("Insurer" in names, "the applicant is a member")
-    stage.say(f"member epoch {proposed.number} passed with {current.threshold} votes; members: {', '.join(sorted(names))}")
+    stage.say(
+        f"member epoch {proposed.number} passed with {current.threshold} votes; members: {', '.join(sorted(names))}"
+    )
     _compare(stage, nodes)
 
 
@@ -98,11 +100,15 @@ def _catch_up(stage: Stage) -> None:
     alone.close()
     stage.require(behind == ahead - 1, "the regulator's home is one block behind")
     with stage.group() as group:
-        stage.say(f"the regulator's home stopped at height {behind}, caught up to {group.nodes[3].consortium.tip.height}")
+        stage.say(
+            f"the regulator's home stopped at height {behind}, caught up to {group.nodes[3].consortium.tip.height}"
+        )
         _compare(stage, group.nodes)
 
 
 def _compare(stage: Stage, nodes: Sequence[Node]) -> None:
     hashes = {node.consortium.tip.app_hash for node in nodes}
     stage.require(len(hashes) == 1, "all homes have one app hash")
-    stage.say(f"all {len(nodes)} homes: app hash {hashes.pop().hex()[:16]}... at height {nodes[0].consortium.tip.height}")
+    stage.say(
+        f"all {len(nodes)} homes: app hash {hashes.pop().hex()[:16]}... at height {nodes[0].consortium.tip.height}"
+    )

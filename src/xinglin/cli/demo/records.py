@@ -57,7 +57,9 @@ def take_in(stage: Stage, files: Sequence[Path]) -> None:
     }
 
 
-def _intake(stage: Stage, node: Node, share: Sequence[Sequence[CollectedResource]], refused: Sequence[Refused]) -> IntakeReport:
+def _intake(
+    stage: Stage, node: Node, share: Sequence[Sequence[CollectedResource]], refused: Sequence[Refused]
+) -> IntakeReport:
     incoming = [Incoming(bundle) for bundle in share]
     if refused:
         incoming.append(Incoming((), refused))

@@ -42,7 +42,7 @@ def _stored_record(stage: Stage) -> None:
     node = stage.open("hospital-a")
     with open_archive(node, writing=False) as archive:
         details = archive.vault.find(record).details
-        segment = archive.vault.segments.path(details.segment)
+        segment = Path(archive.vault.segments.path(details.segment))
     node.close()
     with _flipped(segment, details.offset + details.length // 2):
         node = stage.open("hospital-a")
