@@ -7,7 +7,7 @@ own; ``xinglin-verify`` has others, written apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -149,17 +149,16 @@ def read(kind: type[T], data: bytes, step: str) -> T:
 
 
 def refuse_unknown_version(kind: type[ChainObject], data: bytes, step: str) -> None:
-    """Raise ProofUnknown if bytes that don't decode are of the right kind, in another version."""
-    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
-    if "version" not in fields:
-        return
+    """Raise ProofUnknown if bytes are an object of the right kind in a version that is not known here."""
+    known = {field.name: get_args(field.type) for field in msgspec.structs.fields(kind)}
     try:
-        value = decode(list, data)
+        value = decode(list[Any], data)
     except Invalid:
         return
-    kind_name, version = [*value, None, None][:2]
-    if [kind_name] == list(get_args(fields["kind"])) and type(version) is int and version >= 0:
-        raise ProofUnknown(step=step, what=kind_name, found=version)
+    if "version" not in known or len(value) < 2 or value[0] not in known["kind"]:
+        return
+    if type(value[1]) is int and value[1] >= 0 and value[1] not in known["version"]:
+        raise ProofUnknown(step=step, what=value[0], found=value[1])
 
 
 def require(step: str, holds: bool, reason: str) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.support.contract_parties import Party
+from tests.support.sample_world import sample
 from xinglin.carrier.crypto.suite import Suite, suite
 from xinglin.stakeholders.kinds import MemberKind, Role
+
+__all__ = ["founders", "gm", "sample"]
 
 
 @pytest.fixture(scope="session")

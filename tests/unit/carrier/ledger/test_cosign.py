@@ -1,0 +1,178 @@
+"""Cosigning: only what this node computed, kept before it is released; a fork is kept as evidence and ends it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.contract_parties import Party, genesis_of
+from xinglin.carrier.crypto.suite import Suite
+from xinglin.carrier.ledger.build import Signer
+from xinglin.carrier.ledger.chain import ChainRules
+from xinglin.carrier.ledger.checkpoint import Head, NoteSignature, SignatureType, SignedNote, parse_note, sign_head
+from xinglin.carrier.ledger.cosign import KEPT_NOTES, Cosigner, NoteStore, check_signature
+from xinglin.carrier.ledger.errors import CheckpointFork, CheckpointInvalid, CheckpointUnavailable
+from xinglin.carrier.ledger.model import Genesis, Parameters, SuiteNumber
+from xinglin.node.chains import rules_of
+
+
+@pytest.fixture(scope="module")
+def genesis(founders: list[Party]) -> Genesis:
+    """Return a genesis with a checkpoint at every second height."""
+    founded = genesis_of(*founders)[1]
+    return Genesis(
+        suite=founded.suite,
+        profile=founded.profile,
+        time=founded.time,
+        nonce=founded.nonce,
+        parameters=Parameters(checkpoint_interval=2),
+        threshold=founded.threshold,
+        quorum=founded.quorum,
+        founders=founded.founders,
+    )
+
+
+@pytest.fixture(scope="module")
+def rules(genesis: Genesis) -> ChainRules:
+    """Return the rules of the chain."""
+    return rules_of(genesis)
+
+
+def head(rules: ChainRules, height: int) -> Head:
+    """Return what the chain was at a height; from 100 on there is nothing yet."""
+    if height >= 100:
+        raise CheckpointUnavailable(chain=rules.chain, height=height)
+    return Head(rules.chain, 3 * height, bytes([height]) * 32, bytes([height + 1]) * 32, height, 1_000 * height)
+
+
+def cosigner(rules: ChainRules, founders: list[Party], number: int, folder: Path) -> Cosigner:
+    """Return the cosigning of one founder that keeps its notes in a folder."""
+    party = founders[number]
+    signer = Signer(party.key.public, party.key.sign)
+    keys = {one.member: one.key.public for one in founders}
+    return Cosigner(
+        rules, party.member, signer, NoteStore(folder), lambda height: head(rules, height), lambda _: keys
+    )
+
+
+def line(party: Party, of: Head) -> NoteSignature:
+    """Return a founder's cosignature over any head."""
+    return sign_head(of, party.member, party.key.public, SuiteNumber.GM, SignatureType.CHECKPOINT, party.key.sign)
+
+
+@pytest.mark.requirement("S9.2")
+def test_members_cosign_what_they_computed_themselves(rules: ChainRules, founders: list[Party], tmp_path: Path) -> None:
+    first, second = (cosigner(rules, founders, number, tmp_path / str(number)) for number in (0, 1))
+    note = first.checkpoint(4)
+    assert note.head == head(rules, 4)
+    theirs = second.cosign(note)
+    assert theirs.member == founders[1].member
+    check_signature(rules, note, theirs, founders[1].key.public)
+
+
+def test_a_signature_is_kept_before_it_is_released(rules: ChainRules, founders: list[Party], tmp_path: Path) -> None:
+    mine = cosigner(rules, founders, 0, tmp_path)
+    note = mine.checkpoint(4)
+    assert parse_note((tmp_path / "notes" / "4").read_bytes()) == note
+    assert mine.checkpoint(4) == note, "the signature of before, not another of the same text"
+
+
+@pytest.mark.parametrize("height", [3, 100])
+def test_a_height_between_intervals_or_not_there_yet_is_not_signed(
+    height: int, rules: ChainRules, founders: list[Party], tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointUnavailable):
+        cosigner(rules, founders, 0, tmp_path).checkpoint(height)
+
+
+@pytest.mark.requirement("S9.1")
+def test_a_fork_is_kept_and_ends_cosigning(rules: ChainRules, founders: list[Party], tmp_path: Path) -> None:
+    mine = cosigner(rules, founders, 0, tmp_path)
+    other = replace(head(rules, 4), state_root=bytes(32))
+    theirs = SignedNote(other, (line(founders[1], other),))
+    with pytest.raises(CheckpointFork) as refusal:
+        mine.cosign(theirs)
+    assert refusal.value.facts == {"chain": rules.chain, "height": 4}
+    kept = {path.name: parse_note(path.read_bytes()) for path in (tmp_path / "evidence").iterdir()}
+    assert kept["fork-4-theirs.note"] == theirs
+    assert kept["fork-4-ours.note"].head == head(rules, 4)
+    assert mine.notes.forked
+    for height in (4, 6):
+        with pytest.raises(CheckpointUnavailable):
+            mine.checkpoint(height)
+    again = NoteStore(tmp_path)
+    assert again.forked, "a restart does not forget it"
+
+
+@pytest.mark.parametrize("forgery", ["nobody's", "a stranger's", "a garbled", "another chain's", "a witness's"])
+def test_what_no_member_signed_is_no_fork(
+    forgery: str, rules: ChainRules, founders: list[Party], tmp_path: Path
+) -> None:
+    mine = cosigner(rules, founders, 0, tmp_path)
+    other = replace(head(rules, 4), state_root=bytes(32))
+    good = line(founders[1], other)
+    party = founders[1]
+    witness = sign_head(other, party.member, party.key.public, SuiteNumber.GM, SignatureType.WITNESS, party.key.sign)
+    note = {
+        "nobody's": SignedNote(other, ()),
+        "a stranger's": SignedNote(other, (replace(good, member="a" * 26),)),
+        "a garbled": SignedNote(other, (replace(good, signature=bytes(64)),)),
+        "another chain's": SignedNote(replace(other, chain="c" + "a" * 26), (good,)),
+        "a witness's": SignedNote(other, (witness,)),
+    }[forgery]
+    with pytest.raises(CheckpointInvalid):
+        mine.cosign(note)
+    assert not mine.notes.forked
+    assert mine.checkpoint(4).head == head(rules, 4)
+
+
+def test_a_line_by_another_key_or_over_another_text_is_refused(
+    rules: ChainRules, founders: list[Party], gm: Suite
+) -> None:
+    note = SignedNote(head(rules, 4), (line(founders[0], head(rules, 4)),))
+    good = note.signatures[0]
+    check_signature(rules, note, good, founders[0].key.public)
+    other = SignedNote(head(rules, 6), note.signatures)
+    for wrong_note, wrong_key in ((other, founders[0].key.public), (note, founders[1].key.public), (note, b"")):
+        with pytest.raises(CheckpointInvalid):
+            check_signature(rules, wrong_note, good, wrong_key)
+
+
+def test_the_store_merges_lines_of_one_head(rules: ChainRules, founders: list[Party], tmp_path: Path) -> None:
+    store, of = NoteStore(tmp_path), head(rules, 4)
+    lines = [line(party, of) for party in founders]
+    store.save(SignedNote(of, (lines[0], lines[2])))
+    store.save(SignedNote(of, (line(founders[0], of), lines[1])))
+    assert store.load(4) == SignedNote(of, tuple(sorted(lines))), "the first line of the first founder stays"
+
+
+def test_the_store_keeps_no_second_head_of_a_height(rules: ChainRules, founders: list[Party], tmp_path: Path) -> None:
+    store, of = NoteStore(tmp_path), head(rules, 4)
+    kept, other = SignedNote(of, (line(founders[0], of),)), replace(of, time=1)
+    store.save(kept)
+    with pytest.raises(CheckpointFork):
+        store.save(SignedNote(other, (line(founders[0], other),)))
+    assert store.load(4) == kept
+    assert store.forked
+
+
+def test_the_store_keeps_the_newest(rules: ChainRules, founders: list[Party], tmp_path: Path) -> None:
+    store = NoteStore(tmp_path)
+    heights = list(range(0, 2 * KEPT_NOTES + 6, 2))
+    of = head(rules, 0)
+    signed = line(founders[0], of)
+    for height in heights:
+        store.save(SignedNote(replace(of, height=height), (signed,)))
+    assert store.heights() == heights[-KEPT_NOTES:]
+    assert store.load(heights[0]) is None
+
+
+def test_a_damaged_note_is_found(rules: ChainRules, founders: list[Party], tmp_path: Path) -> None:
+    store, of = NoteStore(tmp_path), head(rules, 4)
+    store.save(SignedNote(of, (line(founders[0], of),)))
+    path = tmp_path / "notes" / "4"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CheckpointInvalid):
+        store.load(4)
