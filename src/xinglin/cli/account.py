@@ -63,14 +63,10 @@ def show_account(
             {"key": key.hex(), "from_ms": k.from_ms, "until_ms": list(k.until), "compromised_ms": list(k.compromised)}
             for key, k in directory.keys(account)
         ]
-    data = {
-        "account": account,
-        "member": state.member,
-        "roles": [role.name.lower() for role in state.roles],
-        "status": state.status.name.lower(),
-        "keys": keys,
-    }
-    lines = [f"{account}  {data['status']}  {', '.join(data['roles'])}  of member {state.member}"]
+    roles = [role.name.lower() for role in state.roles]
+    status = state.status.name.lower()
+    data = {"account": account, "member": state.member, "roles": roles, "status": status, "keys": keys}
+    lines = [f"{account}  {status}  {', '.join(roles)}  of member {state.member}"]
     lines += [f"  key {one['key']}  from {one['from_ms']}" + _ended(one) for one in keys]
     show(data, lines, as_json=as_json)
 

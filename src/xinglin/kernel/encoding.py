@@ -89,7 +89,8 @@ def decode(kind: type[T], data: bytes) -> T:
 
 def _decode_checked(kind: type[T], data: bytes) -> T:
     try:
-        return _decoder(kind).decode(data)  # type: ignore[no-any-return]
+        value: T = _decoder(kind).decode(data)  # type: ignore[arg-type]  # a type is hashable
+        return value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         raise EncodingInvalid(what=_name(kind), reason=_reason(error)) from None
 

@@ -39,10 +39,9 @@ class PlatformError(Exception):
         super().__init_subclass__()
         if not cls.__dict__.get("code"):
             return
-        for table, key in ((_by_code, cls.code), (_by_number, cls.number)):
-            other = table.setdefault(key, cls)  # type: ignore[attr-defined]
+        for other in (_by_code.setdefault(cls.code, cls), _by_number.setdefault(cls.number, cls)):
             if other is not cls and other.__qualname__ != cls.__qualname__:
-                raise TypeError(f"{cls.__qualname__} and {other.__qualname__} share {key!r}")
+                raise TypeError(f"{cls.__qualname__} and {other.__qualname__} share {cls.code} or {cls.number}")
 
     def __init__(self, **facts: Fact) -> None:
         super().__init__(self.code)
@@ -68,7 +67,7 @@ class PlatformError(Exception):
 class _Shown(dict[str, Fact]):
     """Facts as shown to people: bytes in hexadecimal, a fact that is not there as ``?``."""
 
-    def __getitem__(self, name: str) -> str:  # type: ignore[override]
+    def __getitem__(self, name: str) -> str:
         value = self.get(name, "?")
         return value.hex() if isinstance(value, bytes) else str(value)
 

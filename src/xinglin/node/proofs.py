@@ -14,7 +14,7 @@ from xinglin.kernel.errors import NotFound
 from xinglin.node.archive import Archive
 from xinglin.node.node import Node
 from xinglin.service.basic.coordination.bundles.make import Place, make_anchor_bundle, make_record_bundle
-from xinglin.service.basic.coordination.commitments import RecordDigests
+from xinglin.service.basic.coordination.commitments import RecordParts, commit_many
 from xinglin.service.basic.coordination.outbox.store import OutboxStore
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
 
@@ -87,7 +87,7 @@ def prove_record(archive: Archive, record: str, shown: frozenset[str] = frozense
     if row is None or not row.height:
         raise NoCheckpoint(height=archive.node.consortium.tip.height + 1)
     note = newest_checkpoint(archive.node, row.height)
-    opening = _opening(archive.vault.rule([opened.parts])[0], opened, shown) if shown else None
+    opening = _opening(archive, opened, shown) if shown else None
     place = Place(row.index, 0, details.item)
     return make_record_bundle(archive.node.consortium, note, place, details.commitment, opening)
 
@@ -114,9 +114,12 @@ def trust_of(ledger: Ledger) -> Trust:
     return Trust(chain=rules.chain, genesis=genesis_hash(rules.suite.hash, rules.genesis))
 
 
-def _opening(digests: RecordDigests, opened: OpenedRecord, shown: frozenset[str]) -> Opening:
+def _opening(archive: Archive, opened: OpenedRecord, shown: frozenset[str]) -> Opening:
+    parts = opened.parts
+    whole = RecordParts(*parts.behaviour, *parts.original, *parts.copy)
+    digests = commit_many(archive.node.consortium.rules.suite.hash_many, [whole])[0]
     made = {
-        name: Part(getattr(digests, name), (Opened(*getattr(opened.parts, name)),) if name in shown else ())
+        name: Part(getattr(digests, name), (Opened(*getattr(parts, name)),) if name in shown else ())
         for name in ("behaviour", "original", "copy")
     }
     return Opening(**made)

@@ -16,7 +16,7 @@ from xinglin.node.reading import Refusal, read_bundles
 def bench_intake(data: Path | None, folder: Path | None) -> dict[str, Any]:
     """Take every bundle of ``data`` into a fresh home; without ``data``, those of a cohort made up beforehand."""
     with tempfile.TemporaryDirectory(prefix="xinglin-bench-", dir=folder) as made:
-        files = sorted((data or Path(made)).glob("*.json")) if data else write_cohort(Path(made))
+        files = sorted(data.glob("*.json")) if data is not None else write_cohort(Path(made))
         with fresh_home(folder) as node, open_archive(node) as archive:
             refusals: list[Refusal] = []
             timer = Timer()
@@ -30,5 +30,5 @@ def bench_intake(data: Path | None, folder: Path | None) -> dict[str, Any]:
         "refused_files": len(refusals),
         "rss_anon_mib": round(memory, 1),
     }
-    settings = {"bundles": len(files), "resources": resources, "data": "given" if data else "cohort"}
+    settings = {"bundles": len(files), "resources": resources, "data": "cohort" if data is None else "given"}
     return report("intake", settings, [Result("intake_resources", resources / seconds, "resources/s", (), extra)])
