@@ -1,8 +1,8 @@
 """A chain in memory, for tests of what submits to one: the port ``ChainClient`` with the faults that a chain can have.
 
 It logs transactions at once, each at its own height, ten milliseconds apart, and knows one contract call,
-``records.register``, which accepts a batch id once. It checks body ids, replays and ``valid_until`` as a ledger does, but
-neither signatures nor the items of a batch. Faults are ordered beforehand: ``lose`` drops transactions without an
+``records.register``, which accepts a batch id once. It checks body ids, replays and ``valid_until`` as a ledger does,
+but neither signatures nor the items of a batch. Faults are ordered beforehand: ``lose`` drops transactions without an
 answer, ``break_off`` answers with an error without logging, ``answer_late`` logs but answers with an error,
 ``refuse`` logs receipts with a number. With a path the log is kept in a file, so that it outlives a process.
 """

@@ -22,6 +22,7 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.service.lifecycle.storage.disk import writing
 from xinglin.service.lifecycle.storage.errors import (
     DatabaseDamaged,
+    StorageExists,
     StorageMissing,
     StorageUnwritable,
     StorageVersionUnknown,
@@ -152,6 +153,7 @@ class Database:
 
         Raises:
             StorageUnwritable: disk full, read-only, I/O error, or locked for ten seconds.
+            StorageExists: a row that must be the only one is there already.
             DatabaseDamaged: any other fault of the database.
         """
         try:
@@ -159,6 +161,8 @@ class Database:
                 yield connection
         except DBAPIError as error:
             raise self._fault(error.orig) from None
+        except UnicodeDecodeError as error:  # the driver can't read its own message about a damaged schema
+            raise self._fault(error) from None
 
     def insert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert rows, each with a value for every column in the table's order.
@@ -192,7 +196,7 @@ class Database:
                 connection.close()
         except DBAPIError as error:
             raise self._fault(error.orig) from None
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._fault(error) from None
         return [tuple(clean(value) for clean, value in zip(cleaners, row, strict=True)) for row in rows]
 
@@ -208,6 +212,8 @@ class Database:
     def _fault(self, error: BaseException | None) -> PlatformError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind of fault
         name = getattr(error, "sqlite_errorname", type(error).__name__)
+        if code == sqlite3.SQLITE_CONSTRAINT:
+            return StorageExists(what=f"row of {self.path.name} for this")
         if code in _UNWRITABLE:
             return StorageUnwritable(file=self.path.name, what=name)
         return DatabaseDamaged(file=self.path.name, what=name)

@@ -128,6 +128,7 @@ class Segments:
         return sorted(path.name for path in self.folder.iterdir() if not _NAME.match(path.name))
 
     def path(self, segment: int) -> str:
+        """Return the path of a segment's file."""
         return f"{self.folder}/{segment:08d}.seg"
 
     def _write(self, first: Location, data: bytes) -> None:

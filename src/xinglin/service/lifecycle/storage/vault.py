@@ -145,6 +145,7 @@ class Vault:
         Returns: the row number of the first.
 
         Raises:
+            StorageExists: one of the resources is stored; nothing of these is.
             StorageUnwritable: the disk refuses; nothing is stored.
         """
         with self._writing:

@@ -39,7 +39,6 @@ from xinglin.service.lifecycle.storage.vault import Vault
 
 DEFAULT_WINDOW_MS = 300_000
 """How far ahead of committed time ``valid_until`` lies: half of what a chain allows by default."""
-_ANSWER_SECONDS = 60
 _ATTEMPTS = 4
 
 
@@ -63,6 +62,7 @@ class Outbox:
         signer: the account that registers.
         randomness: where nonces come from.
         window_ms: how long a signed transaction may wait to be logged.
+        answer_seconds: how long the chain may take to say what became of one.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Outbox:
         signer: Signer,
         randomness: Randomness,
         window_ms: int = DEFAULT_WINDOW_MS,
+        answer_seconds: float = 60,
     ) -> None:
         self.store = OutboxStore(vault.database, vault.keyring.keys)
         self.store.prepare()
@@ -81,6 +82,7 @@ class Outbox:
         self._signer = signer
         self._randomness = randomness
         self._window_ms = window_ms
+        self._answer_seconds = answer_seconds
         self._flying: deque[tuple[BatchRow, Future[Outcome]]] = deque()
 
     def sign(self, batch: str, count: int, operation: Operation) -> NewBatch:
@@ -202,7 +204,7 @@ class Outbox:
     def _answer(self, row: BatchRow, future: Future[Outcome]) -> Outcome | None:
         """Return what the chain said, None when the batch has to be looked at again."""
         try:
-            return future.result(timeout=_ANSWER_SECONDS)
+            return future.result(timeout=self._answer_seconds)
         except (TransactionExpired, TransactionReplayed):
             return None
         except NoAnswer:

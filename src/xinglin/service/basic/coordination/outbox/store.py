@@ -119,7 +119,9 @@ class OutboxStore:
         return self._row(found[0]) if found else None
 
     def rows(self) -> Iterator[BatchRow | OutboxRowDamaged]:
-        """Yield every row in order, those that were altered as errors."""
+        """Yield every row in order, those that were altered as errors; none before the outbox was first opened."""
+        if not sa.inspect(self.database.engine).has_table(_batches.name):
+            return
         for values in self.database.fetch(_all):
             try:
                 yield self._row(values)

@@ -1,0 +1,292 @@
+"""The vault keeps originals encrypted under keys kept apart, and gives back exactly what it was given or nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.storage_home import StorageHome
+from xinglin.kernel.errors import IdentifierInvalid, PlatformError
+from xinglin.kernel.identifiers import identifier
+from xinglin.service.lifecycle.storage.errors import (
+    CommitmentMismatch,
+    KeyMissing,
+    RecordNotFound,
+    RootKeyRefused,
+    StorageExists,
+    StorageMissing,
+    StorageUnwritable,
+    StorageVersionUnknown,
+    VaultBehindHead,
+    VaultLocked,
+)
+from xinglin.service.lifecycle.storage.keyring import Keyring
+from xinglin.service.lifecycle.storage.model import NewRecord
+from xinglin.service.lifecycle.storage.verification import findings
+
+CONTENT = b'{"resourceType": "Observation", "subject": "Zhang Wei", "value": 6.50}'
+
+
+@pytest.mark.requirement("S6.2d", "S8.2d")
+def test_an_original_comes_back_byte_for_byte_and_lies_nowhere_in_the_open(store: StorageHome) -> None:
+    record = store.put([CONTENT])[0]
+    assert store.vault.read(record) == CONTENT
+    store.close()
+    for path in store.files():
+        data = path.read_bytes()
+        assert b"Zhang Wei" not in data
+        assert b"Observation" not in data, path
+        assert b"his" not in data or path.suffix == ".seg"
+    store.open()
+    assert store.vault.read(record) == CONTENT
+
+
+@pytest.mark.requirement("S7.1b2", "S8.2d")
+def test_neither_vault_nor_keyring_alone_opens_a_record(store: StorageHome, tmp_path: Path) -> None:
+    record = store.put([CONTENT])[0]
+    store.close()
+    other = StorageHome(tmp_path / "other").create()
+    other.close()
+    shutil.rmtree(other.path / "vault")
+    shutil.copytree(store.path / "vault", other.path / "vault")
+    with pytest.raises(PlatformError) as refusal:
+        other.open().vault.read(record)
+    assert refusal.value.code == "vault.head_damaged"
+    with pytest.raises(RootKeyRefused):
+        Keyring.open(store.path / "keyring", store.gm, lambda it: store.gm.decrypt(b"\x01" * 32, it), os.urandom)
+    store.open()
+
+
+@pytest.mark.requirement("S8.6a")
+def test_every_record_has_an_identifier_by_which_it_is_found(store: StorageHome) -> None:
+    first, second = store.put([b"one", b"two"])
+    assert first != second
+    stored = store.vault.find(second)
+    assert identifier(stored.record) == second
+    assert (stored.number, stored.details.logical_id, stored.details.source) == (2, b"o1", b"his")
+    found = store.vault.index.by_resource([(b"his", b"Observation", b"o1"), (b"his", b"Observation", b"o2")])
+    assert found == [stored, None]
+
+
+def test_unknown_and_malformed_ids_are_refused(store: StorageHome) -> None:
+    with pytest.raises(RecordNotFound):
+        store.vault.read(identifier(bytes(16)))
+    with pytest.raises(IdentifierInvalid):
+        store.vault.read("../keyring")
+
+
+def test_the_parts_of_the_commitment_can_be_opened(store: StorageHome) -> None:
+    opened = store.vault.open_record(store.put([CONTENT])[0])
+    assert opened.parts.original[1] == CONTENT
+    assert opened.parts.behaviour[1] == b"behaviour 0"
+    assert store.vault.rule([opened.parts])[0].commitment == opened.stored.details.commitment
+
+
+def test_a_record_that_does_not_match_its_commitment_is_not_served(store: StorageHome) -> None:
+    wrong = store.records([CONTENT])[0]
+    store.vault.put([_with(wrong, commitment=bytes(32))])
+    with pytest.raises(CommitmentMismatch):
+        store.vault.read(identifier(wrong.record))
+    assert [type(one) for one in findings(store.vault)] == [CommitmentMismatch]
+
+
+def test_same_tells_equal_bytes_without_opening(store: StorageHome) -> None:
+    record = store.put([CONTENT])[0]
+    stored = store.vault.find(record)
+    assert store.vault.same([stored, stored], [CONTENT, CONTENT + b" "]) == [True, False]
+
+
+def test_segments_roll_over_and_everything_stays_readable(tmp_path: Path) -> None:
+    store = StorageHome(tmp_path / "home", segment_bytes=300).create()
+    records = [store.put([b"%d" % number * 90], number)[0] for number in range(12)]
+    assert len(store.vault.segments.numbers()) > 3
+    assert [store.vault.read(record) for record in records] == [b"%d" % number * 90 for number in range(12)]
+    assert list(findings(store.vault)) == []
+    store.close()
+
+
+@settings(max_examples=15)
+@given(contents=st.lists(st.binary(max_size=300), min_size=1, max_size=20), cut=st.integers(0, 20))
+def test_whatever_is_put_in_any_chunks_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, contents: list[bytes], cut: int
+) -> None:
+    store = StorageHome(tmp_path_factory.mktemp("vault") / "home").create()
+    try:
+        records = []
+        for start, part in ((0, contents[:cut]), (len(contents[:cut]), contents[cut:])):
+            records += store.put(part, start) if part else []
+        assert [store.vault.read(record) for record in records] == contents
+        assert list(findings(store.vault)) == []
+    finally:
+        store.close()
+
+
+def test_one_process_writes_at_a_time_while_others_may_look(store: StorageHome) -> None:
+    with pytest.raises(VaultLocked):
+        StorageHome(store.path).open()
+    record = store.put([CONTENT])[0]
+    other = StorageHome(store.path).open_for_reading()
+    assert other.vault.read(record) == CONTENT
+    assert list(findings(other.vault)) == []
+    other.close()
+
+
+def test_making_twice_and_opening_nothing_are_refused(store: StorageHome, tmp_path: Path) -> None:
+    with pytest.raises(StorageExists):
+        store.vault.create()
+    with pytest.raises(StorageExists):
+        Keyring.create(store.path / "keyring", store.gm, lambda root: root, os.urandom)
+    (tmp_path / "empty" / "keyring").mkdir(parents=True)
+    with pytest.raises(StorageMissing):
+        StorageHome(tmp_path / "empty").open()
+
+
+def test_a_store_of_a_later_version_is_not_touched(store: StorageHome) -> None:
+    with store.vault.database.transaction() as connection:
+        connection.exec_driver_sql("PRAGMA user_version=2")
+    store.close()
+    with pytest.raises(StorageVersionUnknown):
+        StorageHome(store.path).open()
+
+
+def test_an_index_put_back_is_refused_and_nothing_removed(store: StorageHome, tmp_path: Path) -> None:
+    store.put([b"one"])
+    store.close()
+    shutil.copy(store.path / "vault" / "index.sqlite", tmp_path / "old.sqlite")
+    store.open().put([b"two"], 1)
+    store.close()
+    before = _content(store, "segments")
+    shutil.copy(tmp_path / "old.sqlite", store.path / "vault" / "index.sqlite")
+    with pytest.raises(VaultBehindHead):
+        store.open()
+    assert _content(store, "segments") == before
+    reading = StorageHome(store.path).open_for_reading()
+    assert "vault.behind_head" in [one.code for one in findings(reading.vault)]
+    reading.close()
+
+
+def test_a_keyring_put_back_is_found(store: StorageHome, tmp_path: Path) -> None:
+    store.put([b"one"])
+    store.close()
+    shutil.copy(store.path / "keyring" / "keyring.sqlite", tmp_path / "old.sqlite")
+    second = store.open().put([b"two"], 1)[0]
+    store.close()
+    shutil.copy(tmp_path / "old.sqlite", store.path / "keyring" / "keyring.sqlite")
+    store.open()
+    with pytest.raises(KeyMissing):
+        store.vault.read(second)
+    assert [one.code for one in findings(store.vault)] == ["keyring.key_missing"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write to anything")
+def test_a_folder_without_permission_is_a_clear_error(store: StorageHome) -> None:
+    (store.path / "vault" / "segments").chmod(0o500)
+    with pytest.raises(StorageUnwritable):
+        store.put([b"one"])
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from tests.support.storage_home import StorageHome
+from xinglin.service.lifecycle.storage.errors import StorageUnwritable
+from xinglin.service.lifecycle.storage.verification import findings
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+store = StorageHome(Path(sys.argv[1])).open()
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    store.put([b"x" * int(sys.argv[3])], 1)
+except StorageUnwritable as refusal:
+    print("refused", refusal.facts["file"])
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+store.put([b"y" * 1_000], 1)
+print([one.code for one in findings(store.vault)])
+store.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("room", "size", "file"),
+    [(20_000, 100_000, "00000001.seg"), (4_000, 100, "keyring.sqlite"), (6_000, 100, "index.sqlite")],
+)
+def test_a_full_disk_keeps_nothing_half_and_the_next_write_goes_on(
+    store: StorageHome, room: int, size: int, file: str
+) -> None:
+    record = store.put([CONTENT])[0]
+    store.close()
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(store.path), str(room), str(size)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    refused, found = done.stdout.splitlines()
+    assert refused == f"refused {file}"
+    assert found == "[]"
+    store.open()
+    assert store.vault.read(record) == CONTENT
+
+
+def test_what_fails_in_the_last_commit_leaves_nothing_stored(store: StorageHome) -> None:
+    def refuse(_: object, first: int) -> None:
+        raise StorageUnwritable(file="index.sqlite", what=str(first))
+
+    with pytest.raises(StorageUnwritable):
+        store.vault.put(store.records([CONTENT]), [refuse])
+    assert store.vault.index.last_number() == 0
+    record = store.put([b"other content, other length"])[0]
+    assert store.vault.read(record) == b"other content, other length"
+    assert list(findings(store.vault)) == []
+
+
+@pytest.mark.requirement("S8.2d")
+def test_secrets_that_a_crash_left_are_overwritten(store: StorageHome) -> None:
+    def refuse(_: object, __: int) -> None:
+        raise StorageUnwritable(file="index.sqlite", what="full")
+
+    store.put([CONTENT])
+    with pytest.raises(StorageUnwritable):
+        store.vault.put(store.records([CONTENT], 1), [refuse])
+    database = store.keyring._database
+    with database.transaction() as connection:
+        sealed = connection.exec_driver_sql("SELECT sealed FROM records WHERE number = 2").scalar_one()
+    store.close()
+    assert sealed in (store.path / "keyring" / "keyring.sqlite").read_bytes()
+    store.open()
+    store.close()
+    assert not any(sealed in path.read_bytes() for path in store.files())
+    store.open()
+
+
+def test_a_resource_is_stored_once(store: StorageHome) -> None:
+    record = store.put([CONTENT])[0]
+    with pytest.raises(StorageExists):
+        store.put([b"again"])
+    assert store.vault.read(record) == CONTENT
+    assert list(findings(store.vault)) == []
+
+
+def test_files_are_readable_by_their_owner_alone(store: StorageHome) -> None:
+    store.put([CONTENT])
+    assert {path.name: oct(path.stat().st_mode & 0o077) for path in store.files()} == {
+        path.name: "0o0" for path in store.files()
+    }
+
+
+def _with(record: NewRecord, **changes: bytes) -> NewRecord:
+    values = {name: getattr(record, name) for name in NewRecord.__dataclass_fields__}
+    return NewRecord(**{**values, **changes})
+
+
+def _content(store: StorageHome, folder: str) -> bytes:
+    return b"".join(path.read_bytes() for path in store.files() if path.parent.name == folder)
