@@ -1,4 +1,4 @@
-"""The state of height 0: founders, their accounts and keys, epoch 0 (docs/spec/contracts.md F1 to F3; D5.1).
+"""The state of height 0: founders, their accounts and keys, epoch 0 (docs/spec/contracts.md FS1 to FS3; D5.1).
 
 Pure. Signatures and epoch rules of the genesis (G1 to G4) are checked by ``ledger/genesis.py``.
 """

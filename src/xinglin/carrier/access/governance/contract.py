@@ -1,4 +1,4 @@
-"""The contract ``governance`` version 1: one member, one vote (docs/spec/contracts.md V1 to V9; design D9).
+"""The contract ``governance`` version 1: one member, one vote (docs/spec/contracts.md GV1 to GV9; D9).
 
 What is decided takes effect in the registry when the last vote needed is in; the epoch itself, with the
 cosigning keys and quorum that it names, is in force from its ``from_height`` on. Pure: state through the

@@ -43,7 +43,7 @@ def epochs_of(value: Callable[[bytes], bytes | None]) -> list[EpochState]:
     Args:
         value: gives the value under a state key, or None.
     """
-    epochs = []
+    epochs: list[EpochState] = []
     while (stored := value(state_key(NAMESPACE, "epoch", len(epochs)))) is not None:
         epochs.append(decode(EpochState, stored))
     return epochs

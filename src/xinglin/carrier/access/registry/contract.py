@@ -1,4 +1,4 @@
-"""The contract ``registry`` version 1: accounts, keys and nodes (docs/spec/contracts.md R1 to R9; S6.3a).
+"""The contract ``registry`` version 1: accounts, keys and nodes (docs/spec/contracts.md RG1 to RG9; S6.3a).
 
 Members come and go by ``governance``. Nothing is deleted, only ended, and a key once registered is never
 registered again. Pure: state through the context alone.

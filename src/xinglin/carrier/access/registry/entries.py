@@ -12,7 +12,6 @@ from xinglin.carrier.access.registry.errors import (
     AccountExists,
     KeyExists,
     KeyUnproven,
-    MemberExists,
     RolesInvalid,
     SuperAdministratorNeeded,
 )
@@ -57,13 +56,7 @@ def check_key(ctx: Context, member: str, account: str, key: bytes, proof: bytes)
 
 
 def enter_member(ctx: Context, founder: Founder) -> None:
-    """Register an accepted applicant with its accounts, active from this block on.
-
-    Raises:
-        MemberExists: the id is taken.
-        AccountExists, KeyExists, KeyUnproven, RolesInvalid: as ``check_account``.
-    """
-    ctx.require(read_member(ctx, founder.member) is None, MemberExists(member=founder.member))
+    """Register an accepted applicant with its accounts, active from this block on; raises as ``check_account``."""
     member = MemberState(member_kind=founder.kind, name=founder.name, status=Status.ACTIVE, from_height=ctx.height)
     ctx.put(member, "member", founder.member, namespace=NAMESPACE)
     for account in founder.accounts:

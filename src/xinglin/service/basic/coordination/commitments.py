@@ -1,7 +1,7 @@
 """Record commitments: salted hashes of a record's behaviour data, original and de-identified copy (H3; design D10).
 
 ``C = H("record", H("behaviour", salt, data), H("original", salt, bytes), H("copy", salt, bytes))``; each part can be
-opened without the others, and destruction deletes the salts of the last two (docs/spec/locator.md C1 to C4). Pure:
+opened without the others, and destruction deletes the salts of the last two (docs/spec/locator.md CM1 to CM5). Pure:
 the hash of the chain's suite comes in as an argument, as do salts.
 """
 

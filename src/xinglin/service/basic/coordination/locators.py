@@ -1,4 +1,4 @@
-"""Locators: where a record is, sealed for the nodes of an audience (H5; design D10; docs/spec/locator.md L1 to L6).
+"""Locators: where a record is, sealed for the nodes of an audience (H5; design D10; docs/spec/locator.md LC1 to LC7).
 
 A locator is 32 bytes, node id and random handle, sealed under a key made from the audience's epoch key and the batch's
 salt, with the item's index as nonce and the batch id as additional data. It holds nothing of a person. This module

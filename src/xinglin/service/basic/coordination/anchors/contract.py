@@ -1,4 +1,4 @@
-"""The contract ``anchor`` version 1: private chains on the consortium chain (docs/spec/anchor.md A1 to A9; H2, S9.1).
+"""The contract ``anchor`` version 1: heads of private chains (docs/spec/anchor.md AN1 to AN10; H2, S9.1).
 
 A private chain can't be rewound behind its last anchor without evidence here: a head that does not continue it is
 refused with a code of its own, two signed heads that contradict each other freeze the chain, and a successor is open

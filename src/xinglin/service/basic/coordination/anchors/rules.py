@@ -1,4 +1,4 @@
-"""Pure rules of anchors: when two heads contradict each other (docs/spec/log-and-checkpoint.md K1 to K3), what is open."""
+"""Pure rules of anchors: when two heads contradict each other (K1 to K3 of docs/spec/log-and-checkpoint.md)."""
 
 from __future__ import annotations
 

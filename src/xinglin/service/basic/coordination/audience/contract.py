@@ -1,4 +1,4 @@
-"""The contract ``audience`` version 1: the transmission keys of an audience (docs/spec/contracts.md U1 to U4; H5).
+"""The contract ``audience`` version 1: the transmission keys of an audience (docs/spec/contracts.md AU1 to AU4; H5).
 
 Keys are never on chain, only their commitment and the key sealed to each node. An audience belongs to the member
 that issues its first epoch. Pure.

@@ -1,4 +1,4 @@
-"""The contract ``journal`` version 1 of private chains (docs/spec/contracts.md J1, J2; H2): heads seen, intakes made.
+"""The contract ``journal`` version 1 of private chains (docs/spec/contracts.md JN1, JN2; H2): heads seen, intakes made.
 
 An institution logs here which head of the consortium chain it last saw, so that what it knew at a time can be told,
 and how each intake run ended. The log keeps the notes; the state holds the newest head alone. Pure.

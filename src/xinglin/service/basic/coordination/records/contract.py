@@ -1,4 +1,4 @@
-"""The contract ``records`` version 1: batches of commitments, destruction orders (docs/spec/contracts.md B1 to B9; H3).
+"""The contract ``records`` version 1: batches, destruction orders (docs/spec/contracts.md RC1 to RC8; H3).
 
 A batch item is the write entry of a record: a record has no state of its own while it stands. Everything is kept
 under the member that registered, so that a commitment copied by another member moves nothing of it. Pure.

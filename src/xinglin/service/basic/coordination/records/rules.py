@@ -1,4 +1,4 @@
-"""Pure rules of record batches (docs/spec/contracts.md B1 to B4): their size, the form and the order of their items."""
+"""Pure rules of record batches (docs/spec/contracts.md RC1, RC2): their size, the form and the order of their items."""
 
 from __future__ import annotations
 
