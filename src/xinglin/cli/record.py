@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -93,7 +94,7 @@ def read(home: HomeOption, record: RecordArgument, passphrase_file: PassphraseOp
 def quarantine(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
     """List what intake refused, with the reasons as OperationOutcome issues."""
     with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
-        items = [{"item": name, "outcome": archive.quarantine.outcome(name)} for name in archive.quarantine.names()]
+        items = [{"item": name, "outcome": json.loads(archive.quarantine.outcome(name))} for name in archive.quarantine.names()]
     lines = [f"{item['item']}: {_issues(item['outcome'])}" for item in items]
     show({"items": items}, [*lines, f"{len(items)} items"], as_json=as_json)
 

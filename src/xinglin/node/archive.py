@@ -119,11 +119,18 @@ def open_archive(node: Node, *, writing: bool = True) -> Iterator[Archive]:
     try:
         vault.open() if writing else vault.open_for_reading()
         try:
-            yield Archive(node, vault, Quarantine(node.home.quarantine, keyring.keys.sealer("quarantine")))
+            yield Archive(node, vault, _quarantine(node, keyring))
         finally:
             vault.close()
     finally:
         keyring.close()
+
+
+def _quarantine(node: Node, keyring: Keyring) -> Quarantine:
+    def fingerprint(data: bytes) -> bytes:
+        return keyring.keys.lookups([(b"quarantine", data)])[0]
+
+    return Quarantine(node.home.quarantine, keyring.keys.sealer("quarantine"), fingerprint)
 
 
 def registration_findings(archive: Archive) -> Iterator[PlatformError]:

@@ -168,7 +168,7 @@ def verify_records(node: Node) -> tuple[list[Finding], int]:
         found = [_finding(one, "vault") for one in vault_findings(archive.vault)]
         count = archive.vault.index.last_number()
         found += [_finding(one, "outbox") for one in registration_findings(archive)]
-        found += [_finding(one, "quarantine") for one in archive.quarantine.findings()]
+        found += [_finding(one, "quarantine") for one in archive.quarantine.damaged()]
     return found, count
 
 
