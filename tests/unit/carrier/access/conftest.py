@@ -18,7 +18,7 @@ def gm() -> Suite:
     return suite("gm")
 
 
-@pytest.fixture(params=[FakeLedger, RuntimeLedger])
-def consortium(gm: Suite, request: pytest.FixtureRequest) -> Consortium:
+@pytest.fixture(params=[(FakeLedger, "intl"), (RuntimeLedger, "gm")], ids=["fake-intl", "runtime-gm"])
+def consortium(request: pytest.FixtureRequest) -> Consortium:
     """Return a consortium just founded; the hospital has an account of each role."""
-    return found_consortium(gm, request.param, (REGISTRY, GOVERNANCE))
+    return found_consortium(suite(request.param[1]), request.param[0], (REGISTRY, GOVERNANCE))

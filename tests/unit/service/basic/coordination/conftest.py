@@ -10,7 +10,7 @@ from tests.support.runtime_ledger import RuntimeLedger
 from xinglin.carrier.access.governance.contract import CONTRACT as GOVERNANCE
 from xinglin.carrier.access.registry.contract import CONTRACT as REGISTRY
 from xinglin.carrier.access.registry.model import AddNode
-from xinglin.carrier.crypto.suite import Suite, suite
+from xinglin.carrier.crypto.suite import suite
 from xinglin.service.basic.coordination.anchors.contract import CONTRACT as ANCHOR
 from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUDIENCE
 from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
@@ -21,16 +21,10 @@ from xinglin.stakeholders.kinds import Role
 CONTRACTS = (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, JOURNAL)
 
 
-@pytest.fixture(scope="session")
-def gm() -> Suite:
-    """Return the default suite."""
-    return suite("gm")
-
-
-@pytest.fixture(params=[FakeLedger, RuntimeLedger])
-def consortium(gm: Suite, request: pytest.FixtureRequest) -> Consortium:
+@pytest.fixture(params=[(FakeLedger, "intl"), (RuntimeLedger, "gm")], ids=["fake-intl", "runtime-gm"])
+def consortium(request: pytest.FixtureRequest) -> Consortium:
     """Return a consortium just founded; the hospital has an account of each role."""
-    return found_consortium(gm, request.param, CONTRACTS)
+    return found_consortium(suite(request.param[1]), request.param[0], CONTRACTS)
 
 
 @pytest.fixture
