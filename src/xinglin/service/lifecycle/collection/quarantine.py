@@ -1,0 +1,152 @@
+"""The quarantine: what could not be taken in, sealed, with an OperationOutcome beside it that says why (S7.1a, S8.2d).
+
+An item is two files named by a keyed hash of its bytes: ``NAME.sealed`` and ``NAME.json``. The second is written last
+and makes the item count; it holds rules and names of elements, never content. Nothing here decides what is wrong, and
+nothing is ever removed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from xinglin.carrier.crypto.files import write_durably
+from xinglin.kernel.errors import PlatformError
+from xinglin.kernel.identifiers import identifier
+from xinglin.service.lifecycle.collection.errors import QuarantineDamaged, QuarantineMissing
+from xinglin.service.lifecycle.collection.fhir.findings import Issue
+from xinglin.service.lifecycle.storage.disk import writing
+
+RULES: Final = "urn:xinglin:intake:rule"
+"""Coding system of the rules in OperationOutcome.issue.details (docs/spec/intake.md)."""
+NAME_BYTES: Final = 16
+
+
+class Seals(Protocol):
+    """Seals and opens one value under a key of the home, bound to a place by ``aad``."""
+
+    def seal(self, plaintext: bytes, aad: bytes = b"") -> bytes:
+        """Return the value sealed."""
+        ...
+
+    def open(self, sealed: bytes, aad: bytes = b"") -> bytes:
+        """Return the value; MUST raise a PlatformError where it was altered or belongs elsewhere."""
+        ...
+
+
+class Quarantine:
+    """The quarantine of one home.
+
+    Args:
+        folder: ``<home>/quarantine``; made when the first item comes.
+        sealer: seals what is kept, with authentication.
+        fingerprint: keyed hash of at least 16 bytes; without the key it tells nothing about the bytes. The first 16
+            bytes name an item, so that the same bytes are kept once.
+    """
+
+    def __init__(self, folder: Path, sealer: Seals, fingerprint: Callable[[bytes], bytes]) -> None:
+        self._folder = folder
+        self._sealer = sealer
+        self._fingerprint = fingerprint
+
+    def put(self, original: bytes, issues: Sequence[Issue]) -> str:
+        """Keep an item durably and return its name; bytes that are there already are not written again.
+
+        Args:
+            original: the exact bytes that were refused.
+            issues: why; they replace those of an earlier time.
+
+        Raises:
+            StorageUnwritable: the disk refuses.
+        """
+        name = identifier(self._fingerprint(original)[:NAME_BYTES])
+        with writing(self._folder):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sealed, outcome = self._sealed(name), self._outcome(name)
+        if not self._holds(name, original):
+            with writing(sealed):
+                write_durably(sealed, self._sealer.seal(original, name.encode()))
+        text = operation_outcome(issues)
+        if not outcome.is_file() or outcome.read_bytes() != text:
+            with writing(outcome):
+                write_durably(outcome, text)
+        return name
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of all items, in order."""
+        if self._folder.is_dir():
+            yield from sorted(path.stem for path in self._folder.glob("*.json") if not path.name.startswith("."))
+
+    def outcome(self, name: str) -> bytes:
+        """Return the OperationOutcome of an item as JSON.
+
+        Raises:
+            QuarantineMissing: there is no such item.
+        """
+        return self._read(self._outcome(name), name)
+
+    def original(self, name: str) -> bytes:
+        """Return the exact bytes of an item.
+
+        Raises:
+            QuarantineMissing: there is no such item.
+            QuarantineDamaged: its file was altered.
+        """
+        sealed = self._read(self._sealed(name), name)
+        try:
+            original = self._sealer.open(sealed, name.encode())
+        except PlatformError:
+            raise QuarantineDamaged(item=name) from None
+        return original
+
+    def damaged(self) -> Iterator[PlatformError]:
+        """Open every item and yield what is wrong with each that does not open."""
+        for name in self.names():
+            try:
+                self.original(name)
+                msgspec.json.decode(self.outcome(name))
+            except PlatformError as fault:
+                yield fault
+            except msgspec.DecodeError:
+                yield QuarantineDamaged(item=name)
+
+    def _holds(self, name: str, original: bytes) -> bool:
+        try:
+            return self.original(name) == original
+        except PlatformError:
+            return False
+
+    def _read(self, path: Path, name: str) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError:
+            raise QuarantineMissing(item=name) from None
+
+    def _sealed(self, name: str) -> Path:
+        return self._folder / f"{name}.sealed"
+
+    def _outcome(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
+
+
+def operation_outcome(issues: Sequence[Issue]) -> bytes:
+    """Return findings as a FHIR R4 OperationOutcome in JSON, for people to read.
+
+    Args:
+        issues: at least one.
+    """
+    resource = {"resourceType": "OperationOutcome", "issue": [_issue(issue) for issue in issues]}
+    return msgspec.json.format(msgspec.json.encode(resource), indent=2) + b"\n"
+
+
+def _issue(issue: Issue) -> dict[str, Any]:
+    return {
+        "severity": issue.severity,
+        "code": issue.code,
+        "details": {"coding": [{"system": RULES, "code": issue.rule}]},
+        "diagnostics": issue.diagnostics,
+        "expression": [issue.expression],
+    }
