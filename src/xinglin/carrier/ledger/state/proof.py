@@ -125,7 +125,7 @@ def _end(hash_: Hash, kh: bytes, value: bytes | None, shown: StateProof) -> byte
 
 
 def _climb(hash_: Hash, kh: bytes, depth: int, bitmap: bytes, siblings: bytes, end: bytes) -> bytes | None:
-    """Return the root that the way leads to, None when its lengths or spare bits are wrong."""
+    """Return the root that the way leads to, None when its lengths, spare bits or siblings are wrong."""
     bits = int.from_bytes(bitmap, "big")
     spare = 8 * len(bitmap) - depth
     if len(bitmap) != (depth + 7) // 8 or bits & ((1 << spare) - 1) or len(siblings) != 32 * bits.bit_count():
@@ -136,6 +136,8 @@ def _climb(hash_: Hash, kh: bytes, depth: int, bitmap: bytes, siblings: bytes, e
         if bitmap[level // 8] & (0x80 >> level % 8):
             at -= 32
             sibling = siblings[at : at + 32]
+            if sibling == EMPTY:  # the bitmap says it: else a fact would have several proofs
+                return None
         if place >> (255 - level) & 1:
             computed = hash_(b"\x01" + sibling + computed)
         else:
