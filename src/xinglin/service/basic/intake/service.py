@@ -92,7 +92,8 @@ class Intake:
         chunk: list[CollectedResource] = []
         size, begun = 0, 0
         for bundle in incoming:
-            yield Incoming((), bundle.refused, bundle.repeated)
+            if bundle.refused or bundle.repeated:
+                yield Incoming((), bundle.refused, bundle.repeated)
             for resource in bundle.accepted:
                 begun = begun if chunk else self._clock.now_ms()
                 chunk.append(resource)
@@ -132,6 +133,8 @@ class Intake:
 
     def _sorted(self, resources: Sequence[CollectedResource]) -> tuple[list[Fresh], int, list[Refused]]:
         """Return what is new, how much is there already, and what is there with other bytes."""
+        if not resources:
+            return [], 0, []
         named = [Fresh(one, known_by(self._hash, one)) for one in resources]
         found = self._vault.index.by_resource(
             [(self._preparation.source, one.resource.resource_type.encode(), one.logical_id) for one in named]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from xinglin.kernel.encoding import Bytes16, ChainObject, Digest, Identifier, Natural
 
 
@@ -46,8 +48,7 @@ class RecordDetails(ChainObject, frozen=True):
     salt_behaviour: Bytes16
 
 
-@dataclass(frozen=True, slots=True)
-class NewRecord:
+class NewRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A record to be stored. Fields as in ``RecordDetails`` and ``RecordSecrets``; ``content`` is the original."""
 
     record: bytes
@@ -66,8 +67,7 @@ class NewRecord:
     secrets: RecordSecrets
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
+class StoredRecord(msgspec.Struct, frozen=True, gc=False):
     """A record as the index has it: row number from 1, record id (16 bytes), details."""
 
     number: int

@@ -212,7 +212,7 @@ class Vault:
             KeyMissing, KeyRowDamaged: the salts of a record can't be had.
         """
         parts = []
-        secrets = self.keyring.secrets_of([(one.number, one.record) for one in stored])
+        secrets = self.keyring.secrets_of([(one.number, one.record) for one in stored]) if stored else []
         for one, secret, content in zip(stored, secrets, contents, strict=True):
             if not isinstance(secret, RecordSecrets):
                 raise secret

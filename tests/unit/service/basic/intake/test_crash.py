@@ -103,12 +103,20 @@ def test_stopping_at_any_point_loses_and_doubles_nothing(
         home.close()
         again = IntakeHome(copy, FakeChain(home.storage.gm, copy / "chain.log"), LIMITS).open()
         assert len(stored(again)) >= acknowledged
+        assert no_rest(again)
         report = again.intake.run([bundle(range(40))])
         assert report.accepted + report.already_there == 40
         assert report.already_there >= acknowledged
         assert report.quarantined == 0
         check_whole(again)
         again.close()
+
+
+def no_rest(home: IntakeHome) -> bool:
+    """Tell whether the segments hold the entries of the stored records and nothing behind them."""
+    segments = home.storage.vault.segments
+    size = sum(Path(segments.path(number)).stat().st_size for number in segments.numbers())
+    return size == sum(row.details.length + 24 for row in stored(home))
 
 
 def check_whole(home: IntakeHome) -> None:
@@ -118,9 +126,7 @@ def check_whole(home: IntakeHome) -> None:
     assert sorted(row.details.logical_id for row in rows) == sorted(b"o%d" % number for number in range(40))
     for row in rows:
         assert home.storage.vault.read(identifier(row.record)).startswith(b"{")
-    segments = home.storage.vault.segments
-    size = sum(Path(segments.path(number)).stat().st_size for number in segments.numbers())
-    assert size == sum(row.details.length + 24 for row in rows)
+    assert no_rest(home)
 
 
 CHILD = """

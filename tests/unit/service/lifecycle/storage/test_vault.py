@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.support.storage_home import StorageHome
 from xinglin.kernel.errors import IdentifierInvalid, PlatformError
@@ -28,7 +29,6 @@ from xinglin.service.lifecycle.storage.errors import (
     VaultLocked,
 )
 from xinglin.service.lifecycle.storage.keyring import Keyring
-from xinglin.service.lifecycle.storage.model import NewRecord
 from xinglin.service.lifecycle.storage.verification import findings
 
 CONTENT = b'{"resourceType": "Observation", "subject": "Zhang Wei", "value": 6.50}'
@@ -91,7 +91,7 @@ def test_the_parts_of_the_commitment_can_be_opened(store: StorageHome) -> None:
 
 def test_a_record_that_does_not_match_its_commitment_is_not_served(store: StorageHome) -> None:
     wrong = store.records([CONTENT])[0]
-    store.vault.put([_with(wrong, commitment=bytes(32))])
+    store.vault.put([replace(wrong, commitment=bytes(32))])
     with pytest.raises(CommitmentMismatch):
         store.vault.read(identifier(wrong.record))
     assert [type(one) for one in findings(store.vault)] == [CommitmentMismatch]
@@ -281,11 +281,6 @@ def test_files_are_readable_by_their_owner_alone(store: StorageHome) -> None:
     assert {path.name: oct(path.stat().st_mode & 0o077) for path in store.files()} == {
         path.name: "0o0" for path in store.files()
     }
-
-
-def _with(record: NewRecord, **changes: bytes) -> NewRecord:
-    values = {name: getattr(record, name) for name in NewRecord.__dataclass_fields__}
-    return NewRecord(**{**values, **changes})
 
 
 def _content(store: StorageHome, folder: str) -> bytes:
