@@ -37,6 +37,7 @@ class Tag(StrEnum):
     AUDIENCE_KEY = "audience-key"
     CERTIFICATE = "certificate"
     HEAD_SLOT = "head-slot"
+    BLOCK_RECORD = "block-record"
     VAULT_KEY = "vault-key"
     VAULT_LOOKUP = "vault-lookup"
 

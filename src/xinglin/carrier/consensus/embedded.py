@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, QueueFull
+from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, EngineFailed, QueueFull
 from xinglin.carrier.consensus.group import EmbeddedGroup
-from xinglin.carrier.consensus.ports import BlockAnswer, Committed, TxResult
+from xinglin.carrier.consensus.ports import Committed, TxResult
 from xinglin.kernel.clock import Clock
-from xinglin.kernel.errors import Invalid, PlatformError
+from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
 
 HEARTBEAT_SECONDS = 2.0
 MAX_CLOCK_DIFFERENCE_MS = 10_000
@@ -30,7 +30,10 @@ Outcome = Committed | PlatformError
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """One submission: its transactions, and the future that ends when all are durable or refused."""
+    """One submission: its transactions, and the future that ends when all are durable or refused.
+
+    The futures that are given out can't be cancelled: what was handed in may be in a block already.
+    """
 
     transactions: Sequence[bytes]
     future: Future[list[Outcome]]
@@ -68,6 +71,7 @@ class EmbeddedEngine:
     def submit(self, transaction: bytes) -> Future[Committed]:
         """Hand in one transaction; see ``Engine.submit``."""
         answer: Future[Committed] = Future()
+        answer.set_running_or_notify_cancel()
 
         def finish(done: Future[list[Outcome]]) -> None:
             try:
@@ -85,7 +89,8 @@ class EmbeddedEngine:
     def submit_many(self, transactions: Sequence[bytes]) -> Future[list[Outcome]]:
         """Hand in several transactions, each on its own merits, for the cost of one future.
 
-        Returns: ends when each is durable or refused; outcomes in order.
+        Returns: ends when each is durable or refused; outcomes in order. Its exception is StoreFull when there is no
+            room, EngineClosed, or what stopped the engine.
 
         Raises:
             ClockBehind: block time is too far from this machine's clock.
@@ -95,7 +100,8 @@ class EmbeddedEngine:
         ahead = self.group.tip.time - self._clock.now_ms()
         if ahead > MAX_CLOCK_DIFFERENCE_MS:
             raise ClockBehind(difference=ahead)
-        waiting = _Waiting(transactions, Future())
+        waiting = _Waiting(tuple(transactions), Future())
+        waiting.future.set_running_or_notify_cancel()
         with self._changed:
             if self._closing or self._failure is not None:
                 raise self._failure or EngineClosed()
@@ -139,14 +145,24 @@ class EmbeddedEngine:
         return taken
 
     def _block(self, batch: Sequence[_Waiting]) -> None:
-        """Commit what was taken and answer it; a failure of the store stops the engine."""
+        """Commit what was taken and answer it; a failure stops the engine, but a store without room refuses only."""
         transactions = [raw for one in batch for raw in one.transactions]
+        try:
+            if transactions:
+                self.group.check_room()
+        except Unavailable as full:
+            _fail(batch, full)
+            return
         try:
             outcomes = iter(self._outcomes(transactions))
         except PlatformError as failure:
             self._failure = failure
-            for one in batch:
-                one.future.set_exception(failure)
+            _fail(batch, failure)
+            return
+        except Exception as fault:  # noqa: BLE001  (whatever it is, nobody may be left waiting)
+            self._failure = EngineFailed(fault=type(fault).__name__)
+            self._failure.__cause__ = fault
+            _fail(batch, self._failure)
             return
         for one in batch:
             one.future.set_result([next(outcomes) for _ in one.transactions])
@@ -174,16 +190,12 @@ class EmbeddedEngine:
         try:
             answer = self.group.append(time, transactions)
         except Invalid as refusal:
-            return self._without_malformed(transactions, refusal)
-        return self._answers(answer, time)
+            return self._without_malformed(transactions, time, refusal)
+        return [_outcome(result, self.group.tip.height, time) for result in answer.results]
 
-    def _answers(self, answer: BlockAnswer, time: int) -> list[Outcome]:
-        height = self.group.tip.height
-        return [_outcome(result, height, time) for result in answer.results]
-
-    def _without_malformed(self, transactions: Sequence[bytes], block_refusal: Invalid) -> list[Outcome]:
+    def _without_malformed(self, transactions: Sequence[bytes], time: int, block_refusal: Invalid) -> list[Outcome]:
         """Find what made the block invalid, refuse it, and commit the rest."""
-        refusals = self.group.check_txs(transactions)
+        refusals = self.group.check_txs(transactions, time)
         good = [raw for raw, refusal in zip(transactions, refusals, strict=True) if refusal is None]
         if len(good) == len(transactions):
             raise block_refusal
@@ -194,8 +206,12 @@ class EmbeddedEngine:
         with self._changed:
             left, self._count = list(self._waiting), 0
             self._waiting.clear()
-        for one in left:
-            one.future.set_exception(self._failure or EngineClosed())
+        _fail(left, self._failure or EngineClosed())
+
+
+def _fail(waiting: Sequence[_Waiting], failure: PlatformError) -> None:
+    for one in waiting:
+        one.future.set_exception(failure)
 
 
 def _outcome(result: TxResult, height: int, time: int) -> Outcome:

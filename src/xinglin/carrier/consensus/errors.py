@@ -53,3 +53,13 @@ class QueueFull(Unavailable):
     zh = "有 {waiting} 笔事务在等待出块。"
     hint_en = "Submit more slowly, or again in a moment."
     hint_zh = "请放慢提交，或稍后重试。"
+
+
+class EngineFailed(Unavailable):
+    """A fault of the program stopped the engine; what was being committed may or may not be durable."""
+
+    code, number, clause = "engine.failed", 1355, "S9.1"
+    en = "The engine of the chain was stopped by a fault: {fault}."
+    zh = "链的引擎因程序故障停止：{fault}。"
+    hint_en = "Start the node again and look up what became of the transaction; report the fault."
+    hint_zh = "请重新启动节点并查询事务结果；并报告该故障。"

@@ -74,8 +74,17 @@ class Application(Protocol):
         """Return what is committed. MUST drop every candidate that is not."""
         ...
 
-    def check_txs(self, transactions: Sequence[bytes]) -> list[TxAnswer]:
-        """Say of each transaction whether a block at the present block time might log it (CheckTx)."""
+    def check_room(self) -> None:
+        """Raise StoreFull when no more transactions should be taken; blocks are applied while there is any room."""
+        ...
+
+    def check_txs(self, transactions: Sequence[bytes], time: int | None = None) -> list[TxAnswer]:
+        """Say of each transaction whether a block might log it (CheckTx).
+
+        Args:
+            transactions: their bytes.
+            time: block time to judge by, ms; that of the last block when none is given.
+        """
         ...
 
     def prepare_proposal(self, height: int, time: int, transactions: Sequence[bytes], max_bytes: int) -> list[bytes]:
@@ -107,7 +116,11 @@ class Application(Protocol):
         ...
 
     def load_chunk(self, height: int, format_: int, chunk: int) -> bytes:
-        """Return one chunk of a snapshot."""
+        """Return one chunk of a snapshot.
+
+        Raises:
+            SnapshotInvalid: there is no such chunk.
+        """
         ...
 
 
@@ -128,8 +141,8 @@ class Engine(Protocol):
     def submit(self, transaction: bytes) -> Future[Committed]:
         """Hand in a transaction.
 
-        Returns: a future that ends when the block with it is durable. Its exception is the refusal of a transaction that
-            is malformed or was passed over; a transaction whose receipt is a refusal ends normally with that code.
+        Returns: a future that ends when the block with it is durable. Its exception is the refusal of a transaction
+            that is malformed or was passed over; one whose receipt is a refusal ends normally with that code.
         """
         ...
 

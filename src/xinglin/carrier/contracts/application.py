@@ -43,9 +43,13 @@ class LedgerApplication:
         tip = self.ledger.tip
         return AppInfo(self.ledger.rules.chain, tip.height, tip.time, tip.app_hash)
 
-    def check_txs(self, transactions: Sequence[bytes]) -> list[TxAnswer]:
+    def check_room(self) -> None:
+        """Raise StoreFull when the store is at 80 % of its map."""
+        self.ledger.check_room()
+
+    def check_txs(self, transactions: Sequence[bytes], time: int | None = None) -> list[TxAnswer]:
         """Check many transactions as one batch."""
-        answers = self.ledger.check(transactions, self.ledger.tip.time)
+        answers = self.ledger.check(transactions, self.ledger.tip.time if time is None else time)
         return [TxAnswer(0) if isinstance(one, Checked) else TxAnswer(one.number, one) for one in answers]
 
     def prepare_proposal(self, height: int, time: int, transactions: Sequence[bytes], max_bytes: int) -> list[bytes]:
@@ -76,16 +80,17 @@ class LedgerApplication:
         """Commit the decided candidate and drop the others."""
         if self._decided is None:
             raise BlockInvalid(height=self.ledger.tip.height + 1, reason="none was finalised")
-        candidate = self._candidates[self._decided]
-        self.ledger.commit(candidate)
-        del self._candidates[self._decided]
+        decided, self._decided = self._candidates.pop(self._decided), None
+        self.ledger.commit(decided)
         self._drop_candidates()
         return 0
 
     def list_snapshots(self) -> list[SnapshotOffer]:
         """Return the snapshot that is kept, if any."""
-        manifest = self._snapshots / "manifest"
-        return [_offer(manifest.read_bytes())] if manifest.exists() else []
+        try:
+            return [_offer((self._snapshots / "manifest").read_bytes())]
+        except FileNotFoundError:
+            return []
 
     def take_snapshot(self) -> SnapshotOffer:
         """Keep the present height as the snapshot for others; the one before is dropped."""
@@ -98,22 +103,25 @@ class LedgerApplication:
             SnapshotInvalid: there is none of that height and format, or it has no such chunk.
         """
         offers = [one for one in self.list_snapshots() if (one.height, one.format) == (height, format_)]
-        if not offers or not 0 <= chunk < offers[0].chunks:
-            raise SnapshotInvalid(reason=f"there is no chunk {chunk} at height {height}")
-        return (self._snapshots / str(chunk)).read_bytes()
+        try:
+            if offers and 0 <= chunk < offers[0].chunks:
+                return (self._snapshots / str(chunk)).read_bytes()
+        except FileNotFoundError:
+            pass  # a newer snapshot has just taken its place
+        raise SnapshotInvalid(reason=f"there is no chunk {chunk} at height {height}")
 
     def _candidate(self, height: int, time: int, transactions: Sequence[bytes]) -> tuple[bytes, Candidate]:
         key = _block_key(height, time, transactions)
         if key not in self._candidates:
             if len(self._candidates) == MAX_CANDIDATES:
-                self.ledger.discard(self._candidates.pop(next(iter(self._candidates))))
+                oldest = next(kept for kept in self._candidates if kept != self._decided)
+                self.ledger.discard(self._candidates.pop(oldest))
             self._candidates[key] = self.ledger.execute(height, time, transactions)
         return key, self._candidates[key]
 
     def _drop_candidates(self) -> None:
-        for candidate in self._candidates.values():
-            self.ledger.discard(candidate)
-        self._candidates.clear()
+        while self._candidates:
+            self.ledger.discard(self._candidates.popitem()[1])
         self._decided = None
 
 

@@ -24,8 +24,8 @@ from xinglin.carrier.ledger.merkle import verify_consistency, verify_inclusion
 from xinglin.carrier.ledger.model import Genesis, Operation, ReceiptFact
 from xinglin.carrier.ledger.ports import StateOverlay
 from xinglin.carrier.ledger.store import MAX_KEY_BYTES
-from xinglin.kernel.encoding import ChainObject, decode, encode, pack, state_key
-from xinglin.kernel.errors import Fact, Invalid, PlatformError
+from xinglin.kernel.encoding import ChainObject, decode, encode, state_key
+from xinglin.kernel.errors import EncodingInvalid, EncodingNotCanonical, Fact, Invalid, PlatformError
 
 T = TypeVar("T", bound=ChainObject)
 Founding = Callable[[str, Genesis], Mapping[bytes, bytes]]
@@ -48,8 +48,9 @@ class NativeRuntime:
         self._contracts = {(contract.name, contract.version): contract for contract in contracts}
         self._private = frozenset(n for c in contracts if c.private for n in c.namespaces)
         self._founding = founding
-        owners = {namespace: c.name for c in contracts for namespace in c.namespaces}
-        clash = [n for c in contracts for n in c.namespaces if owners[n] != c.name or n == "ledger"]
+        owners = {namespace: c.name for c in contracts for namespace in c.namespaces} | {"ledger": ""}
+        clash = [n for c in contracts for n in c.namespaces if owners[n] != c.name]
+        clash += [n for c in contracts for n in c.also_writes if n == "ledger"]
         if len(self._contracts) != len(contracts) or clash:
             raise ValueError(f"contracts share a name or a namespace: {clash}")
 
@@ -69,19 +70,20 @@ class NativeRuntime:
         arguments = self._arguments(contract, head.method, method, operation)
         root = head.batch[0].root if head.batch else None
         context = _Context(self._suite, self._chain, overlay, contract, self._private, height, time, callers, root)
-        method.run(context, arguments, operation.items)
+        try:
+            method.run(context, arguments, operation.items)
+        except (EncodingInvalid, EncodingNotCanonical) as refusal:
+            raise _arguments_invalid(contract, head.method, refusal.code) from None
         return context.facts
 
     @staticmethod
     def _arguments(contract: Contract, name: str, method: Method, operation: Operation) -> ChainObject:
         if method.batch != bool(operation.head.batch):
-            reason = "it takes a batch" if method.batch else "it takes no batch"
-            raise ArgumentsInvalid(contract=contract.name, method=name, reason=reason)
+            raise _arguments_invalid(contract, name, "it takes a batch" if method.batch else "it takes no batch")
         try:
             return decode(method.arguments, operation.head.arguments)
         except Invalid as refusal:
-            # Only the code: the decoder's words may differ between versions, and receipts are hashed.
-            raise ArgumentsInvalid(contract=contract.name, method=name, reason=refusal.code) from None
+            raise _arguments_invalid(contract, name, refusal.code) from None
 
 
 class _Context:
@@ -131,9 +133,8 @@ class _Context:
         self._overlay.delete(self._own(namespace, parts))
 
     def scan(self, kind: type[T], *prefix: Part, limit: int, namespace: str = "") -> Iterator[tuple[Part, T]]:
-        namespace = self._owned(namespace)
         # A key of the scan has one part more than the prefix: the array header counts it, the parts follow.
-        whole = pack((namespace, *prefix, 0))[:-1]
+        whole = self._own(namespace, (*prefix, 0))[:-1]
         for count, (key, value) in enumerate(self._overlay.scan(whole)):
             if count == limit:
                 return
@@ -146,7 +147,9 @@ class _Context:
         return self._decoded(kind, self._overlay.get(_key(namespace, parts)))
 
     def emit(self, name: str, value: Fact) -> None:
-        self.facts.append(ReceiptFact(name, value))
+        fact = ReceiptFact(name, value)
+        encode(fact)  # or else it could not be read again
+        self.facts.append(fact)
 
     def require(self, holds: bool, refusal: PlatformError) -> None:
         if not holds:
@@ -168,9 +171,10 @@ class _Context:
 
     def _owned(self, namespace: str) -> str:
         own = self._contract.namespaces
-        if namespace and namespace not in own + self._contract.also_writes:
+        chosen = namespace or next(iter(own), "")
+        if chosen not in own + self._contract.also_writes:
             raise NamespaceForbidden(contract=self._contract.name, namespace=namespace)
-        return namespace or own[0]
+        return chosen
 
     def _own(self, namespace: str, parts: Sequence[Part]) -> bytes:
         return _key(self._owned(namespace), parts)
@@ -178,6 +182,11 @@ class _Context:
     @staticmethod
     def _decoded(kind: type[T], value: bytes | None) -> T | None:
         return decode(kind, value) if value is not None else None
+
+
+def _arguments_invalid(contract: Contract, method: str, reason: str) -> ArgumentsInvalid:
+    # A decoder's words may differ between versions, and receipts are hashed: the reason is a code, or words of our own.
+    return ArgumentsInvalid(contract=contract.name, method=method, reason=reason)
 
 
 def _key(namespace: str, parts: Sequence[Part]) -> bytes:

@@ -31,7 +31,9 @@ class Built:
     valid_until: int
 
 
-def operation(suite: Suite, contract: str, method: str, arguments: ChainObject, items: Sequence[bytes] = ()) -> Operation:
+def operation(
+    suite: Suite, contract: str, method: str, arguments: ChainObject, items: Sequence[bytes] = ()
+) -> Operation:
     """Return a call of version 1 of a contract, with its batch of items where there are any."""
     batch = (Batch(len(items), suite.merkle_roots_of([list(items)])[0]),) if items else ()
     return Operation(OperationHead(contract, 1, method, encode(arguments), batch), tuple(items))

@@ -83,6 +83,7 @@ def check_signatures(rules: ChainRules, cache: SignatureCache, checked: Sequence
 def _decode(rules: ChainRules, raw: bytes) -> Transaction | Invalid:
     try:
         _limit("max_transaction_bytes", rules.parameters.max_transaction_bytes, len(raw))
+        _limit("max_block_bytes", rules.parameters.max_block_bytes, len(raw))
         transaction = decode(Transaction, raw)
         _check_shape(rules, transaction)
     except Invalid as refusal:
@@ -126,9 +127,7 @@ def _check_roots(rules: ChainRules, good: Sequence[tuple[bytes, Transaction]]) -
     batches = [operation for operation in operations if operation.head.batch]
     roots = suite.merkle_roots_of([list(operation.items) for operation in batches])
     wrong = {
-        id(operation)
-        for operation, root in zip(batches, roots, strict=True)
-        if operation.head.batch[0].root != root
+        id(operation) for operation, root in zip(batches, roots, strict=True) if operation.head.batch[0].root != root
     }
     heads = iter(suite.hash_many([preimage(Tag.OPERATION, operation.head) for operation in operations]))
     operation_roots = suite.merkle_roots_of([[next(heads) for _ in tx.operations] for _, tx in good])
@@ -153,5 +152,3 @@ def _limit(limit: str, maximum: int, found: int) -> None:
 def _require(holds: bool, reason: str) -> None:
     if not holds:
         raise TransactionMalformed(reason=reason)
-
-

@@ -156,13 +156,13 @@ class StoreFull(Unavailable):
 
 
 class StoreLocked(Unavailable):
-    """Another process has this chain open."""
+    """The chain is open already, in another process or elsewhere in this one."""
 
     code, number, clause = "store.locked", 1233, "S9.1"
-    en = "Chain {chain} is open in another process."
-    zh = "链 {chain} 已被另一进程打开。"
-    hint_en = "Stop the other process first."
-    hint_zh = "请先停止另一进程。"
+    en = "Chain {chain} is open already."
+    zh = "链 {chain} 已被打开。"
+    hint_en = "Stop the process that has it open first."
+    hint_zh = "请先停止打开它的进程。"
 
 
 class ChainNotFound(NotFound):

@@ -2,8 +2,8 @@
 
 LMDB has no checksums, and one flipped bit in its meta page opens the store one block back. After each commit one of two
 slots takes (height, app hash, log size, LMDB transaction id, checksum); a store behind the newest good slot is
-refused. The file is written after the store's own durable commit and is not synced by itself: a power cut can only
-leave it behind the store, which is no fault.
+refused. The file is written after the store's own durable commit and is synced only when it is new: a power cut can
+only leave it behind the store, which is no fault.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from xinglin.carrier.crypto.files import sync_folder
 from xinglin.carrier.ledger.errors import StoreBehindHead, StoreDamaged
 from xinglin.kernel.encoding import ChainObject, Digest, Natural, decode, pack
 from xinglin.kernel.errors import Invalid
@@ -48,7 +49,7 @@ class HeadFile:
     def __init__(self, path: Path, hash_: Hash) -> None:
         self._hash = hash_
         self._path = path
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def close(self) -> None:
         """Close the file."""
@@ -59,6 +60,11 @@ class HeadFile:
         sealed = pack(_Sealed(slot, tagged(self._hash, Tag.HEAD_SLOT, slot)))
         framed = len(sealed).to_bytes(2, "big") + sealed
         os.pwrite(self._descriptor, framed.ljust(_SLOT_BYTES, b"\x00"), (slot.height % 2) * _SLOT_BYTES)
+
+    def sync(self) -> None:
+        """Make the file and its name durable: after the first slot is in it."""
+        os.fsync(self._descriptor)
+        sync_folder(self._path.parent)
 
     def read(self) -> SlotReading:
         """Return what the file says."""
@@ -85,16 +91,24 @@ class HeadFile:
 def check_head(chain: str, reading: SlotReading, height: int, app_hash: bytes, store_transaction: int) -> None:
     """Compare a store's tip with its head file.
 
+    Args:
+        chain: the chain's id.
+        reading: its head file.
+        height: of the store's tip.
+        app_hash: of the store's tip.
+        store_transaction: LMDB's id of the commit that made the tip.
+
     Raises:
         StoreBehindHead: the store is older than the head.
-        StoreDamaged: the same height with another app hash, or no slot is good although blocks were committed.
+        StoreDamaged: the same height with another app hash or commit, or no slot is good although blocks were
+        committed.
     """
     newest = reading.newest
     if newest is None:
         if height > 0 or reading.damaged:
             raise StoreDamaged(chain=chain, what="its head file has no good slot")
         return
-    if newest.height > height or (newest.height == height and newest.store_transaction > store_transaction):
+    if newest.height > height:
         raise StoreBehindHead(chain=chain, height=height, head=newest.height)
-    if newest.height == height and newest.app_hash != app_hash:
-        raise StoreDamaged(chain=chain, what="its head file names another app hash")
+    if newest.height == height and (newest.app_hash, newest.store_transaction) != (app_hash, store_transaction):
+        raise StoreDamaged(chain=chain, what="its head file names another block or another commit")

@@ -2,14 +2,15 @@
 
 The path of a block: ``execute`` checks and applies it, updates the tree and log in memory and returns a candidate with
 its app hash; ``commit`` writes everything in one durable transaction, then the head file. A candidate that is not
-committed is discarded and leaves no trace. What the engines agree on is the app hash; when and which blocks is theirs to
-say. One thread executes and commits; any thread may read.
+committed is discarded and leaves no trace. What the engines agree on is the app hash; when and which blocks is theirs
+to say. One thread executes and commits; any thread may read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from xinglin.carrier.ledger.check import Checked, SignatureCache, check_forms, c
 from xinglin.carrier.ledger.checkpoint import Head
 from xinglin.carrier.ledger.errors import (
     BlockInvalid,
-    ChainNotFound,
     CheckpointUnavailable,
     LogEntryNotFound,
     StoreDamaged,
@@ -27,60 +27,29 @@ from xinglin.carrier.ledger.errors import (
 from xinglin.carrier.ledger.head import HeadFile, HeadSlot, check_head
 from xinglin.carrier.ledger.log import Tile, TileLog, TileReader
 from xinglin.carrier.ledger.model import Genesis, Header, Leaf, Receipt, Transaction
-from xinglin.carrier.ledger.state.native_tree import NativeTree
-from xinglin.carrier.ledger.state.tree import StateTree
+from xinglin.carrier.ledger.overlay import ReadMemory
+from xinglin.carrier.ledger.records import EntryRecord, block_record, read_block, read_entry, read_tip, stored
+from xinglin.carrier.ledger.state.errors import TreeVersionUnknown
 from xinglin.carrier.ledger.store import (
     DEFAULT_MAP_BYTES,
-    MAX_KEY_BYTES,
     Snapshot,
     StateView,
     Store,
     Write,
     body_key,
+    chain_folder,
     number_key,
     tile_key,
 )
-from xinglin.carrier.ledger.transition import (
-    Outcome,
-    Result,
-    Seen,
-    admitted,
-    app_hash,
-    apply_block,
-    check_order,
-    leaf_names,
-)
-from xinglin.kernel.encoding import ChainObject, Digest, Milliseconds, Natural, decode, pack
+from xinglin.carrier.ledger.transition import Outcome, Result, Seen, admitted, app_hash, apply_block, check_order
+from xinglin.carrier.ledger.undo import replaced_since, stale_undo, undo_record
+from xinglin.carrier.ledger.versions import StateVersions
+from xinglin.kernel.encoding import pack
 from xinglin.kernel.errors import Invalid, PlatformError
+from xinglin.kernel.hashing import Tag, tagged
 
 KEPT_UNDO_HEIGHTS = 512
 """How many recent heights can be proven; pinned ones stay longer."""
-_LOAD_SLICE = 100_000
-
-
-class BlockRecord(ChainObject, frozen=True):
-    """What the store keeps of a block: its time, its log entries and the roots after it."""
-
-    time: Milliseconds
-    first: Natural
-    count: Natural
-    state_root: Digest
-    log_root: Digest
-
-
-class EntryRecord(ChainObject, frozen=True):
-    """What the store keeps of a logged transaction: canonical bytes of leaf, receipt and transaction."""
-
-    leaf: bytes
-    receipt: bytes
-    transaction: bytes
-
-
-class Replaced(ChainObject, frozen=True):
-    """A key that a block changed and its value before (empty: it was absent)."""
-
-    key: bytes
-    value: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +66,16 @@ class Tip:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An executed block that is not committed: its tip, results, and what a commit would write."""
+    """An executed block that is not committed: its tip, results, and what a commit would write.
+
+    ``replaced``: what its changes replace. It owns ``version`` of the tree.
+    """
 
     tip: Tip
     results: list[Result]
     outcome: Outcome
-    tree_version: int
+    replaced: Mapping[bytes, bytes | None]
+    version: int
     log: TileLog
     tiles: Mapping[Tile, bytes]
 
@@ -119,87 +92,91 @@ class Entry:
 class Ledger:
     """One open chain. Create with ``Ledger.create`` or ``Ledger.open``."""
 
-    def __init__(self, rules: ChainRules, store: Store, head_file: HeadFile, tree: StateTree, version: int) -> None:
+    def __init__(
+        self, rules: ChainRules, store: Store, head_file: HeadFile, versions: StateVersions, version: int
+    ) -> None:
         self.rules = rules
         self.store = store
         self._head_file = head_file
-        self._tree = tree
+        self._versions = versions
         self._version = version
         self._cache = SignatureCache()
         self._pinned: dict[int, int] = {}
-        self.tip = _read_tip(rules, store)
+        self._swap = threading.Lock()  # store and tree are of one block while it is held
+        with store.snapshot() as view:
+            self.tip = _tip(rules, read_tip(rules.suite.hash, view, rules.chain))
         self._log = TileLog.load(rules.suite, self.tip.log_size, self._read_tile)
 
     # --- opening and closing ---
 
     @classmethod
-    def create(
-        cls, home: Path, rules: ChainRules, map_bytes: int = DEFAULT_MAP_BYTES, *, sync: bool = True
-    ) -> Ledger:
+    def create(cls, home: Path, rules: ChainRules, map_bytes: int = DEFAULT_MAP_BYTES, *, sync: bool = True) -> Ledger:
         """Make the store of a chain at height 0 and open it; without ``sync`` for a scratch store only.
 
         Raises:
             StoreDamaged: there is a store of this chain already.
+            StoreLocked: another process has it open.
         """
-        folder = home / "chain" / rules.chain
-        store = Store(folder, rules.chain, map_bytes, sync=sync)
-        if store.get("meta", b"genesis") is not None:
-            store.close()
-            raise StoreDamaged(chain=rules.chain, what="it exists already")
-        tree = NativeTree(rules.suite)
         founding = dict(rules.executor.founding(rules.chain, rules.genesis))
-        version = _load(rules, tree, founding.items())
-        record = BlockRecord(rules.genesis.time, 0, 0, tree.root(version), rules.suite.hash(b""))
-        store.commit(
-            Write(
-                puts={
-                    "meta": [(b"genesis", pack(rules.genesis))],
-                    "state": sorted(founding.items()),
-                    "block": [(number_key(0), pack(record))],
-                },
-                appends={},
-                deletes={},
+        with ExitStack() as undo:
+            versions = StateVersions(rules.suite)
+            undo.callback(versions.close)
+            version = versions.load(founding.items())
+            head = Head(rules.chain, 0, rules.suite.hash(b""), versions.root(version), 0, rules.genesis.time)
+            store = Store(home / "chain" / rules.chain, rules.chain, map_bytes, sync=sync)
+            undo.callback(store.close)
+            if store.get("meta", b"genesis") is not None:
+                raise StoreDamaged(chain=rules.chain, what="it exists already")
+            transaction = store.commit(
+                Write(
+                    puts={
+                        "meta": [(b"genesis", pack(rules.genesis))],
+                        "state": sorted(founding.items()),
+                        "block": [(number_key(0), pack(block_record(rules.suite.hash, head, 0)))],
+                    },
+                    appends={},
+                    deletes={},
+                )
             )
-        )
-        head_file = HeadFile(folder / "head", rules.suite.hash)
-        ledger = cls(rules, store, head_file, tree, version)
-        ledger._write_head(store.last_transaction)
+            head_file = HeadFile(home / "chain" / rules.chain / "head", rules.suite.hash)
+            undo.callback(head_file.close)
+            ledger = cls(rules, store, head_file, versions, version)
+            ledger._write_head(transaction)
+            if sync:
+                head_file.sync()
+            undo.pop_all()
         return ledger
 
     @classmethod
     def open(cls, home: Path, rules: ChainRules, map_bytes: int = DEFAULT_MAP_BYTES) -> Ledger:
-        """Open a chain and compare its tip with its head file and its tree with its root.
+        """Open a chain and compare its tip with its head file and its tree and log with their roots.
 
         Raises:
             ChainNotFound: the home has no such chain.
             StoreBehindHead, StoreDamaged: the store is not what was committed; it is not served.
             StoreLocked: another process has it open.
         """
-        folder = home / "chain" / rules.chain
-        if not (folder / "data").is_dir():
-            raise ChainNotFound(chain=rules.chain)
-        store = Store(folder, rules.chain, map_bytes)
-        head_file = HeadFile(folder / "head", rules.suite.hash)
-        try:
-            tip = _read_tip(rules, store)
-            check_head(rules.chain, head_file.read(), tip.height, tip.app_hash, store.last_transaction)
-            tree = NativeTree(rules.suite)
-            with store.snapshot() as view:
-                version = _load(rules, tree, view.items("state"))
-            if tree.root(version) != tip.state_root:
-                raise StoreDamaged(chain=rules.chain, what="its state does not have the committed root")
-            ledger = cls(rules, store, head_file, tree, version)
-            if ledger._log.root() != tip.log_root:
+        folder = chain_folder(home, rules.chain)
+        with ExitStack() as undo:
+            store = Store(folder, rules.chain, map_bytes)
+            undo.callback(store.close)
+            head_file = HeadFile(folder / "head", rules.suite.hash)
+            undo.callback(head_file.close)
+            versions = StateVersions(rules.suite)
+            undo.callback(versions.close)
+            try:
+                ledger = cls(rules, store, head_file, versions, _compared(rules, store, head_file, versions))
+                log_root = ledger._log.root()
+            except Invalid:
+                raise StoreDamaged(chain=rules.chain, what="its state or log does not decode") from None
+            if log_root != ledger.tip.log_root:
                 raise StoreDamaged(chain=rules.chain, what="its log does not have the committed root")
-        except PlatformError:
-            head_file.close()
-            store.close()
-            raise
+            undo.pop_all()
         return ledger
 
     def close(self) -> None:
         """Close the store; nothing that was committed is lost."""
-        self._tree.close()
+        self._versions.close()
         self._head_file.close()
         self.store.close()
 
@@ -233,16 +210,19 @@ class Ledger:
 
         Raises:
             BlockInvalid: the block breaks T1; nothing changed.
+            ValueDamaged: a value that the block rests on is not the one that was committed; nothing changed.
         """
         check_order(height, time, self.tip.height, self.tip.time)
         if sum(map(len, raws)) > self.rules.parameters.max_block_bytes:
             raise BlockInvalid(height=height, reason="it is too large")
         checked = self._check_block(height, raws)
         with self.store.snapshot() as view:
-            outcome = apply_block(
-                self.rules, StateView(view), _seen(view), self.tip.log_size, height, time, checked
-            )
-        return self._candidate(height, time, outcome)
+            state = ReadMemory(StateView(view))
+            outcome = apply_block(self.rules, state, _seen(view), self.tip.log_size, height, time, checked)
+            replaced = {key: state.get(key) for key in outcome.changes}
+        if not self._versions.hold(self._version, state.read):
+            raise ValueDamaged(chain=self.rules.chain)
+        return self._candidate(height, time, outcome, replaced)
 
     def _check_block(self, height: int, raws: Sequence[bytes]) -> list[Checked]:
         checked: list[Checked] = []
@@ -255,41 +235,44 @@ class Ledger:
                 raise BlockInvalid(height=height, reason=refusal.code)
         return checked
 
-    def _candidate(self, height: int, time: int, outcome: Outcome) -> Candidate:
+    def _candidate(self, height: int, time: int, outcome: Outcome, replaced: Mapping[bytes, bytes | None]) -> Candidate:
         """T4: the tree and log after the outcome, and the app hash."""
-        suite = self.rules.suite
-        version = _update(self.rules, self._tree, self._version, outcome.changes)
         log = self._log.copy()
-        tiles = log.append(suite.leaf_hashes([pack(leaf) for _, _, leaf in outcome.logged]))
-        state_root, log_root = self._tree.root(version), log.root()
-        hash_ = app_hash(self.rules, state_root, log.size, log_root)
-        tip = Tip(height, time, state_root, log.size, log_root, hash_)
-        return Candidate(tip, outcome.results, outcome, version, log, tiles)
+        tiles = log.append(self.rules.suite.leaf_hashes([pack(leaf) for _, _, leaf in outcome.logged]))
+        version = self._versions.change(self._version, outcome.changes)
+        head = Head(self.rules.chain, log.size, log.root(), self._versions.root(version), height, time)
+        return Candidate(_tip(self.rules, head), outcome.results, outcome, replaced, version, log, tiles)
 
     def commit(self, candidate: Candidate) -> Tip:
         """Write an executed block durably, then its head; the ledger's tip is the candidate's from then on.
 
         Raises:
-            StoreFull, StoreDamaged: nothing was written and the ledger is as before.
+            BlockInvalid, StoreFull, StoreDamaged: nothing was written, the ledger is as before and the candidate is
+            gone;
+                but when only the head file can't be written, the block stands.
         """
-        check_order(candidate.tip.height, candidate.tip.time, self.tip.height, self.tip.time)
-        with self.store.snapshot() as view:
-            write = self._write(candidate, view)
-        transaction = self.store.commit(write)
-        if candidate.tree_version != self._version and self._version not in self._pinned.values():
-            self._tree.drop(self._version)
-        self._version, self._log, self.tip = candidate.tree_version, candidate.log, candidate.tip
+        try:
+            check_order(candidate.tip.height, candidate.tip.time, self.tip.height, self.tip.time)
+            with self.store.snapshot() as view:
+                write = self._write(candidate, view)
+            with self._swap:
+                transaction = self.store.commit(write)
+                former, self._version = self._version, candidate.version
+                self._log, self.tip = candidate.log, candidate.tip
+        except PlatformError:
+            self.discard(candidate)
+            raise
+        self._versions.drop(former)
         self._write_head(transaction)
         return self.tip
 
     def discard(self, candidate: Candidate) -> None:
         """Drop a candidate that will not be committed."""
-        if candidate.tree_version != self._version:
-            self._tree.drop(candidate.tree_version)
+        self._versions.drop(candidate.version)
 
     def _write(self, candidate: Candidate, view: Snapshot) -> Write:
         tip, changes, logged = candidate.tip, candidate.outcome.changes, candidate.outcome.logged
-        record = BlockRecord(tip.time, self.tip.log_size, len(logged), tip.state_root, tip.log_root)
+        record = block_record(self.rules.suite.hash, _head(self.rules, tip), len(logged))
         appends = {
             "block": [(number_key(tip.height), pack(record))],
             "entry": [
@@ -298,31 +281,30 @@ class Ledger:
             ],
         }
         if changes:
-            appends["undo"] = [(number_key(tip.height), _undo(view, changes))]
+            appends["undo"] = [(number_key(tip.height), undo_record(candidate.replaced))]
+        oldest = min([tip.height - KEPT_UNDO_HEIGHTS, *list(self._pinned)])
         return Write(
             puts={
                 "state": sorted((key, value) for key, value in changes.items() if value is not None),
-                "body": sorted((body_key(leaf.valid_until, leaf.body), number_key(leaf.index)) for _, _, leaf in logged),
+                "body": sorted(
+                    (body_key(leaf.valid_until, leaf.body), number_key(leaf.index)) for _, _, leaf in logged
+                ),
                 "tile": sorted((tile_key(*tile), hashes) for tile, hashes in candidate.tiles.items()),
             },
             appends=appends,
             deletes={
                 "state": [key for key, value in changes.items() if value is None],
-                "undo": self._stale_undo(view, tip.height),
+                "undo": stale_undo(view, oldest),
             },
         )
 
-    def _stale_undo(self, view: Snapshot, height: int) -> list[bytes]:
-        oldest = min([height - KEPT_UNDO_HEIGHTS, *self._pinned])
-        stale = []
-        for key, _ in view.items("undo"):
-            if key > number_key(max(oldest, 0)) or len(stale) == 4:
-                break
-            stale.append(key)
-        return stale
-
     def _write_head(self, transaction: int) -> None:
-        self._head_file.write(HeadSlot(self.tip.height, self.tip.app_hash, self.tip.log_size, transaction))
+        tip = self.tip
+        try:
+            self._head_file.write(HeadSlot(tip.height, tip.app_hash, tip.log_size, transaction))
+        except OSError as error:
+            what = f"its head file can't be written ({error.strerror})"
+            raise StoreDamaged(chain=self.rules.chain, what=what) from None
 
     # --- reading ---
 
@@ -342,20 +324,28 @@ class Ledger:
         Raises:
             ValueDamaged: the stored value is not the one that was committed.
         """
-        return self._verified(self.tip, self._version, key, self.store.get("state", key))
+        try:
+            found = self.store.get("state", key)
+            if self._versions.hold(self._version, {key: found}):
+                return found
+        except TreeVersionUnknown:
+            pass
+        # A block may have been committed between the two looks: look again, at one block.
+        with self._consistent() as (view, version, _):
+            return self._verified(version, {key: view.get("state", key)})[key]
 
     def head_at(self, height: int) -> Head:
         """Return the head that the chain had after a height.
 
         Raises:
-            CheckpointUnavailable: there is no such block yet.
+            CheckpointUnavailable: there is no such block here.
+            StoreDamaged: what is stored of it is not what was committed.
         """
-        stored = self.store.get("block", number_key(height))
-        if stored is None:
+        with self.store.snapshot() as view:
+            record = read_block(self.rules.suite.hash, view, self.rules.chain, height)
+        if record is None:
             raise CheckpointUnavailable(chain=self.rules.chain, height=height)
-        record = decode(BlockRecord, stored)
-        size = record.first + record.count
-        return Head(self.rules.chain, size, record.log_root, record.state_root, height, record.time)
+        return record.head(self.rules.chain, height)
 
     def find(self, valid_until: int, body: bytes) -> int | None:
         """Return the log index of a body id, None while it is not logged."""
@@ -369,123 +359,130 @@ class Ledger:
             LogEntryNotFound: no such index.
             StoreDamaged: what is stored is not what was logged.
         """
-        stored = self.store.get("entry", number_key(index))
-        if stored is None:
-            raise LogEntryNotFound(chain=self.rules.chain, entry=index)
-        try:
-            record = decode(EntryRecord, stored)
-            entry = Entry(
-                decode(Leaf, record.leaf), decode(Receipt, record.receipt), decode(Transaction, record.transaction)
-            )
-        except Invalid:
-            raise StoreDamaged(chain=self.rules.chain, what=f"log entry {index} does not decode") from None
-        check_entry(self.rules, entry)
-        if self.tiles().leaf_hash(index) != self.rules.suite.leaf_hash(record.leaf):
-            raise StoreDamaged(chain=self.rules.chain, what=f"log entry {index} is not the one in the log")
-        return entry
+        chain, suite = self.rules.chain, self.rules.suite
+        with self.store.snapshot() as view:
+            if view.get("entry", number_key(index)) is None:
+                raise LogEntryNotFound(chain=chain, entry=index)
+            record = read_entry(view, chain, index)
+        if self.tiles().leaf_hash(index) != suite.leaf_hash(record.leaf):
+            raise StoreDamaged(chain=chain, what=f"log entry {index} is not the one in the log")
+        leaf = stored(Leaf, record.leaf, chain, f"log entry {index}")
+        receipt = stored(Receipt, record.receipt, chain, f"log entry {index}")
+        checked = check_forms(self.rules, [record.transaction])[0]
+        named = (leaf.body, leaf.transaction, leaf.receipt)
+        if not isinstance(checked, Checked) or named != (
+            checked.body,
+            checked.hash,
+            tagged(suite.hash, Tag.RECEIPT, receipt),
+        ):
+            raise StoreDamaged(chain=chain, what=f"log entry {index} is not what its leaf names")
+        return Entry(leaf, receipt, checked.transaction)
 
     def blocks(self, first: int = 1) -> Iterator[tuple[int, int, list[bytes]]]:
         """Yield (height, time, logged transactions) of each block from ``first`` on, each read in its own snapshot."""
         for height in range(first, self.tip.height + 1):
             with self.store.snapshot() as view:
-                record = decode(BlockRecord, view.get("block", number_key(height)) or b"")
-                entries = [
-                    decode(EntryRecord, view.get("entry", number_key(index)) or b"").transaction
-                    for index in range(record.first, record.first + record.count)
-                ]
-            yield height, record.time, entries
+                time, raws = read_transactions(self.rules, view, height)
+            yield height, time, raws
 
     def tiles(self) -> TileReader:
         """Return what makes roots and paths of the log; read anew for each piece of work."""
         return TileReader(self.rules.suite, self._read_tile)
 
     def _read_tile(self, tile: Tile) -> bytes:
-        stored = self.store.get("tile", tile_key(*tile))
-        if stored is None:
+        found = self.store.get("tile", tile_key(*tile))
+        if found is None:
             raise StoreDamaged(chain=self.rules.chain, what=f"tile {tile} of its log is missing")
-        return stored
+        return found
 
     def subtree(self, prefix: bytes, bits: int) -> bytes:
         """Return all keys of the tip's state under a prefix, proven (``state.proof.StateSubtree``)."""
-        return self._tree.subtree(self._version, prefix, bits)
+        return self._versions.subtree(self._version, prefix, bits)
 
     # --- proofs at a height ---
 
     def pin(self, height: int) -> None:
-        """Keep a height provable until ``unpin``: for a checkpoint that waits for cosignatures, or the last anchored."""
-        if height not in self._pinned:
-            self._pinned[height] = self._version_at(height)
+        """Keep a height provable until ``unpin``: for a checkpoint that waits for cosignatures, or the last anchored.
+
+        Raises:
+            CheckpointUnavailable: the height is no longer kept, or not there yet.
+        """
+        with self._as_of(height) as (_, version, _), self._swap:
+            if height not in self._pinned:
+                self._pinned[height] = self._versions.copy(version)
 
     def unpin(self, height: int) -> None:
         """Let a height go."""
-        version = self._pinned.pop(height, None)
-        if version is not None and version != self._version and version not in self._pinned.values():
-            self._tree.drop(version)
+        with self._swap:
+            version = self._pinned.pop(height, None)
+        if version is not None:
+            self._versions.drop(version)
 
     def prove_state(self, height: int, keys: Sequence[bytes]) -> list[tuple[bytes | None, bytes]]:
         """Return (value or None, proof) of each key as of a height, under that height's state root.
 
         Raises:
-            CheckpointUnavailable: the height is no longer kept.
+            CheckpointUnavailable: the height is no longer kept, or not there yet.
             ValueDamaged: a stored value is not the one that was committed.
         """
-        version = self._pinned.get(height)
-        passing = version is None
-        if version is None:
-            version = self._version_at(height)
-        try:
-            head = self.head_at(height)
-            tip = Tip(height, head.time, head.state_root, head.size, head.log_root, b"")
-            values = [self._verified(tip, version, key, self._value_at(height, key)) for key in keys]
-            proofs = self._tree.prove_many(version, self.rules.suite.hash_many(list(keys)))
-            return list(zip(values, proofs, strict=True))
-        finally:
-            if passing and version != self._version:
-                self._tree.drop(version)
+        with self._as_of(height) as (view, version, replaced):
+            said = {key: replaced[key] if key in replaced else view.get("state", key) for key in keys}
+            self._verified(version, said)
+            return list(zip((said[key] for key in keys), self._versions.prove(version, keys), strict=True))
 
-    def _version_at(self, height: int) -> int:
-        """Return the tree's version after a height, made from the undo records when it is not the tip's."""
-        if self.head_at(height).state_root == self.tip.state_root:
-            return self._version
-        with self.store.snapshot() as view:
-            older = [key for key, _ in view.items("undo", start=number_key(height + 1))]
-            first = view.items("undo")
-            oldest = next(first, (b"", b""))[0]
-            first.close()  # type: ignore[attr-defined]
-            if height < self.tip.height - KEPT_UNDO_HEIGHTS and (not oldest or number_key(height) < oldest):
-                raise CheckpointUnavailable(chain=self.rules.chain, height=height)
-            changes: dict[bytes, bytes | None] = {}
-            for key in reversed(older):
-                for replaced in decode(tuple[Replaced, ...], view.get("undo", key) or b""):
-                    changes[replaced.key] = replaced.value[0] if replaced.value else None
-        version = _update(self.rules, self._tree, self._version, changes)
-        if self._tree.root(version) != self.head_at(height).state_root:
-            self._tree.drop(version)
-            raise StoreDamaged(chain=self.rules.chain, what=f"its undo records don't lead to height {height}")
-        return version
+    @contextmanager
+    def _consistent(self, height: int | None = None) -> Iterator[tuple[Snapshot, int, int]]:
+        """Give a view of the store and our own copy of the tree's version, of one block.
 
-    def _value_at(self, height: int, key: bytes) -> bytes | None:
-        with self.store.snapshot() as view:
-            for _, undo in view.items("undo", start=number_key(height + 1)):
-                for replaced in decode(tuple[Replaced, ...], undo):
-                    if replaced.key == key:
-                        return replaced.value[0] if replaced.value else None
-            return view.get("state", key)
+        The version is that of the given height if it is pinned, else the tip's. The third is the least height since
+        which all undo records are there.
+        """
+        with ExitStack() as stack:
+            with self._swap:
+                view = stack.enter_context(self.store.snapshot())
+                pinned = None if height is None else self._pinned.get(height)
+                version = self._versions.copy(self._version if pinned is None else pinned)
+                kept = min([self.tip.height - KEPT_UNDO_HEIGHTS, *self._pinned])
+            stack.callback(self._versions.drop, version)
+            yield view, version, kept
 
-    def _verified(self, tip: Tip, version: int, key: bytes, value: bytes | None) -> bytes | None:
-        if not self._tree.holds(version, key, value):
+    @contextmanager
+    def _as_of(self, height: int) -> Iterator[tuple[Snapshot, int, Mapping[bytes, bytes | None]]]:
+        """Give a view of the store, the tree's version after a height, and the values of what changed since."""
+        chain = self.rules.chain
+        with self._consistent(height) as (view, version, kept):
+            record = read_block(self.rules.suite.hash, view, chain, height)
+            if record is None or height < kept:
+                raise CheckpointUnavailable(chain=chain, height=height)
+            replaced = replaced_since(view, chain, height)
+            if self._versions.root(version) == record.state_root:
+                yield view, version, replaced
+                return
+            older = self._versions.change(version, replaced)
+            try:
+                if self._versions.root(older) != record.state_root:
+                    raise StoreDamaged(chain=chain, what=f"its undo records don't lead to height {height}")
+                yield view, older, replaced
+            finally:
+                self._versions.drop(older)
+
+    def _verified(self, version: int, said: Mapping[bytes, bytes | None]) -> Mapping[bytes, bytes | None]:
+        if not self._versions.hold(version, said):
             raise ValueDamaged(chain=self.rules.chain)
-        return value
+        return said
 
 
-def check_entry(rules: ChainRules, entry: Entry) -> None:
-    """Compare an entry's leaf with its transaction and receipt.
+def read_transactions(rules: ChainRules, view: Snapshot, height: int) -> tuple[int, list[bytes]]:
+    """Return block time and logged transactions of a block, as stored.
 
     Raises:
-        StoreDamaged: the leaf does not name them.
+        StoreDamaged: the block or one of its entries is missing, or is not what was committed.
     """
-    if not leaf_names(rules.suite.hash, entry.leaf, entry.transaction.header, entry.transaction.signatures, entry.receipt):
-        raise StoreDamaged(chain=rules.chain, what=f"log entry {entry.leaf.index} is not what its leaf names")
+    record = read_block(rules.suite.hash, view, rules.chain, height)
+    if record is None:
+        raise StoreDamaged(chain=rules.chain, what=f"block {height} is missing")
+    entries = range(record.first, record.log_size)
+    return record.time, [read_entry(view, rules.chain, index).transaction for index in entries]
 
 
 def stored_genesis(home: Path, chain: str) -> Genesis:
@@ -495,17 +492,24 @@ def stored_genesis(home: Path, chain: str) -> Genesis:
         ChainNotFound: the home has no such chain.
         StoreDamaged: it does not decode.
     """
-    folder = home / "chain" / chain
-    if not (folder / "data").is_dir():
-        raise ChainNotFound(chain=chain)
-    store = Store(folder, chain, writable=False)
+    store = Store(chain_folder(home, chain), chain, writable=False)
     try:
-        stored = store.get("meta", b"genesis")
-        return decode(Genesis, stored or b"")
-    except Invalid:
-        raise StoreDamaged(chain=chain, what="its genesis does not decode") from None
+        return stored(Genesis, store.get("meta", b"genesis"), chain, "its genesis")
     finally:
         store.close()
+
+
+def _compared(rules: ChainRules, store: Store, head_file: HeadFile, versions: StateVersions) -> int:
+    """Compare a store with its genesis, its head file and its state root; return the tree's version of its tip."""
+    with store.snapshot() as view:
+        if view.get("meta", b"genesis") != pack(rules.genesis):
+            raise StoreDamaged(chain=rules.chain, what="it has no genesis of this chain")
+        tip = _tip(rules, read_tip(rules.suite.hash, view, rules.chain))
+        check_head(rules.chain, head_file.read(), tip.height, tip.app_hash, view.transaction)
+        version = versions.load(view.items("state"))
+    if versions.root(version) != tip.state_root:
+        raise StoreDamaged(chain=rules.chain, what="its state does not have the committed root")
+    return version
 
 
 def _seen(view: Snapshot) -> Seen:
@@ -515,56 +519,10 @@ def _seen(view: Snapshot) -> Seen:
     return seen
 
 
-def _read_tip(rules: ChainRules, store: Store) -> Tip:
-    with store.snapshot() as view:
-        last = view.last("block")
-        if last is None or view.get("meta", b"genesis") != pack(rules.genesis):
-            raise StoreDamaged(chain=rules.chain, what="it has no genesis of this chain")
-        height = int.from_bytes(last[0], "big")
-        try:
-            record = decode(BlockRecord, last[1])
-        except Invalid:
-            raise StoreDamaged(chain=rules.chain, what="its last block does not decode") from None
-    size = record.first + record.count
-    hash_ = app_hash(rules, record.state_root, size, record.log_root)
-    return Tip(height, record.time, record.state_root, size, record.log_root, hash_)
+def _tip(rules: ChainRules, head: Head) -> Tip:
+    hash_ = app_hash(rules, head.state_root, head.size, head.log_root)
+    return Tip(head.height, head.time, head.state_root, head.size, head.log_root, hash_)
 
 
-def _undo(view: Snapshot, changes: Iterable[bytes]) -> bytes:
-    replaced = []
-    for key in sorted(changes):
-        old = view.get("state", key)
-        replaced.append(Replaced(key, () if old is None else (old,)))
-    return pack(replaced)
-
-
-def _update(rules: ChainRules, tree: StateTree, base: int, changes: Mapping[bytes, bytes | None]) -> int:
-    """Return the tree's version after changes; ``base`` itself when there are none."""
-    if not changes:
-        return base
-    keys = list(changes)
-    longest = max(map(len, keys))
-    if longest > MAX_KEY_BYTES:
-        raise StoreDamaged(chain=rules.chain, what=f"a state key has {longest} bytes")
-    values = [changes[key] for key in keys]
-    key_hashes = rules.suite.hash_many(keys)
-    hashes = iter(rules.suite.hash_many([value for value in values if value is not None]))
-    return tree.update(base, key_hashes, [None if value is None else next(hashes) for value in values])
-
-
-def _load(rules: ChainRules, tree: StateTree, items: Iterable[tuple[bytes, bytes]]) -> int:
-    """Build the tree from all keys and values, a slice at a time so that memory stays flat."""
-    version = tree.empty()
-    batch: dict[bytes, bytes | None] = {}
-    for key, value in items:
-        batch[key] = value
-        if len(batch) == _LOAD_SLICE:
-            version, batch = _next(rules, tree, version, batch), {}
-    return _next(rules, tree, version, batch)
-
-
-def _next(rules: ChainRules, tree: StateTree, version: int, batch: Mapping[bytes, bytes | None]) -> int:
-    newer = _update(rules, tree, version, batch)
-    if newer != version:
-        tree.drop(version)
-    return newer
+def _head(rules: ChainRules, tip: Tip) -> Head:
+    return Head(rules.chain, tip.log_size, tip.log_root, tip.state_root, tip.height, tip.time)

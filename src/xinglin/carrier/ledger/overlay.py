@@ -1,8 +1,11 @@
-"""Changes on top of a version of the state: read through, write aside, keep or drop as a whole (D5.5)."""
+"""Changes on top of a version of the state: read through, write aside, keep or drop as a whole (D5.5).
+
+Below them all is a ``ReadMemory``, so that what a block rests on can be compared with the state tree.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from xinglin.carrier.ledger.ports import StateReader
 
@@ -34,17 +37,53 @@ class Overlay:
         self.changes[key] = None
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield (key, value) of every key with the prefix, in bytewise order, changes included."""
-        mine = {key: value for key, value in self.changes.items() if key.startswith(prefix)}
-        if not mine:
-            yield from self._base.scan(prefix)
-            return
-        merged: dict[bytes, bytes | None] = dict(self._base.scan(prefix)) | mine
-        for key in sorted(merged):
-            value = merged[key]
+        """Yield (key, value) of every key with the prefix, in bytewise order, changes included.
+
+        What is written while the scan runs is not seen by it.
+        """
+        mine = sorted((key, value) for key, value in self.changes.items() if key.startswith(prefix))
+        for key, value in _merged(self._base.scan(prefix), mine):
             if value is not None:
                 yield key, value
 
     def keep(self, into: Overlay) -> None:
         """Hand all changes to the overlay below."""
         into.changes.update(self.changes)
+
+
+class ReadMemory:
+    """A state that remembers what was read of it: ``read`` maps each key to its value, or None where it was absent."""
+
+    __slots__ = ("_base", "read")
+
+    def __init__(self, base: StateReader) -> None:
+        self._base = base
+        self.read: dict[bytes, bytes | None] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value under a key, None when absent."""
+        try:
+            return self.read[key]
+        except KeyError:
+            found = self.read[key] = self._base.get(key)
+            return found
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) of every key with the prefix, in bytewise order."""
+        for key, value in self._base.scan(prefix):
+            self.read[key] = value
+            yield key, value
+
+
+def _merged(
+    below: Iterator[tuple[bytes, bytes]], above: Sequence[tuple[bytes, bytes | None]]
+) -> Iterator[tuple[bytes, bytes | None]]:
+    """Yield the items of both in order of keys; of a key that both have, the upper one."""
+    at = 0
+    for key, value in below:
+        while at < len(above) and above[at][0] < key:
+            yield above[at]
+            at += 1
+        if at == len(above) or above[at][0] != key:
+            yield key, value
+    yield from above[at:]

@@ -1,29 +1,30 @@
 """Rechecks a chain from genesis: every block is executed again and everything stored is compared (S6.2c2, S9.1, S9.2).
 
 The stored transactions are run through the same check and transition into a scratch store, signatures included; then
-every table of the two stores must be equal, byte for byte, and the head file must name the tip. Works on a store that
-a node has open: blocks are read one by one, only the comparison at the end holds one snapshot. A damaged store can crash
-LMDB, so whoever calls this does it in a child process and counts a crash as found.
+every table of the two stores must be equal, byte for byte, read in order and key by key, and the head file must name
+the tip. Works on a store that another process has open: blocks are read one by one, only the comparison at the end
+holds one snapshot. A damaged store can crash LMDB, so whoever calls this does it in a child process and counts a
+crash as found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
 from xinglin.carrier.ledger.chain import ChainRules
-from xinglin.carrier.ledger.errors import LogEntryNotFound, StoreDamaged
-from xinglin.carrier.ledger.head import HeadFile, check_head
-from xinglin.carrier.ledger.ledger import BlockRecord, EntryRecord, Ledger, Tip
-from xinglin.carrier.ledger.store import Snapshot, Store, number_key
-from xinglin.kernel.encoding import decode
+from xinglin.carrier.ledger.errors import StoreDamaged
+from xinglin.carrier.ledger.head import HeadFile, SlotReading, check_head
+from xinglin.carrier.ledger.ledger import KEPT_UNDO_HEIGHTS, Ledger, read_transactions
+from xinglin.carrier.ledger.records import read_tip
+from xinglin.carrier.ledger.store import Snapshot, Store, chain_folder, number_key
 from xinglin.kernel.errors import PlatformError
 
 _SLICE = 500
 _EQUAL = ("meta", "block", "entry", "body", "tile", "state")
-"""Tables that must be equal; of ``undo`` the scratch store keeps all, the node only what it may still need."""
+"""Tables that must be equal; of ``undo`` the scratch store keeps all, the node only the newest rows."""
 Progress = Callable[[int, int], None]
 """Called with (blocks done, blocks in all)."""
 
@@ -56,8 +57,12 @@ def recheck(home: Path, rules: ChainRules, scratch: Path, progress: Progress | N
         rules: the chain's rules, from the genesis that the home keeps.
         scratch: an empty folder for the second store; may be deleted afterwards.
         progress: told of each slice of blocks.
+
+    Raises:
+        ChainNotFound: the home has no such chain.
+        StoreDamaged: LMDB can't open the store.
     """
-    store = Store(home / "chain" / rules.chain, rules.chain, writable=False)
+    store = Store(chain_folder(home, rules.chain), rules.chain, writable=False)
     try:
         with_scratch = Ledger.create(scratch, rules, sync=False)
         try:
@@ -81,20 +86,25 @@ class _Recheck:
         self._again.pin(0)
         try:
             with self._store.snapshot() as view:
-                height = _tip_height(view)
+                height = self._tip_height(view)
             self._execute(height, report)
+            head = self._read_head_file()  # before the last look at the store, which a node may have open
             with self._store.snapshot() as view:
-                self._execute(_tip_height(view), report)
+                self._execute(self._tip_height(view), report)
                 self._compare(view)
-                self._check_head_file(self._store.last_transaction)
+                self._compare_head(head, view.transaction)
         except PlatformError as refusal:
             self._found(refusal, f"height {self._again.tip.height + 1}")
         tip = self._again.tip
         return Recheck(self._rules.chain, tip.height, tip.log_size, tip.app_hash, self._findings)
 
+    def _tip_height(self, view: Snapshot) -> int:
+        return read_tip(self._rules.suite.hash, view, self._rules.chain).height
+
     def _execute(self, height: int, progress: Progress) -> None:
         for next_height in range(self._again.tip.height + 1, height + 1):
-            time, raws = self._block(next_height)
+            with self._store.snapshot() as view:
+                time, raws = read_transactions(self._rules, view, next_height)
             candidate = self._again.execute(next_height, time, raws)
             if len(candidate.outcome.logged) != len(raws):
                 self._again.discard(candidate)
@@ -103,61 +113,56 @@ class _Recheck:
             if next_height % _SLICE == 0 or next_height == height:
                 progress(next_height, height)
 
-    def _block(self, height: int) -> tuple[int, list[bytes]]:
-        """Return block time and transactions as stored."""
-        with self._store.snapshot() as view:
-            record = decode(BlockRecord, view.get("block", number_key(height)) or b"")
-            raws = []
-            for index in range(record.first, record.first + record.count):
-                stored = view.get("entry", number_key(index))
-                if stored is None:
-                    raise LogEntryNotFound(chain=self._rules.chain, entry=index)
-                raws.append(decode(EntryRecord, stored).transaction)
-        return record.time, raws
-
     def _compare(self, theirs: Snapshot) -> None:
         """Compare every table; the first difference of each is reported."""
         with self._again.store.snapshot() as ours:
             for table in _EQUAL:
-                self._report(table, _first_difference(theirs.items(table), ours.items(table)))
-            wrong = (key for key, value in theirs.items("undo") if ours.get("undo", key) != value)
-            self._report("undo", next(wrong, None))
+                self._report(table, _first_difference(theirs, ours, table, b""))
+            first = next((key for key, _ in theirs.items("undo")), number_key(self._again.tip.height + 1))
+            needed = number_key(max(self._again.tip.height - KEPT_UNDO_HEIGHTS + 1, 0))
+            self._report("undo", _first_difference(theirs, ours, "undo", min(first, needed)))
 
     def _report(self, table: str, key: bytes | None) -> None:
         if key is not None:
             damage = StoreDamaged(chain=self._rules.chain, what=f"table {table} is not what the blocks make it")
             self._found(damage, f"table {table}, key {key.hex()}")
 
-    def _check_head_file(self, store_transaction: int) -> None:
+    def _read_head_file(self) -> SlotReading | None:
+        """Read the head file; once more if a slot is damaged, for a node may be writing it."""
         path = self._folder / "head"
         if not path.exists():
-            self._found(StoreDamaged(chain=self._rules.chain, what="its head file is missing"), "head file")
-            return
+            return None
         head_file = HeadFile(path, self._rules.suite.hash)
         try:
             reading = head_file.read()
+            return head_file.read() if reading.damaged else reading
         finally:
             head_file.close()
-        tip: Tip = self._again.tip
+
+    def _compare_head(self, reading: SlotReading | None, store_transaction: int) -> None:
+        tip, chain = self._again.tip, self._rules.chain
+        if reading is None:
+            self._found(StoreDamaged(chain=chain, what="its head file is missing"), "head file")
+            return
         try:
-            check_head(self._rules.chain, reading, tip.height, tip.app_hash, store_transaction)
+            check_head(chain, reading, tip.height, tip.app_hash, store_transaction)
+            if reading.damaged:
+                raise StoreDamaged(chain=chain, what="a slot of its head file is damaged")
         except PlatformError as refusal:
             self._found(refusal, "head file")
-        if reading.damaged:
-            self._found(StoreDamaged(chain=self._rules.chain, what="a slot of its head file is damaged"), "head file")
 
     def _found(self, refusal: PlatformError, where: str) -> None:
         self._findings.append(Finding(refusal.code, where, refusal.sentence()))
 
 
-def _tip_height(view: Snapshot) -> int:
-    last = view.last("block")
-    return int.from_bytes(last[0][:8], "big") if last is not None else 0
+def _first_difference(theirs: Snapshot, ours: Snapshot, table: str, start: bytes) -> bytes | None:
+    """Return the first key from ``start`` on at which two tables differ, None when they are equal.
 
-
-def _first_difference(theirs: Iterator[tuple[bytes, bytes]], ours: Iterator[tuple[bytes, bytes]]) -> bytes | None:
-    """Return the first key at which two tables differ, None when they are equal."""
-    for one, other in zip_longest(theirs, ours):
+    Each key is also looked up: on a damaged page a key can be passed in order, and yet not be found.
+    """
+    for one, other in zip_longest(theirs.items(table, start=start), ours.items(table, start=start)):
         if one != other:
             return min(item[0] for item in (one, other) if item is not None)
+        if theirs.get(table, one[0]) != one[1]:
+            return one[0]
     return None

@@ -1,14 +1,16 @@
-"""Snapshots: a node begins at a height from parts that each prove themselves against the app hash (design D6, D7).
+"""Snapshots: a node begins at a height from parts that each prove themselves against a checkpoint (design D6, D7).
 
-A chunk is the subtree of the state under a hash prefix, with its siblings, and the keys and values in it; the last chunk holds the
-leaves of the replay window, which with the log's frontier before them lead to the log root. Who restores trusts one app
-hash (from a cosigned checkpoint) and nothing else. The log before the window is not in a snapshot.
+A chunk is the subtree of the state under a hash prefix, with its siblings, and the keys and values in it; the last
+chunk holds the leaves of the replay window, which with the log's frontier before them lead to the log root. The
+window begins with the last leaf that is too old to be replayed, so that none is left out unnoticed. Who restores
+trusts one head (from a cosigned checkpoint) and nothing else. The log before the window is not in a snapshot.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +18,10 @@ from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.checkpoint import Head
 from xinglin.carrier.ledger.errors import SnapshotInvalid, StoreDamaged
 from xinglin.carrier.ledger.head import HeadFile, HeadSlot
-from xinglin.carrier.ledger.ledger import BlockRecord, EntryRecord, Ledger
+from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.log import TileLog, edge_tiles
 from xinglin.carrier.ledger.model import Leaf
+from xinglin.carrier.ledger.records import block_record, read_block, read_entry
 from xinglin.carrier.ledger.state.proof import verify_state_subtree
 from xinglin.carrier.ledger.store import DEFAULT_MAP_BYTES, Snapshot, Store, Write, body_key, number_key, tile_key
 from xinglin.carrier.ledger.transition import app_hash
@@ -52,6 +55,11 @@ class Manifest(ChainObject, frozen=True, kw_only=True):
         """Number of chunks."""
         return (1 << self.bits) + 1
 
+    @property
+    def head(self) -> Head:
+        """The head that it claims to be of."""
+        return Head(self.chain, self.log_size, self.log_root, self.state_root, self.height, self.time)
+
 
 class StateChunk(ChainObject, frozen=True):
     """The keys under one prefix: the proven subtree, and (key, value) in the order of its leaves."""
@@ -63,15 +71,19 @@ class StateChunk(ChainObject, frozen=True):
 def take_snapshot(ledger: Ledger, folder: Path) -> Manifest:
     """Write a snapshot of the tip into a new folder: ``manifest`` and one file a chunk.
 
-    Call it on the thread that commits, so that the tip stays. What was there before is replaced.
+    Call it on the thread that commits, so that the tip stays. What was there before is replaced when all is written.
+
+    Raises:
+        StoreDamaged: the leaves of the replay window are not here: this home was restored within it.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True, mode=0o700)
     tip, rules = ledger.tip, ledger.rules
     with ledger.store.snapshot() as view:
-        bits = min(max((view.count("state") // _KEYS_IN_CHUNK).bit_length(), 0), _MAX_BITS)
-        window = list(_window(view, tip.log_size, tip.time))
-        start = tip.log_size - len(window)
+        bits = min((view.count("state") // _KEYS_IN_CHUNK).bit_length(), _MAX_BITS)
+        start = _window_start(rules, view, tip.height, tip.time)
+        records = [read_entry(view, rules.chain, index) for index in range(start, tip.log_size)]
         manifest = Manifest(
             chain=rules.chain,
             height=tip.height,
@@ -83,55 +95,63 @@ def take_snapshot(ledger: Ledger, folder: Path) -> Manifest:
             window_start=start,
             edge=_edge_before(view, start),
         )
-        _write_state_chunks(ledger, view, bits, folder)
-    (folder / str(1 << bits)).write_bytes(pack([pack(leaf) for leaf in window]))
-    (folder / "manifest").write_bytes(pack(manifest))
+        _write_state_chunks(ledger, view, bits, partial)
+    (partial / str(1 << bits)).write_bytes(pack([record.leaf for record in records]))
+    (partial / "manifest").write_bytes(pack(manifest))
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
     return manifest
 
 
 def restore_snapshot(
     home: Path,
     rules: ChainRules,
-    trusted_app_hash: bytes,
+    trusted: Head,
     manifest: bytes,
     chunks: Sequence[bytes],
     map_bytes: int = DEFAULT_MAP_BYTES,
-) -> Head:
-    """Make the store of a chain from a snapshot and return its head; open it with ``Ledger.open``.
+) -> None:
+    """Make the store of a chain from a snapshot; open it with ``Ledger.open``.
 
     Args:
         home: the home; it has no store of this chain.
         rules: the chain's rules, from its genesis.
-        trusted_app_hash: of the snapshot's height, from a checkpoint that the operator trusts.
-        manifest, chunks: the snapshot.
+        trusted: the head of the snapshot's height, from a checkpoint that the operator trusts. App hashes alone would
+        not
+            do: they have no time, and a wrong one would hide what could be replayed.
+        manifest: of the snapshot.
+        chunks: all of them, in order.
         map_bytes: size of the sparse map.
 
     Raises:
-        SnapshotInvalid: manifest or a chunk does not lead to the trusted app hash; no store is left.
+        SnapshotInvalid: manifest or a chunk does not lead to the trusted head; nothing was written.
         StoreDamaged: there is a store of this chain already.
     """
     try:
         said = decode(Manifest, manifest)
-        _require(said.chain == rules.chain, "it is of another chain")
-        _require(app_hash(rules, said.state_root, said.log_size, said.log_root) == trusted_app_hash, "its app hash differs")
+        _require(said.head == trusted and trusted.chain == rules.chain, "it is of another head than the trusted one")
         _require(said.bits <= _MAX_BITS and len(chunks) == said.chunks, "it has another number of chunks")
-        state = [entry for number, chunk in enumerate(chunks[:-1]) for entry in _checked_chunk(rules, said, number, chunk)]
+        numbered = enumerate(chunks[:-1])
+        state = [entry for number, chunk in numbered for entry in _checked_chunk(rules, said, number, chunk)]
         leaves = [decode(Leaf, raw) for raw in decode(tuple[bytes, ...], chunks[-1])]
         tiles = _checked_leaves(rules, said, leaves)
     except Invalid as refusal:
-        if isinstance(refusal, SnapshotInvalid):
-            raise
         raise SnapshotInvalid(reason=refusal.code) from None
-    return _write_store(home, rules, said, sorted(state), leaves, tiles, map_bytes)
+    _write_store(home, rules, trusted, sorted(state), leaves, tiles, map_bytes)
 
 
-def _window(view: Snapshot, size: int, time: int) -> Iterator[Leaf]:
-    """Yield the leaves, in order, from the first whose transaction could still be replayed."""
-    live = [
-        int.from_bytes(index, "big") for _, index in view.items("body", start=number_key(time))
-    ]
-    for index in range(min(live, default=size), size):
-        yield decode(Leaf, decode(EntryRecord, view.get("entry", number_key(index)) or b"").leaf)
+def _window_start(rules: ChainRules, view: Snapshot, height: int, time: int) -> int:
+    """Return the index of the last leaf that can't be replayed after ``time`` any more, 0 when there is none."""
+    last_dead = time - rules.parameters.max_valid_ms  # what was logged by then has run out
+    first = next((int.from_bytes(key, "big") for key, _ in view.items("block")), 0)
+
+    def time_of(at: int) -> int:
+        record = read_block(rules.suite.hash, view, rules.chain, at)
+        return record.time if record is not None else 0
+
+    dead = bisect_right(range(first, height + 1), last_dead, key=time_of)
+    before = read_block(rules.suite.hash, view, rules.chain, first + dead - 1) if dead else None
+    return max(before.log_size - 1, 0) if before is not None else 0
 
 
 def _edge_before(view: Snapshot, size: int) -> tuple[bytes, ...]:
@@ -140,7 +160,8 @@ def _edge_before(view: Snapshot, size: int) -> tuple[bytes, ...]:
     for level, index in edge_tiles(size):
         edge += [b""] * (level - len(edge))
         count = (size >> (8 * level)) % 256
-        edge.append((view.get("tile", tile_key(level, index)) or b"")[: 32 * count])
+        tile = view.get("tile", tile_key(level, index)) or b""
+        edge.append(tile[: 32 * count])
     return tuple(edge)
 
 
@@ -182,6 +203,8 @@ def _checked_leaves(rules: ChainRules, said: Manifest, leaves: Sequence[Leaf]) -
     """Check that the frontier and the leaves lead to the log root, and return the tiles at the edge."""
     start = said.log_size - len(leaves)
     _require(start == said.window_start, "its leaves are not those of the window")
+    dead = said.time - rules.parameters.max_valid_ms
+    _require(start == 0 or (bool(leaves) and leaves[0].time <= dead), "its window begins too late")
     wanted = edge_tiles(start)
     edge = {place: said.edge[place[0]] if place[0] < len(said.edge) else b"" for place in wanted}
     _require(len(said.edge) == (wanted[-1][0] + 1 if wanted else 0), "its frontier has another form")
@@ -199,35 +222,40 @@ def _checked_leaves(rules: ChainRules, said: Manifest, leaves: Sequence[Leaf]) -
 def _write_store(
     home: Path,
     rules: ChainRules,
-    said: Manifest,
+    head: Head,
     state: Sequence[tuple[bytes, bytes]],
     leaves: Sequence[Leaf],
     tiles: dict[tuple[int, int], bytes],
     map_bytes: int,
-) -> Head:
+) -> None:
+    """Write the head file, then the store in one commit, so that a crash leaves no store or a whole one."""
     folder = home / "chain" / rules.chain
-    if (folder / "data").is_dir():
-        raise StoreDamaged(chain=rules.chain, what="it exists already")
     store = Store(folder, rules.chain, map_bytes)
-    record = BlockRecord(said.time, said.log_size, 0, said.state_root, said.log_root)
-    transaction = store.commit(
-        Write(
-            puts={
-                "meta": [(b"genesis", pack(rules.genesis))],
-                "state": state,
-                "block": [(number_key(said.height), pack(record))],
-                "body": sorted((body_key(leaf.valid_until, leaf.body), number_key(leaf.index)) for leaf in leaves),
-                "tile": sorted((tile_key(*tile), hashes) for tile, hashes in tiles.items()),
-            },
-            appends={},
-            deletes={},
-        )
-    )
-    store.close()
     head_file = HeadFile(folder / "head", rules.suite.hash)
-    head_file.write(HeadSlot(said.height, app_hash(rules, said.state_root, said.log_size, said.log_root), said.log_size, transaction))
-    head_file.close()
-    return Head(rules.chain, said.log_size, said.log_root, said.state_root, said.height, said.time)
+    try:
+        with store.snapshot() as view:
+            if view.get("meta", b"genesis") is not None:
+                raise StoreDamaged(chain=rules.chain, what="it exists already")
+            next_transaction = view.transaction + 1
+        hash_ = app_hash(rules, head.state_root, head.size, head.log_root)
+        head_file.write(HeadSlot(head.height, hash_, head.size, next_transaction))
+        head_file.sync()
+        store.commit(
+            Write(
+                puts={
+                    "meta": [(b"genesis", pack(rules.genesis))],
+                    "state": state,
+                    "block": [(number_key(head.height), pack(block_record(rules.suite.hash, head, 0)))],
+                    "body": sorted((body_key(leaf.valid_until, leaf.body), number_key(leaf.index)) for leaf in leaves),
+                    "tile": sorted((tile_key(*tile), hashes) for tile, hashes in tiles.items()),
+                },
+                appends={},
+                deletes={},
+            )
+        )
+    finally:
+        head_file.close()
+        store.close()
 
 
 def _prefix(number: int, bits: int) -> bytes:

@@ -5,8 +5,7 @@ another process is refused by a lock of our own, because LMDB would let two writ
 
 Tables: ``state`` key -> value; ``undo`` height -> what the block replaced; ``entry`` log index -> (leaf, receipt,
 transaction); ``body`` valid_until || body id -> log index (in the order of time, so that inserts stay local);
-``block`` height -> what the block was; ``tile`` level, index -> hashes; ``note`` checkpoints and cosigning;
-``meta`` genesis and tip.
+``block`` height -> what the block was; ``tile`` level, index -> hashes; ``meta`` the genesis.
 """
 
 from __future__ import annotations
@@ -22,11 +21,13 @@ from typing import Any
 import lmdb
 
 from xinglin.carrier.ledger.errors import ChainNotFound, StoreDamaged, StoreFull, StoreLocked
+from xinglin.kernel.errors import PlatformError
 
-TABLES = ("state", "undo", "entry", "body", "block", "tile", "note", "meta")
+TABLES = ("state", "undo", "entry", "body", "block", "tile", "meta")
 FULL_PERCENT = 80
 MAX_KEY_BYTES = 500
 DEFAULT_MAP_BYTES = 64 << 30
+_MAX_READERS = 1024
 
 
 def number_key(number: int) -> bytes:
@@ -62,6 +63,10 @@ class Store:
         map_bytes: size of the sparse map; the store stops at 80 % of it.
         writable: False opens for reading only and takes no lock.
         sync: False leaves durability to the system, for scratch stores.
+
+    Raises:
+        StoreLocked: it is open elsewhere.
+        StoreDamaged: LMDB can't open it.
     """
 
     def __init__(
@@ -83,12 +88,17 @@ class Store:
                 readonly=not writable,
                 readahead=False,
                 sync=sync,
-                max_readers=64,
+                max_readers=_MAX_READERS,
             )
-            self._tables = {name: self._env.open_db(name.encode(), create=writable) for name in TABLES}
         except lmdb.Error as error:
             self._unlock()
-            raise StoreDamaged(chain=chain, what=f"LMDB can't open it ({type(error).__name__})") from None
+            raise _refusal(chain, "open", error) from None
+        try:
+            self._tables = {name: self._env.open_db(name.encode(), create=writable) for name in TABLES}
+            self._env.reader_check()  # a reader that was killed would keep old pages from being used again
+        except lmdb.Error as error:
+            self.close()
+            raise _refusal(chain, "open", error) from None
 
     def close(self) -> None:
         """Close the environment and release the lock."""
@@ -100,33 +110,28 @@ class Store:
             os.close(self._lock)
             self._lock = None
 
-    @property
-    def last_transaction(self) -> int:
-        """LMDB's id of the last committed transaction."""
-        return int(self._env.info()["last_txnid"])
-
     def commit(self, write: Write) -> int:
         """Write one block durably, whole or not at all.
 
         Returns: LMDB's id of the transaction.
 
         Raises:
-            StoreFull: the map is at its limit; nothing was written.
+            StoreFull: the map or the disk is at its limit; nothing was written.
+            StoreDamaged: LMDB can't write, or a table already has what would be appended; nothing was written.
         """
         try:
             with self._env.begin(write=True) as txn:
                 self._fill(txn, write)
                 return int(txn.id())
-        except lmdb.MapFullError:
-            raise StoreFull(chain=self._chain, percent=100) from None
         except lmdb.Error as error:
-            raise StoreDamaged(chain=self._chain, what=f"LMDB can't write ({type(error).__name__})") from None
+            raise _refusal(self._chain, "write", error) from None
 
     def _fill(self, txn: Any, write: Write) -> None:
         for name, items in write.appends.items():
             with txn.cursor(self._tables[name]) as cursor:
                 for key, value in items:
-                    cursor.put(key, value, append=True)
+                    if not cursor.put(key, value, append=True):
+                        raise StoreDamaged(chain=self._chain, what=f"table {name} has keys beyond its end")
         for name, items in write.puts.items():
             with txn.cursor(self._tables[name]) as cursor:
                 cursor.putmulti(items)
@@ -141,7 +146,7 @@ class Store:
             with self._env.begin() as txn:
                 yield Snapshot(txn, self._tables, self._chain)
         except lmdb.Error as error:
-            raise StoreDamaged(chain=self._chain, what=f"LMDB can't read ({type(error).__name__})") from None
+            raise _refusal(self._chain, "read", error) from None
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """Return one value from the newest commit."""
@@ -163,6 +168,11 @@ class Snapshot:
 
     def __init__(self, txn: Any, tables: Mapping[str, Any], chain: str) -> None:
         self._txn, self._tables, self._chain = txn, tables, chain
+
+    @property
+    def transaction(self) -> int:
+        """LMDB's id of the commit that this is a view of."""
+        return int(self._txn.id())
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """Return the value under a key, None when absent."""
@@ -216,6 +226,15 @@ def chain_folder(home: Path, chain: str) -> Path:
     if not (folder / "data").is_dir():
         raise ChainNotFound(chain=chain)
     return folder
+
+
+def _refusal(chain: str, doing: str, error: lmdb.Error) -> PlatformError:
+    """Return what an error of LMDB is to us."""
+    if isinstance(error, (lmdb.MapFullError, lmdb.DiskError)):
+        return StoreFull(chain=chain, percent=100)
+    if "already open in this process" in str(error):
+        return StoreLocked(chain=chain)
+    return StoreDamaged(chain=chain, what=f"LMDB can't {doing} it ({type(error).__name__})")
 
 
 def _lock(folder: Path, chain: str) -> int:

@@ -23,12 +23,19 @@ from xinglin.carrier.ledger.model import MAX_FACT, Header, Leaf, Receipt, Receip
 from xinglin.carrier.ledger.overlay import Overlay
 from xinglin.carrier.ledger.ports import StateReader
 from xinglin.kernel.encoding import ChainObject, Natural, decode, pack, state_key
-from xinglin.kernel.errors import PlatformError
+from xinglin.kernel.errors import Conflict, Denied, Integrity, Invalid, NotFound, PlatformError
 from xinglin.kernel.hashing import Hash, Tag, preimage, tagged
 from xinglin.stakeholders.caller import Caller
 
 DONE = Receipt(number=0, facts=())
 """The receipt of a transaction that succeeded and says nothing more."""
+
+
+REFUSALS = (Invalid, Denied, NotFound, Conflict, Integrity)
+"""What may pass a transaction over or stand in its receipt; ``Unavailable`` is this machine's fault and ends the
+block."""
+Payer = tuple[str, str]
+"""``account`` or ``member``, and its id: an account that takes another member's id does not use up its quota."""
 
 
 class Quota(ChainObject, frozen=True, kw_only=True):
@@ -126,8 +133,8 @@ class _Run:
     overlay: Overlay = field(init=False)
     bodies: set[bytes] = field(default_factory=set)
     signers: dict[bytes, Caller | PlatformError] = field(default_factory=dict)
-    quotas: dict[str, int] = field(default_factory=dict)
-    charged: set[str] = field(default_factory=set)
+    quotas: dict[Payer, int] = field(default_factory=dict)
+    charged: set[Payer] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.overlay = Overlay(self.state)
@@ -136,7 +143,7 @@ class _Run:
         """Run one transaction: (b) who and whether, then (c)."""
         try:
             callers = self.admit(checked)
-        except PlatformError as refusal:
+        except REFUSALS as refusal:
             return refusal
         self.bodies.add(checked.body)
         for payer in _payers(callers):
@@ -154,11 +161,11 @@ class _Run:
                 valid_until=header.valid_until, time=self.time, maximum=parameters.max_valid_ms
             )
         if checked.body in self.bodies or self.seen(header, checked.body):
-            raise TransactionReplayed()
+            raise TransactionReplayed
         callers = [self._resolve(key) for key in header.signers]
         for caller in callers:
-            self._within_quota(caller.account, parameters.account_quota)
-            self._within_quota(caller.member, parameters.member_quota)
+            self._within_quota(("account", caller.account), parameters.account_quota)
+            self._within_quota(("member", caller.member), parameters.member_quota)
         return callers
 
     def _resolve(self, key: bytes) -> Caller:
@@ -166,14 +173,14 @@ class _Run:
         if found is None:
             try:
                 found = self.rules.directory.resolve(self.state, key, self.time)
-            except PlatformError as refusal:
+            except REFUSALS as refusal:
                 found = refusal
             self.signers[key] = found
         if isinstance(found, PlatformError):
             raise found
         return found
 
-    def _within_quota(self, payer: str, quota: int) -> None:
+    def _within_quota(self, payer: Payer, quota: int) -> None:
         if payer not in self.quotas:
             stored = self.state.get(_quota_key(payer))
             used = decode(Quota, stored) if stored is not None else None
@@ -197,7 +204,7 @@ class _Run:
         for position, operation in enumerate(checked.transaction.operations):
             try:
                 facts += self.rules.executor.execute(overlay, self.height, self.time, callers, operation)
-            except PlatformError as refusal:
+            except REFUSALS as refusal:
                 return _refusal_receipt(position, refusal)
         overlay.keep(self.overlay)
         return Receipt(number=0, facts=tuple(facts)) if facts else DONE
@@ -207,7 +214,7 @@ def admitted(rules: ChainRules, state: StateReader, seen: Seen, time: int, check
     """Return the refusal (b) that a transaction would meet in a block at ``time``, None if it would be admitted."""
     try:
         _Run(rules, state, seen, 0, time).admit(checked)
-    except PlatformError as refusal:
+    except REFUSALS as refusal:
         return refusal
     return None
 
@@ -227,12 +234,12 @@ def leaf_names(hash_: Hash, leaf: Leaf, header: Header, signatures: Sequence[byt
     )
 
 
-def _payers(callers: Sequence[Caller]) -> set[str]:
-    return {caller.account for caller in callers} | {caller.member for caller in callers}
+def _payers(callers: Sequence[Caller]) -> set[Payer]:
+    return {("account", caller.account) for caller in callers} | {("member", caller.member) for caller in callers}
 
 
-def _quota_key(payer: str) -> bytes:
-    return state_key("ledger", "quota", payer)
+def _quota_key(payer: Payer) -> bytes:
+    return state_key("ledger", "quota", *payer)
 
 
 def _refusal_receipt(position: int, refusal: PlatformError) -> Receipt:
