@@ -27,7 +27,11 @@ STEP_MS = 10
 
 
 class FakeChain:
-    """See the module. ``transactions`` are those logged, in order; ``batches`` maps batch id to its items."""
+    """See the module.
+
+    ``transactions`` are those logged, in order; ``batches`` maps batch id to its items. The next block is not earlier than
+    ``next_time``. With ``heartbeat`` time goes on each time it is asked for, and not with a refusal.
+    """
 
     def __init__(self, suite: Suite, path: Path | None = None) -> None:
         self.chain = "c" + "a" * 26
@@ -35,6 +39,8 @@ class FakeChain:
         self.transactions: list[Transaction] = []
         self.batches: dict[str, tuple[bytes, ...]] = {}
         self.submitted = 0
+        self.next_time = 0
+        self.heartbeat = False
         self._suite = suite
         self._path = path
         self._log: dict[tuple[int, bytes], Outcome] = {}
@@ -65,6 +71,7 @@ class FakeChain:
     # --- the port ---
 
     def time_ms(self) -> int:
+        self.time += STEP_MS if self.heartbeat else 0
         return self.time
 
     def submit(self, transaction: bytes) -> Future[Outcome]:
@@ -98,8 +105,9 @@ class FakeChain:
     def _logged(self, raw: bytes) -> Outcome:
         transaction = decode(Transaction, raw)
         header = transaction.header
-        if self.time + STEP_MS > header.valid_until:
-            self.time += STEP_MS
+        time = max(self.time + STEP_MS, self.next_time)
+        if time > header.valid_until:
+            self.time = self.time if self.heartbeat else time
             raise TransactionExpired(valid_until=header.valid_until, time=self.time)
         if (header.valid_until, tagged(self._suite.hash, Tag.BODY, header)) in self._log:
             raise TransactionReplayed
@@ -109,7 +117,7 @@ class FakeChain:
         return self._apply(transaction)
 
     def _apply(self, transaction: Transaction) -> Outcome:
-        self.time += STEP_MS
+        self.time = max(self.time + STEP_MS, self.next_time)
         number = self._refusals.pop(0) if self._refusals else self._run(transaction)
         index = len(self.transactions)
         outcome = Outcome(number, index, index + 1)

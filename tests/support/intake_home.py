@@ -83,7 +83,7 @@ class IntakeHome:
     def _join(self) -> IntakeHome:
         gm, vault = self.storage.gm, self.storage.vault
         signer = Signer(gm.public_key(SIGNING), lambda message: gm.sign(SIGNING, message))
-        self.outbox = Outbox(vault, self.chain, gm, signer, os.urandom, answer_seconds=0.2)
+        self.outbox = Outbox(vault, self.chain, gm, signer, os.urandom, self.clock, answer_seconds=0.2)
         self.preparation = Preparation(gm, self.registrar, os.urandom, self._limits.batch_records)
         self.intake = Intake(vault, self.outbox, self.quarantine, self.preparation, self.clock, self._limits)
         return self

@@ -54,7 +54,7 @@ class Archive:
         """Return what brings batches onto the consortium chain, whose engine runs."""
         ledger = self.node.consortium
         client = LedgerClient(ledger, self.node.client().engine, self.node.member)
-        return Outbox(self.vault, client, ledger.rules.suite, self.node.signer(SERVICE), random_bytes)
+        return Outbox(self.vault, client, ledger.rules.suite, self.node.signer(SERVICE), random_bytes, SystemClock())
 
     def take_in(
         self, source: str, incoming: Iterable[Incoming], progress: Callable[[IntakeReport], None] = lambda _: None

@@ -8,6 +8,7 @@ from xinglin.carrier.consensus.ports import Committed, Engine
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Transaction
 from xinglin.kernel.encoding import decode, state_key
+from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.coordination.model import BatchState, RegisterBatch
 from xinglin.service.basic.coordination.ports import AcceptedBatch, Outcome
 
@@ -34,7 +35,13 @@ class LedgerClient:
     def submit(self, transaction: bytes) -> Future[Outcome]:
         """See ``ChainClient.submit``."""
         answer: Future[Outcome] = Future()
-        self._engine.submit(transaction).add_done_callback(lambda committed: _pass_on(committed, answer))
+        answer.set_running_or_notify_cancel()  # what was handed in can't be taken back
+        try:
+            committed = self._engine.submit(transaction)
+        except PlatformError as refusal:
+            answer.set_exception(refusal)
+        else:
+            committed.add_done_callback(lambda done: _pass_on(done, answer))
         return answer
 
     def find(self, valid_until: int, body: bytes) -> Outcome | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import dataclass, replace
+from time import monotonic, sleep
 
 import sqlalchemy as sa
 
@@ -20,6 +21,7 @@ from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.build import Built, Signer, build_transaction
 from xinglin.carrier.ledger.errors import TransactionExpired, TransactionReplayed
 from xinglin.carrier.ledger.model import Operation, Transaction
+from xinglin.kernel.clock import Clock
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.errors import Integrity, Invalid, PlatformError, error_for_number
 from xinglin.kernel.hashing import Tag, tagged
@@ -38,8 +40,9 @@ from xinglin.service.lifecycle.storage.hierarchy import Randomness
 from xinglin.service.lifecycle.storage.vault import Vault
 
 DEFAULT_WINDOW_MS = 300_000
-"""How far ahead of committed time ``valid_until`` lies: half of what a chain allows by default."""
+"""How far ahead ``valid_until`` lies: half of what a chain allows by default."""
 _ATTEMPTS = 4
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Outbox:
         suite: the chain's suite.
         signer: the account that registers.
         randomness: where nonces come from.
+        clock: the present time, ahead of which ``valid_until`` lies: an idle chain's own may be far behind.
         window_ms: how long a signed transaction may wait to be logged.
         answer_seconds: how long the chain may take to say what became of one.
     """
@@ -72,6 +76,7 @@ class Outbox:
         suite: Suite,
         signer: Signer,
         randomness: Randomness,
+        clock: Clock,
         window_ms: int = DEFAULT_WINDOW_MS,
         answer_seconds: float = 60,
     ) -> None:
@@ -81,6 +86,7 @@ class Outbox:
         self._suite = suite
         self._signer = signer
         self._randomness = randomness
+        self._clock = clock
         self._window_ms = window_ms
         self._answer_seconds = answer_seconds
         self._flying: deque[tuple[BatchRow, Future[Outcome]]] = deque()
@@ -197,7 +203,7 @@ class Outbox:
         return row
 
     def _built(self, operations: Sequence[Operation]) -> Built:
-        until = self._client.time_ms() + self._window_ms
+        until = max(self._clock.now_ms(), self._client.time_ms()) + self._window_ms
         nonce = self._randomness(16)
         return build_transaction(self._suite, self._client.chain, nonce, until, operations, [self._signer])
 
@@ -205,10 +211,21 @@ class Outbox:
         """Return what the chain said, None when the batch has to be looked at again."""
         try:
             return future.result(timeout=self._answer_seconds)
-        except (TransactionExpired, TransactionReplayed):
+        except TransactionReplayed:
+            return None
+        except TransactionExpired:
+            self._wait_until_past(row)
             return None
         except NoAnswer:
             raise BatchUnsettled(batch=row.batch) from None
+
+    def _wait_until_past(self, row: BatchRow) -> None:
+        """Wait until committed time, which an empty block brings on, says too that the transaction has ended."""
+        last = monotonic() + self._answer_seconds
+        while self._client.time_ms() <= row.valid_until:
+            if monotonic() > last:
+                raise BatchUnsettled(batch=row.batch)
+            sleep(_POLL_SECONDS)
 
     def _signed_again(self, row: BatchRow) -> BatchRow:
         try:

@@ -83,6 +83,23 @@ def test_a_transaction_that_ends_on_its_way_is_signed_again(home: IntakeHome) ->
     assert list(home.chain.batches) == [row.batch]
 
 
+def test_a_transaction_refused_before_committed_time_is_past_waits_for_that(home: IntakeHome) -> None:
+    row = left_over(home)
+    home.chain.time = row.valid_until - 25
+    home.chain.heartbeat = True
+    home.chain.next_time = row.valid_until + 1
+    home.outbox.resume()
+    assert list(home.chain.batches) == [row.batch]
+
+
+def test_after_a_long_rest_the_clock_says_how_long_a_transaction_is_good(home: IntakeHome) -> None:
+    """The chain's own time stands still while nothing runs."""
+    home.clock.time = home.chain.next_time = home.chain.time + 86_400_000
+    home.intake.run([bundle(range(4))])
+    (logged,) = home.chain.transactions
+    assert home.clock.time < logged.header.valid_until < home.clock.time + 600_000
+
+
 def test_a_batch_accepted_before_counts_if_it_is_the_same(home: IntakeHome) -> None:
     """An index put back from before the batch was signed again knows neither transaction."""
     row = left_over(home)
