@@ -68,16 +68,12 @@ def install_project() -> int:
     """Build the native library and install the project and the verifier from the folder, editable."""
     builders = ENVIRONMENT / "builders"
     locks = ["requirements/build.txt"]
-    if not has_compilers():
+    if missing_compilers():
         say("no Go or no C compiler here: fetching both, about 180 MB")
         locks.append("requirements/compilers.txt")
     for lock in locks:
         status = pip(
-            "download",
-            "--require-hashes",
-            "--only-binary=:all:",
-            f"--dest={builders}",
-            f"--requirement={lock}",
+            "download", "--require-hashes", "--only-binary=:all:", f"--dest={builders}", f"--requirement={lock}"
         )
         if status:
             return status
@@ -85,10 +81,10 @@ def install_project() -> int:
     return pip("install", "--no-deps", "--no-index", f"--find-links={builders}", "-e.", "-everifier")
 
 
-def has_compilers() -> bool:
-    """Say whether this machine has what hatch_build.py would otherwise ask the index for."""
-    compiler = os.environ.get("CC", "").split()[:1]
-    return bool(shutil.which("go")) and any(shutil.which(name) for name in (*compiler, "cc", "gcc", "clang"))
+def missing_compilers() -> str:
+    """Return the packages that the build of the native library will ask for on this machine, empty for none."""
+    command = [sys.executable, str(ROOT / "native" / "build.py"), "requirements"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def pip(*arguments: str) -> int:
