@@ -28,7 +28,7 @@ def crypto(
 
 @app.command("ledger")
 def ledger(
-    transactions: Annotated[int, typer.Option("--transactions", min=1, max=10_000_000)] = 30_000,
+    transactions: Annotated[int, typer.Option("--transactions", min=1, max=10_000_000, help="How many.")] = 30_000,
     folder: FolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -38,7 +38,7 @@ def ledger(
 
 @app.command("records")
 def records(
-    commitments: Annotated[int, typer.Option("--commitments", min=256, max=100_000_000)] = 512_000,
+    commitments: Annotated[int, typer.Option("--commitments", min=256, max=100_000_000, help="How many.")] = 512_000,
     folder: FolderOption = None,
     as_json: JsonOption = False,
 ) -> None:

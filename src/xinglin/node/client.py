@@ -11,7 +11,7 @@ from xinglin.carrier.ledger.build import Built, Signer, build_transaction
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Operation
 from xinglin.kernel.clock import Clock
-from xinglin.kernel.errors import PlatformError, error_for_number
+from xinglin.kernel.errors import Conflict, PlatformError, error_for_number
 from xinglin.node.chains import Randomness
 
 VALID_MS = 300_000
@@ -19,7 +19,7 @@ VALID_MS = 300_000
 _WAIT_SECONDS = 60.0
 
 
-class TransactionRefused(PlatformError):
+class TransactionRefused(Conflict):
     """A transaction was logged with a refusal that this version does not know."""
 
     code, number, clause = "transaction.refused", 6010, "S9.2"
