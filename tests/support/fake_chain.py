@@ -29,8 +29,8 @@ STEP_MS = 10
 class FakeChain:
     """See the module.
 
-    ``transactions`` are those logged, in order; ``batches`` maps batch id to its items. The next block is not earlier than
-    ``next_time``. With ``heartbeat`` time goes on each time it is asked for, and not with a refusal.
+    ``transactions`` are those logged, in order; ``batches`` maps batch id to its items. The next block is not earlier
+    than ``next_time``. With ``heartbeat`` time goes on each time it is asked for, and not with a refusal.
     """
 
     def __init__(self, suite: Suite, path: Path | None = None) -> None:
