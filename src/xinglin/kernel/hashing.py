@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from xinglin.kernel.encoding import pack
 
@@ -18,7 +18,16 @@ Hash = Callable[[bytes], bytes]
 
 
 class Tag(StrEnum):
-    """Every tag, with what is hashed under it."""
+    """Every tag, with what is hashed under it; ``prefix`` is how a preimage begins."""
+
+    prefix: bytes
+
+    def __new__(cls, value: str) -> Self:
+        """Make a member; its prefix is worked out once, because every hash begins with one."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.prefix = value.encode("ascii") + b"\x00"
+        return member
 
     GENESIS = "genesis"
     KEY_PROOF = "key-proof"
@@ -44,7 +53,7 @@ class Tag(StrEnum):
 
 def preimage(tag: Tag, *values: Any) -> bytes:
     """Return the bytes that ``H`` hashes, for callers that hash many at once."""
-    return tag.value.encode("ascii") + b"\x00" + pack(values)
+    return tag.prefix + pack(values)
 
 
 def tagged(hash_: Hash, tag: Tag, *values: Any) -> bytes:
