@@ -8,6 +8,7 @@ transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from xinglin.carrier.contracts.api import (
@@ -24,7 +25,7 @@ from xinglin.carrier.ledger.merkle import verify_consistency, verify_inclusion
 from xinglin.carrier.ledger.model import Genesis, Operation, ReceiptFact
 from xinglin.carrier.ledger.ports import StateOverlay
 from xinglin.carrier.ledger.store import MAX_KEY_BYTES
-from xinglin.kernel.encoding import ChainObject, decode, encode, state_key
+from xinglin.kernel.encoding import ChainObject, Name, decode, encode, pack, state_key
 from xinglin.kernel.errors import EncodingInvalid, EncodingNotCanonical, Fact, Invalid, PlatformError
 
 T = TypeVar("T", bound=ChainObject)
@@ -147,9 +148,7 @@ class _Context:
         return self._decoded(kind, self._overlay.get(_key(namespace, parts)))
 
     def emit(self, name: str, value: Fact) -> None:
-        fact = ReceiptFact(name, value)
-        encode(fact)  # or else it could not be read again
-        self.facts.append(fact)
+        self.facts.append(ReceiptFact(_fact_name(name), value))
 
     def require(self, holds: bool, refusal: PlatformError) -> None:
         if not holds:
@@ -187,6 +186,12 @@ class _Context:
 def _arguments_invalid(contract: Contract, method: str, reason: str) -> ArgumentsInvalid:
     # A decoder's words may differ between versions, and receipts are hashed: the reason is a code, or words of our own.
     return ArgumentsInvalid(contract=contract.name, method=method, reason=reason)
+
+
+@cache
+def _fact_name(name: str) -> str:
+    """Return a name that a receipt can hold; contracts have few, so each is checked once."""
+    return decode(Name, pack(name))
 
 
 def _key(namespace: str, parts: Sequence[Part]) -> bytes:

@@ -194,7 +194,7 @@ class ReceiptFact(ChainObject, frozen=True):
     def __post_init__(self) -> None:
         """Refuse a value that is none of the three, or out of its range, when it is made and when it is decoded."""
         if isinstance(self.value, str):
-            holds = len(self.value) <= MAX_FACT and all(" " <= one <= "~" for one in self.value)
+            holds = len(self.value) <= MAX_FACT and self.value.isascii() and self.value.isprintable()
         elif isinstance(self.value, bytes):
             holds = len(self.value) <= MAX_FACT
         else:
