@@ -11,16 +11,19 @@ source, keys aside.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+import pytest
 
-from tests.support.contract_parties import GENESIS_TIME, Key, Party, genesis_of
+from tests.support.contract_parties import Key, Party, genesis_of, new_id, next_epoch
 from tests.support.counters import CONTRACTS, Add, Named, Reach
 from xinglin.carrier.access.founding import founding
 from xinglin.carrier.access.governance.contract import CONTRACT as GOVERNANCE
+from xinglin.carrier.access.governance.model import Approve, Propose
 from xinglin.carrier.access.registry.contract import CONTRACT as REGISTRY
 from xinglin.carrier.access.registry.directory import RegistryDirectory
 from xinglin.carrier.contracts.api import Contract
@@ -28,6 +31,8 @@ from xinglin.carrier.contracts.runtime import NativeRuntime
 from xinglin.carrier.crypto.suite import Suite, suite
 from xinglin.carrier.ledger.build import Signer, build_transaction, operation
 from xinglin.carrier.ledger.chain import ChainRules, chain_rules
+from xinglin.carrier.ledger.errors import BlockInvalid
+from xinglin.carrier.ledger.genesis import epoch_hash, epoch_zero
 from xinglin.carrier.ledger.ledger import Candidate, Ledger
 from xinglin.carrier.ledger.model import Genesis, Operation, Parameters, Transaction
 from xinglin.carrier.ledger.transition import Result
@@ -174,15 +179,32 @@ def dump(ledger: Ledger) -> dict[str, list[tuple[bytes, bytes]]]:
         return {table: list(view.items(table)) for table in ("meta", "block", "entry", "body", "tile", "state", "undo")}
 
 
-__all__ = [
-    "BLOCK_MS",
-    "GENESIS_TIME",
-    "Chain",
-    "body_of",
-    "commit",
-    "dump",
-    "execute",
-    "found_chain",
-    "outcome",
-    "outcomes",
-]
+@contextmanager
+def unmoved(ledger: Ledger) -> Iterator[None]:
+    """Check that what happens within leaves the ledger as it was, in memory and in its store."""
+    before = ledger.tip, dump(ledger), ledger.subtree(bytes(32), 0)
+    yield
+    assert (ledger.tip, dump(ledger), ledger.subtree(bytes(32), 0)) == before
+
+
+def refused_block(ledger: Ledger, *raws: bytes) -> str:
+    """Return why a block is refused because of a transaction of stage (a): its code; nothing may have moved."""
+    with unmoved(ledger), pytest.raises(BlockInvalid) as refusal:
+        execute(ledger, *raws)
+    return str(refusal.value.facts["reason"])
+
+
+def without_member(chain: Chain, height: int, leaving: int, *, suspend: bool = True) -> tuple[bytes, list[bytes]]:
+    """Return what suspends or ends a founder from a height on: the proposal, and a vote of each other founder."""
+    hash_ = chain.suite.hash
+    before = epoch_zero(chain.rules.chain, chain.genesis)
+    stay = [number for number in range(len(chain.parties)) if number != leaving]
+    epoch = next_epoch(before, epoch_hash(hash_, before), height, *[chain.parties[one].entry() for one in stay])
+    name, suspends = new_id(), (chain.parties[leaving].member,) if suspend else ()
+    propose = chain.call("governance.propose", Propose(name, epoch, (), suspends, ()))
+    votes = [Approve(name, epoch_hash(hash_, epoch), chain.parties[one].vote(epoch)) for one in stay]
+    administrators = [chain.key(one, Role.SUPER_ADMINISTRATOR) for one in stay]
+    return chain.sign(propose, keys=administrators[:1]), [
+        chain.sign(chain.call("governance.approve", vote), keys=[key])
+        for vote, key in zip(votes, administrators, strict=True)
+    ]

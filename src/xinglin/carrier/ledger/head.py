@@ -52,8 +52,10 @@ class HeadFile:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._descriptor)
+        """Close the file; closing twice does nothing."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def write(self, slot: HeadSlot) -> None:
         """Write the slot of a commit; heights take the two places in turn, empty blocks included."""

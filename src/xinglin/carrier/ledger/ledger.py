@@ -175,7 +175,7 @@ class Ledger:
         return ledger
 
     def close(self) -> None:
-        """Close the store; nothing that was committed is lost."""
+        """Close the store; nothing that was committed is lost. Closing twice does nothing."""
         self._versions.close()
         self._head_file.close()
         self.store.close()
