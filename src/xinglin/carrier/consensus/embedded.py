@@ -1,12 +1,14 @@
 """The embedded engine: group commit on one thread (design D7).
 
 Whatever has arrived since the last commit becomes the next block; while nothing arrives, an empty block every two
-seconds lets block time go on. For development, single institutions and private chains; Byzantine faults are not its
-matter. Nothing here knows what a transaction says.
+seconds lets block time go on. A second thread checks forms and signatures of what arrives while the block before
+commits. For development, single institutions and private chains; Byzantine faults are not its matter. Nothing here
+knows what a transaction says.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ MAX_CLOCK_DIFFERENCE_MS = 10_000
 MAX_BLOCK_TRANSACTIONS = 2_000
 MAX_WAITING = 100_000
 
+logger = logging.getLogger(__name__)
 Outcome = Committed | PlatformError
 """What became of one submitted transaction."""
 
@@ -60,13 +63,21 @@ class EmbeddedEngine:
         self._clock = clock
         self._max_block_bytes = max_block_bytes
         self._heartbeat = heartbeat_seconds or None
+        self._arrived: deque[_Waiting] = deque()
         self._waiting: deque[_Waiting] = deque()
         self._count = 0
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._arriving = threading.Condition(self._lock)
+        self._changed = threading.Condition(self._lock)
         self._closing = False
         self._failure: PlatformError | None = None
-        self._thread = threading.Thread(target=self._run, name=f"engine-{group.tip.chain[:8]}", daemon=True)
-        self._thread.start()
+        name = f"engine-{group.tip.chain[:8]}"
+        self._threads = [
+            threading.Thread(target=self._look_ahead, name=f"{name}-ahead", daemon=True),
+            threading.Thread(target=self._run, name=name, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, transaction: bytes) -> Future[Committed]:
         """Hand in one transaction; see ``Engine.submit``."""
@@ -103,13 +114,13 @@ class EmbeddedEngine:
         waiting = _Waiting(tuple(transactions), Future())
         waiting.future.set_running_or_notify_cancel()
         with self._changed:
-            if self._closing or self._failure is not None:
+            if self._ended():
                 raise self._failure or EngineClosed()
             if self._count + len(transactions) > MAX_WAITING:
                 raise QueueFull(waiting=self._count)
             self._count += len(transactions)
-            self._waiting.append(waiting)
-            self._changed.notify()
+            self._arrived.append(waiting)
+            self._arriving.notify()
         return waiting.future
 
     def close(self) -> None:
@@ -117,31 +128,56 @@ class EmbeddedEngine:
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join()
+            self._arriving.notify()
+        for thread in self._threads:
+            thread.join()
+
+    def _ended(self) -> bool:
+        """Whether no further block is made; read under the lock."""
+        return self._closing or self._failure is not None
+
+    def _look_ahead(self) -> None:
+        """Check what has arrived while the block before is executed and committed, then let it wait for its block."""
+        while True:
+            with self._lock:
+                self._arriving.wait_for(lambda: self._arrived or self._ended())
+                if self._ended():
+                    return
+                batch = self._take(self._arrived)
+            try:
+                self.group.look_ahead([raw for one in batch for raw in one.transactions])
+            except Exception as fault:  # noqa: BLE001  (the block meets it again, and answers for it)
+                logger.warning("look-ahead failed: %s", type(fault).__name__)
+            with self._lock:
+                self._waiting.extend(batch)
+                self._changed.notify()
+                ended = self._ended()
+            if ended:
+                self._fail_waiting()
 
     def _run(self) -> None:
         while True:
             with self._changed:
                 if not self._waiting and not self._closing:
                     self._changed.wait(self._heartbeat)
-                if self._closing or self._failure is not None:
+                if self._ended():
                     break
-                batch = self._take()
+                batch = self._take(self._waiting)
+                self._count -= sum(len(one.transactions) for one in batch)
             self._block(batch)
         self._fail_waiting()
 
-    def _take(self) -> list[_Waiting]:
-        """Take whole submissions up to the size of a block, at least one."""
+    def _take(self, queue: deque[_Waiting]) -> list[_Waiting]:
+        """Take whole submissions from a queue up to the size of a block, at least one where there is one."""
         taken: list[_Waiting] = []
         count = size = 0
-        while self._waiting:
-            one = self._waiting[0]
+        while queue:
+            one = queue[0]
             count += len(one.transactions)
             size += sum(map(len, one.transactions))
             if taken and (count > MAX_BLOCK_TRANSACTIONS or size > self._max_block_bytes):
                 break
-            taken.append(self._waiting.popleft())
-            self._count -= len(one.transactions)
+            taken.append(queue.popleft())
         return taken
 
     def _block(self, batch: Sequence[_Waiting]) -> None:
@@ -204,8 +240,10 @@ class EmbeddedEngine:
 
     def _fail_waiting(self) -> None:
         with self._changed:
-            left, self._count = list(self._waiting), 0
+            left, self._count = [*self._waiting, *self._arrived], 0
             self._waiting.clear()
+            self._arrived.clear()
+            self._arriving.notify()
         _fail(left, self._failure or EngineClosed())
 
 

@@ -65,6 +65,10 @@ class EmbeddedGroup:
         """Return the first home's refusal of each transaction at a block time, None where there is none."""
         return [answer.refusal for answer in self._members[0].application.check_txs(transactions, time)]
 
+    def look_ahead(self, transactions: Sequence[bytes]) -> None:
+        """Let the first home check forms and signatures before the block is made, from another thread."""
+        self._members[0].application.look_ahead(transactions)
+
     def append(self, time: int, transactions: Sequence[bytes]) -> BlockAnswer:
         """Execute and commit the next block on every home.
 

@@ -87,6 +87,13 @@ class Application(Protocol):
         """
         ...
 
+    def look_ahead(self, transactions: Sequence[bytes]) -> None:
+        """Do what of the check depends on the transactions alone, before their block comes. From any thread.
+
+        MUST NOT change any answer; only ``finalize_block`` is faster for it.
+        """
+        ...
+
     def prepare_proposal(self, height: int, time: int, transactions: Sequence[bytes], max_bytes: int) -> list[bytes]:
         """Return the transactions to propose, in order, at most ``max_bytes`` together."""
         ...

@@ -15,7 +15,6 @@ from xinglin.kernel.encoding import ChainObject
 from xinglin.kernel.errors import Fact, Invalid, PlatformError
 from xinglin.stakeholders.caller import Caller
 
-
 __all__ = [
     "ArgumentsInvalid",
     "Caller",

@@ -52,6 +52,10 @@ class LedgerApplication:
         answers = self.ledger.check(transactions, self.ledger.tip.time if time is None else time)
         return [TxAnswer(0) if isinstance(one, Checked) else TxAnswer(one.number, one) for one in answers]
 
+    def look_ahead(self, transactions: Sequence[bytes]) -> None:
+        """Check form and signatures before the block comes."""
+        self.ledger.look_ahead(transactions)
+
     def prepare_proposal(self, height: int, time: int, transactions: Sequence[bytes], max_bytes: int) -> list[bytes]:
         """Return those that would be logged at this block's time, in order, up to the size."""
         chosen, size = [], 0

@@ -143,11 +143,11 @@ class _KeyFile(ChainObject, frozen=True, kw_only=True):
     private: Sealed
 
 
-_DEFAULT_STRETCHING = Stretching()
+DEFAULT_STRETCHING = Stretching()
 
 
 def create_keystore(
-    folder: Path, suite: Suite, passphrase: bytes, stretching: Stretching = _DEFAULT_STRETCHING
+    folder: Path, suite: Suite, passphrase: bytes, stretching: Stretching = DEFAULT_STRETCHING
 ) -> KeyStore:
     """Make a key store in a folder, which is made too if it is not there.
 

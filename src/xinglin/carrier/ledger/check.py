@@ -7,6 +7,7 @@ of a node: everything that hashes or verifies is one native call for all transac
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,6 +50,36 @@ class SignatureCache:
         self._known[transaction_hash] = None
         while len(self._known) > self._capacity:
             self._known.popitem(last=False)
+
+
+class LookAhead:
+    """Holds transactions whose form and signatures were found good before their block was made, by their bytes.
+
+    Stage (a) depends on bytes and genesis alone, so that what was found then is what the block would find.
+
+    Args:
+        max_bytes: of all transactions held; beyond it nothing more is held.
+    """
+
+    def __init__(self, max_bytes: int = 32 << 20) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._held: dict[bytes, Checked] = {}
+        self._lock = threading.Lock()
+
+    def hold(self, checked: Checked) -> None:
+        """Hold a transaction that passed, if there is room."""
+        with self._lock:
+            if checked.raw not in self._held and self._bytes + len(checked.raw) <= self._max_bytes:
+                self._held[checked.raw] = checked
+                self._bytes += len(checked.raw)
+
+    def take(self, raw: bytes) -> Checked | None:
+        """Return and let go of a transaction that is held, None for one that is not."""
+        with self._lock:
+            found = self._held.pop(raw, None)
+            self._bytes -= 0 if found is None else len(raw)
+        return found
 
 
 def check_forms(rules: ChainRules, raws: Sequence[bytes]) -> list[Checked | Invalid]:

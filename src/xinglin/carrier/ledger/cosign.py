@@ -1,7 +1,7 @@
 """Cosigning: a member signs a checkpoint of a height only as its own execution computed it (D5.9, W19).
 
-What is signed is stored before it is released. A checkpoint that contradicts this node's own is kept as evidence, reported, and
-stops cosigning of that chain. Missing cosigners never block a commit.
+What is signed is stored before it is released. A checkpoint that contradicts this node's own is kept as evidence,
+reported, and stops cosigning of that chain. Missing cosigners never block a commit.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ class NoteStore:
 class Cosigner:
     """A member's cosigning of one consortium chain.
 
-    ``head_at`` gives the head that this node's own execution had at a height, ``keys_at`` the cosigning key of each member
-    that cosigns there; ``signer`` holds this member's.
+    ``head_at`` gives the head that this node's own execution had at a height, ``keys_at`` the cosigning key of each
+    member that cosigns there; ``signer`` holds this member's.
     """
 
     rules: ChainRules
@@ -138,7 +138,11 @@ class Cosigner:
 
 
 def check_signature(
-    rules: ChainRules, note: SignedNote, line: NoteSignature, key: bytes, type_: SignatureType = SignatureType.CHECKPOINT
+    rules: ChainRules,
+    note: SignedNote,
+    line: NoteSignature,
+    key: bytes,
+    type_: SignatureType = SignatureType.CHECKPOINT,
 ) -> None:
     """Check one signature line of a note against the member's key.
 

@@ -72,7 +72,9 @@ def check_epoch(epoch: Epoch) -> None:
     _require(names == sorted(set(names)), "members are not in order or not distinct")
     _require(len(keys) == len(set(keys)), "two members have one cosigning key")
     _require(voters < 2 * epoch.threshold and epoch.threshold <= voters, "the threshold is not a majority of the votes")
-    _require(cosigners < 2 * epoch.quorum and epoch.quorum <= cosigners, "the quorum is not a majority of the cosigners")
+    _require(
+        cosigners < 2 * epoch.quorum and epoch.quorum <= cosigners, "the quorum is not a majority of the cosigners"
+    )
 
 
 def check_genesis(genesis: Genesis, hash_: Hash, verify: Callable[[bytes, bytes, bytes], bool]) -> None:
@@ -104,7 +106,8 @@ def founder_proofs_hold(
     proofs = [("", founder.key, founder.proof)]
     proofs += [(account.account, account.key, account.proof) for account in founder.accounts]
     return all(
-        verify(key, key_proof_message(hash_, scope, founder.member, account, key), proof) for account, key, proof in proofs
+        verify(key, key_proof_message(hash_, scope, founder.member, account, key), proof)
+        for account, key, proof in proofs
     )
 
 

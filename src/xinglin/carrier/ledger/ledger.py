@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xinglin.carrier.ledger.chain import ChainRules
-from xinglin.carrier.ledger.check import Checked, SignatureCache, check_forms, check_signatures
+from xinglin.carrier.ledger.check import Checked, LookAhead, SignatureCache, check_forms, check_signatures
 from xinglin.carrier.ledger.checkpoint import Head
 from xinglin.carrier.ledger.errors import (
     BlockInvalid,
@@ -101,6 +101,7 @@ class Ledger:
         self._versions = versions
         self._version = version
         self._cache = SignatureCache()
+        self._ahead = LookAhead()
         self._pinned: dict[int, int] = {}
         self._swap = threading.Lock()  # store and tree are of one block while it is held
         with store.snapshot() as view:
@@ -224,13 +225,26 @@ class Ledger:
             raise ValueDamaged(chain=self.rules.chain)
         return self._candidate(height, time, outcome, replaced)
 
+    def look_ahead(self, raws: Sequence[bytes]) -> None:
+        """Do stage (a) for transactions before their block is executed, from any thread; changes no answer."""
+        forms = [one for one in check_forms(self.rules, raws) if isinstance(one, Checked)]
+        for one, refusal in zip(forms, check_signatures(self.rules, SignatureCache(), forms), strict=True):
+            if refusal is None:
+                self._ahead.hold(one)
+
     def _check_block(self, height: int, raws: Sequence[bytes]) -> list[Checked]:
+        ahead = [self._ahead.take(raw) for raw in raws]
+        forms = iter(check_forms(self.rules, [raw for raw, one in zip(raws, ahead, strict=True) if one is None]))
         checked: list[Checked] = []
-        for one in check_forms(self.rules, raws):
+        fresh: list[Checked] = []
+        for held in ahead:
+            one = held or next(forms)
             if not isinstance(one, Checked):
                 raise BlockInvalid(height=height, reason=one.code)
             checked.append(one)
-        for refusal in check_signatures(self.rules, self._cache, checked):
+            if held is None:
+                fresh.append(one)
+        for refusal in check_signatures(self.rules, self._cache, fresh):
             if refusal is not None:
                 raise BlockInvalid(height=height, reason=refusal.code)
         return checked
