@@ -1,9 +1,9 @@
 """Makes proof bundles by the words of docs/spec/ alone, with nothing of the product and no encoder of the verifier.
 
 A small consortium: a hospital, a platform and a regulator found it, an insurer joins with epoch 1, the hospital
-registers a batch of records or anchors its private chain. Every stage of the making can be changed by a *tweak*: a function from
-the stage's value to another, called before what depends on the stage is hashed, proven or signed. So a test changes
-one thing, and everything that a forger could sign again is signed again.
+registers a batch of records or anchors its private chain. Every stage of the making can be changed by a *tweak*: a
+function from the stage's value to another, called before what depends on the stage is hashed, proven or signed. So a
+test changes one thing, and everything that a forger could sign again is signed again.
 
 Stages, in this order: account, founder, genesis, epoch, votes, arguments, items, heads, header, signatures, receipt,
 leaf, checkpoint (text fields), cosigners, state, note, entry, states, opening, bundle.

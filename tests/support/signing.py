@@ -1,4 +1,6 @@
-"""Making keys and signatures in plain Python for tests of the verifier: deterministic, slow, never for real keys.
+"""Making keys and signatures in plain Python for tests of the verifier: deterministic, never for real keys.
+
+What was made once is remembered, for many bundles are made of the same parts.
 
 Signing is here and verifying in `xinglin_verify`, both by the words of GB/T 32918.2 and RFC 8032; the published vectors
 and OpenSSL, which know neither, hold the two to the standards.
@@ -6,6 +8,7 @@ and OpenSSL, which know neither, hold the two to the standards.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,7 +26,7 @@ class KeyPair(Protocol):
     def sign(self, message: bytes) -> bytes: ...
 
 
-@dataclass
+@dataclass(eq=False)
 class Sm2Key:
     """An SM2 key pair made from a name."""
 
@@ -35,6 +38,7 @@ class Sm2Key:
         self.private = 1 + _number(f"key {self.name}".encode()) % (sm2.N - 2)
         self.public = b"\x04" + b"".join(part.to_bytes(32, "big") for part in _multiple(self.private))
 
+    @functools.cache  # noqa: B019 - the keys of a test run are few and live as long as it does
     def sign(self, message: bytes) -> bytes:
         """Return r || s (GB/T 32918.2, 6.1)."""
         e = sm2.digest(self.public, message)
@@ -47,7 +51,7 @@ class Sm2Key:
         raise ArithmeticError("no nonce fits")
 
 
-@dataclass
+@dataclass(eq=False)
 class Ed25519Key:
     """An Ed25519 key pair made from a name (or from a seed, for the vectors)."""
 
@@ -59,6 +63,7 @@ class Ed25519Key:
         self.seed = self.seed or hashlib.sha256(f"key {self.name}".encode()).digest()
         self.public = ed25519.encode(self._multiple(self._halves()[0]))
 
+    @functools.cache  # noqa: B019 - as above
     def sign(self, message: bytes) -> bytes:
         """Return R || S (RFC 8032, 5.1.6)."""
         secret, prefix = self._halves()
@@ -92,9 +97,13 @@ class TestSuite:
     witness_label: bytes
 
 
-GM = TestSuite(1, Sm2Key, sm3, b"xinglin/sm2-sm3/v1", b"xinglin/witness-sm2-sm3/v1")
+GM = TestSuite(1, functools.cache(Sm2Key), functools.cache(sm3), b"xinglin/sm2-sm3/v1", b"xinglin/witness-sm2-sm3/v1")
 INTL = TestSuite(
-    2, Ed25519Key, lambda data: hashlib.sha256(data).digest(), b"xinglin/ed25519/v1", b"xinglin/witness-ed25519/v1"
+    2,
+    functools.cache(Ed25519Key),
+    lambda data: hashlib.sha256(data).digest(),
+    b"xinglin/ed25519/v1",
+    b"xinglin/witness-ed25519/v1",
 )
 
 

@@ -1,14 +1,14 @@
-"""The verifier's decoder accepts the canonical encoding (docs/spec/encoding.md, E1 to E8) and nothing else, within bounds."""
+"""The verifier's decoder accepts the canonical encoding (docs/spec/encoding.md) and nothing else, within bounds."""
 
 from __future__ import annotations
 
+import contextlib
 import tracemalloc
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from xinglin_verify import Malformed, decode
 from xinglin_verify.encoding import MAX_DEPTH, MAX_INTEGER, MAX_VALUES, encode
 
@@ -38,10 +38,8 @@ def test_a_changed_byte_never_leaves_the_value(value: object, draws: st.DataObje
     data = bytearray(msgspec.msgpack.encode(value))
     position = draws.draw(st.integers(0, len(data) - 1))
     data[position] ^= draws.draw(st.integers(1, 255))
-    try:
+    with contextlib.suppress(Malformed):
         assert decode(bytes(data)) != value
-    except Malformed:
-        pass
 
 
 @pytest.mark.parametrize("length", [31, 32, 255, 256, 65535, 65536])

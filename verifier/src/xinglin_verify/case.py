@@ -63,6 +63,10 @@ class Case:
     signers: list[KeyState] = field(init=False)  # P12
     used: set[bytes] = field(default_factory=set)  # P12 to P14
 
+    def epoch_at(self, height: int) -> Epoch:
+        """Return the epoch in force at a height (N5)."""
+        return [epoch for epoch in self.epochs if epoch.from_height <= height][-1]
+
     def state(self, *key: str | bytes) -> StateEntry:
         """Return the state entry of a key (namespace, parts...), proven in P11, and note that it was needed."""
         encoded = encode(key)

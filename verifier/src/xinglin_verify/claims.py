@@ -95,18 +95,18 @@ def _anchor_claim(case: Case) -> Outcome:
     anchor = parse(CommitAnchor, entry.head.arguments, "arguments")
     if AnchorSubject(anchor.chain, anchor.head.size).encoded() != case.bundle.subject:
         raise DoesNotHold("claim.subject")
-    head, members = anchor.head, {state.member for state in case.signers}
+    head, member = anchor.head, case.signers[0].member
     text = checkpoint_text(anchor.chain, head.size, head.log_root, head.state_root, head.height, head.time)
-    keys = {one.key for epoch in case.epochs for one in epoch.members if one.member in members}
-    if not any(case.suite.verify(key, text, anchor.signature) for key in keys):
-        raise DoesNotHold("claim.anchor_signature")
+    key = {one.member: one.key for one in case.epoch_at(entry.leaf.height).members}.get(member)
+    if key is None or not case.suite.verify(key, text, anchor.signature):
+        raise DoesNotHold("claim.anchor_signature", member=member)
     state = parse(AnchorState, case.present("anchor", "chain", anchor.chain), "anchor")
-    if state.member != case.signers[0].member or state.head.size < head.size:
+    if state.member != member or state.head.size < head.size:
         raise DoesNotHold("claim.anchor_state", size=state.head.size)
     return passed(
         "claim.anchor_frozen" if state.frozen else "claim.anchor",
         chain=anchor.chain,
-        member=state.member,
+        member=member,
         size=head.size,
         log_root=head.log_root.hex(),
         time=Moment(entry.leaf.time),

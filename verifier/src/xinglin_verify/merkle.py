@@ -26,7 +26,7 @@ def verify_inclusion(hash_: Hash, leaf: bytes, index: int, size: int, path: Sequ
         path: sibling hashes from the leaf up.
         root: the tree's root.
     """
-    if not 0 <= index < size:
+    if not 0 <= index < size or len(leaf) != 32:
         return False
     position, last, current = index, size - 1, leaf
     for sibling in path:

@@ -267,7 +267,10 @@ REFUSED = {
     ),
     "claim.item": ("a record claim needs an item", "记录声明须有批次条目"),
     "claim.subject": ("the operation is about another subject", "操作的对象与声明不符"),
-    "claim.anchor_signature": ("the anchored head isn't signed by the member", "所锚定的链头没有该成员的有效签名"),
+    "claim.anchor_signature": (
+        "the anchored head isn't signed by member {member}",
+        "所锚定的链头没有成员 {member} 的有效签名",
+    ),
     "claim.anchor_state": (
         "the state holds another member's chain, or a smaller size: {size}",
         "状态中该链属于其他成员，或大小较小：{size}",
