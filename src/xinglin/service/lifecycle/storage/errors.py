@@ -129,7 +129,7 @@ class CommitmentMismatch(Integrity):
 
 
 class Leftover(Integrity):
-    """Bytes or a file in the vault that belong to no record."""
+    """A file in the vault that belongs to no record."""
 
     code, number, clause = "vault.leftover", 5014, "S6.2d"
     en = "{what} in the vault belongs to no record."

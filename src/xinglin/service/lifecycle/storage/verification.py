@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from xinglin.kernel.errors import Integrity, PlatformError
 from xinglin.service.lifecycle.storage.errors import Leftover, RowDamaged, RowMissing, VaultBehindHead
 from xinglin.service.lifecycle.storage.model import StoredRecord
-from xinglin.service.lifecycle.storage.segments import START, Location
-from xinglin.service.lifecycle.storage.vault import Vault, location_of
+from xinglin.service.lifecycle.storage.vault import Vault
 
 _FILES = frozenset({"head", "index.sqlite", "index.sqlite-shm", "index.sqlite-wal", "lock", "segments"})
 
@@ -50,7 +49,6 @@ def _strangers(vault: Vault) -> Iterator[Leftover]:
 
 def _records(vault: Vault, last: int) -> Iterator[PlatformError]:
     expected = 1
-    after: Location | None = START
     for rows in vault.index.slices(1, last):
         for row in rows:
             number = row.number if isinstance(row, StoredRecord) else int(row.facts["number"])
@@ -59,17 +57,7 @@ def _records(vault: Vault, last: int) -> Iterator[PlatformError]:
             expected = number + 1
             if isinstance(row, RowDamaged):
                 yield row
-                after = None
-            else:
-                yield from _gap(after, location_of(row.details))
-                after = location_of(row.details)
         stored = [row for row in rows if isinstance(row, StoredRecord)]
         yield from (opened for opened in vault.open_many(stored) if isinstance(opened, Integrity))
     if expected <= last:
         yield RowMissing(first=expected, last=last)
-
-
-def _gap(after: Location | None, location: Location) -> Iterator[Leftover]:
-    if after is None or location in (after.next(location.length), after.next_segment(location.length)):
-        return
-    yield Leftover(what=f"what lies before offset {location.offset} of segment {location.segment}")

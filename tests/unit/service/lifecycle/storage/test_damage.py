@@ -172,3 +172,21 @@ def test_a_removed_row_is_found(homes: Homes, scratch: Path) -> None:
     found = [one.facts for one in findings(store.vault) if one.code == "vault.row_missing"]
     store.close()
     assert found == [{"first": 4, "last": 5}]
+
+
+def test_with_its_last_row_damaged_a_vault_goes_on_and_cuts_nothing(homes: Homes, scratch: Path) -> None:
+    path, records = homes["closed"]
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(path, scratch)
+    store = StorageHome(scratch).open_for_reading()
+    with store.vault.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE records SET sealed = zeroblob(300) WHERE number = 12")
+    store.close()
+    before = sorted((file.name, file.stat().st_size) for file in (scratch / "vault" / "segments").iterdir())
+    store = StorageHome(scratch).open()
+    assert sorted((file.name, file.stat().st_size) for file in (scratch / "vault" / "segments").iterdir()) == before
+    new = store.put([b"one more"], 99)[0]
+    assert store.vault.read(new) == b"one more"
+    assert len(served(store, records)) == 11
+    assert [one.code for one in findings(store.vault)] == ["vault.row_damaged"]
+    store.close()
