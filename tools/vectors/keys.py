@@ -50,11 +50,11 @@ class FixedKey:
         """The public key."""
         return self.suite.public_key(self.private)
 
-    def sign(self, message: bytes) -> bytes:
-        """Return the signature over a message, the same each time."""
+    def sign(self, message: bytes, nonce: str = "nonce") -> bytes:
+        """Return the signature over a message, the same each time; under SM2 another nonce gives another."""
         if self.suite.name == "intl":
             return self.suite.sign(self.private, message)
-        return _sm2_sign(self.private, self.public, message)
+        return _sm2_sign(self.private, self.public, message, nonce)
 
     def prove(self, scope: str, member: str, account: str) -> bytes:
         """Return the proof of key for an account; the empty account is the member's cosigning key."""
@@ -76,10 +76,10 @@ def sm2_encrypt(public: bytes, plaintext: bytes, name: str) -> bytes:
     return b"\x04" + c1 + sm3(shared[:32] + plaintext + shared[32:]) + c2
 
 
-def _sm2_sign(private: bytes, public: bytes, message: bytes) -> bytes:
-    """Return r || s (GB/T 32918.2, 6.1) with a nonce made from key and message."""
+def _sm2_sign(private: bytes, public: bytes, message: bytes, nonce: str) -> bytes:
+    """Return r || s (GB/T 32918.2, 6.1) with a nonce made from a word, key and message."""
     d, e = int.from_bytes(private, "big"), digest(public, message)
-    k = int.from_bytes(hashlib.sha256(b"nonce" + private + message).digest(), "big") % (N - 1) + 1
+    k = int.from_bytes(hashlib.sha256(nonce.encode("ascii") + private + message).digest(), "big") % (N - 1) + 1
     x = int.from_bytes(_point(double_multiply(k, 0, G))[:32], "big")
     r = (e + x) % N
     s = pow(1 + d, -1, N) * (k - r * d) % N

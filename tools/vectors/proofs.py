@@ -1,0 +1,75 @@
+"""What the vectors prove about their world: its checkpoint, its trust, and a bundle of each kind."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from tools.vectors.world import World
+from xinglin.carrier.ledger.checkpoint import SignedNote
+from xinglin.carrier.ledger.genesis import genesis_hash
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.trust import Trust
+from xinglin.service.basic.coordination.bundles.make import Place, make_anchor_bundle, make_record_bundle
+
+
+class ProvenWorld(World):
+    """A world that was run, and the proofs of what happened in it."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The consortium chain."""
+        return self.chain.ledger
+
+    @cached_property
+    def checkpoint(self) -> SignedNote:
+        """The checkpoint of the last height, cosigned by three of five."""
+        return self.note(self.ledger.tip.height)
+
+    @property
+    def trust(self) -> Trust:
+        """Trust in this world's genesis."""
+        return Trust(genesis=genesis_hash(self.suite.hash, self.ledger.rules.genesis))
+
+    def place(self, number: int) -> Place:
+        """Return where a record's item is."""
+        commitment = self.records[number].digests.commitment
+        for index in range(self.ledger.tip.log_size):
+            for position, operation in enumerate(self.ledger.entry(index).transaction.operations):
+                for item, data in enumerate(operation.items):
+                    if commitment in data:
+                        return Place(index, position, item)
+        raise LookupError(number)
+
+    def entry(self, contract: str, method: str, nth: int = 0) -> int:
+        """Return the log index of the nth transaction whose first operation is this call."""
+        found = [
+            index
+            for index in range(self.ledger.tip.log_size)
+            for head in [self.ledger.entry(index).transaction.operations[0].head]
+            if (head.contract, head.method) == (contract, method)
+        ]
+        return found[nth]
+
+    def record_bundle(self, number: int, *shown: str) -> bytes:
+        """Return the bundle of a record that opens the named parts."""
+        record = self.records[number]
+        opening = record.opening(*shown) if shown else None
+        place = self.place(number)
+        return make_record_bundle(self.ledger, self.checkpoint, place, record.digests.commitment, opening)
+
+    def anchor_bundle(self, nth: int = 0) -> bytes:
+        """Return the bundle of the nth anchor."""
+        place = Place(self.entry("anchor", "commit", nth))
+        return make_anchor_bundle(self.ledger, self.checkpoint, place, self.private.ledger.rules.chain)
+
+    @cached_property
+    def bundles(self) -> dict[str, bytes]:
+        """One bundle of each kind: a record, opened, destroyed, of two signers and operations; both anchors."""
+        return {
+            "record": self.record_bundle(0),
+            "record opened": self.record_bundle(0, "behaviour", "copy"),
+            "record destroyed": self.record_bundle(1, "behaviour"),
+            "record of two signers": self.record_bundle(4, "behaviour", "original", "copy"),
+            "anchor": self.anchor_bundle(0),
+            "second anchor": self.anchor_bundle(1),
+        }
