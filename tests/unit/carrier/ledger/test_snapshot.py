@@ -158,7 +158,7 @@ class TestRefusals:
             restore_snapshot(tmp_path / "other", chain.rules, head, manifest, chunks, MAP_BYTES)
         assert not (tmp_path / "other").exists()
 
-    def test_every_flipped_byte(self, chain: Chain, tmp_path: Path, good: tuple[Head, bytes, list[bytes]]) -> None:
+    def test_changed_bytes(self, chain: Chain, tmp_path: Path, good: tuple[Head, bytes, list[bytes]]) -> None:
         head, manifest, chunks = good
         for offset in range(0, len(manifest), 7):
             self.refused(chain, tmp_path, head, changed(manifest, offset), chunks, SnapshotInvalid)

@@ -1,0 +1,120 @@
+"""What tests let another process do to a chain: ``python -m tests.support.children COMMAND ...``; it answers in lines.
+
+A store can be damaged so that reading it ends the process, and a killed process shows what is durable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from tests.support.chain import MAP_BYTES, dump, rules_of
+from xinglin.carrier.ledger.ledger import Ledger, stored_genesis
+from xinglin.carrier.ledger.model import Genesis
+from xinglin.carrier.ledger.recheck import recheck
+from xinglin.kernel.errors import PlatformError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def start(command: str, *arguments: object, hash_seed: str = "random") -> subprocess.Popen[bytes]:
+    """Start a child; its stdin and stdout are pipes."""
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'src'}"}
+    line = [sys.executable, "-m", "tests.support.children", command, *map(str, arguments)]
+    return subprocess.Popen(line, cwd=REPOSITORY, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def run(command: str, *arguments: object, given: bytes = b"", hash_seed: str = "random") -> tuple[int, list[str]]:
+    """Run a child to its end; return its status (negative: the signal that ended it) and its lines."""
+    with start(command, *arguments, hash_seed=hash_seed) as child:
+        told, _ = child.communicate(given)
+    return child.returncode, told.decode().splitlines()
+
+
+def write_blocks(file: IO[bytes], genesis: Genesis, blocks: Iterable[tuple[int, list[bytes]]]) -> None:
+    """Write a genesis and blocks (time, transactions) as ``replay`` reads them."""
+    file.write(msgspec.msgpack.encode((genesis, list(blocks))))
+
+
+def _replay(home: str) -> None:
+    """Execute the blocks on stdin in a new home and tell the app hash and the receipts of each."""
+    genesis, blocks = msgspec.msgpack.decode(
+        sys.stdin.buffer.read(), type=tuple[Genesis, list[tuple[int, list[bytes]]]]
+    )
+    ledger = Ledger.create(Path(home), rules_of(genesis), MAP_BYTES, sync=False)
+    for time, raws in blocks:
+        candidate = ledger.execute(ledger.tip.height + 1, time, raws)
+        ledger.commit(candidate)
+        print(candidate.tip.app_hash.hex(), digest([msgspec.msgpack.encode(one.receipt) for one in candidate.results]))
+
+
+def _recheck(home: str, chain: str, times: str = "1") -> None:
+    """Recheck a chain and tell height, app hash, content and findings; a refusal is a finding."""
+    for _ in range(int(times)):
+        try:
+            with tempfile.TemporaryDirectory() as scratch:
+                found = recheck(Path(home), rules_of(stored_genesis(Path(home), chain)), Path(scratch))
+            print(
+                found.height, found.app_hash.hex(), *[f"{one.code}@{one.where.split(',')[0]}" for one in found.findings]
+            )
+        except PlatformError as refusal:
+            print("-", "-", refusal.code)
+        sys.stdout.flush()
+
+
+def _content(home: str, chain: str) -> None:
+    """Open a chain and tell a digest of all that it serves, or the refusal."""
+    try:
+        ledger = Ledger.open(Path(home), rules_of(stored_genesis(Path(home), chain)), MAP_BYTES)
+        print(content(ledger))
+    except PlatformError as refusal:
+        print(refusal.code)
+
+
+def _grow(home: str, chain: str) -> None:
+    """Commit the transactions on stdin (length, bytes), one a block, and tell each height when it is durable."""
+    ledger = Ledger.open(Path(home), rules_of(stored_genesis(Path(home), chain)), MAP_BYTES)
+    print("open", ledger.tip.height, flush=True)
+    while length := sys.stdin.buffer.read(4):
+        raw = sys.stdin.buffer.read(int.from_bytes(length, "big"))
+        ledger.commit(ledger.execute(ledger.tip.height + 1, ledger.tip.time + 1, [raw]))
+        os.write(1, f"{ledger.tip.height}\n".encode())
+
+
+def content(ledger: Ledger) -> str:
+    """Return a digest of everything that a ledger serves, each value, entry and proof compared as when it is served."""
+    tables = dump(ledger)
+    heights = range(ledger.tip.height + 1)
+    served: list[object] = [ledger.tip.app_hash, ledger.tip.time]
+    served += [[key, ledger.value(key)] for key, _ in tables["state"]]
+    served += [msgspec.msgpack.encode(ledger.entry(index)) for index in range(ledger.tip.log_size)]
+    served += [msgspec.msgpack.encode(vars_of(ledger.head_at(height))) for height in heights]
+    served += [ledger.prove_state(height, [key for key, _ in tables["state"]]) for height in heights]
+    size, tiles = ledger.tip.log_size, ledger.tiles()
+    served += [tiles.inclusion(index, size) for index in range(size)]
+    served += [ledger.find(entry.leaf.valid_until, entry.leaf.body) for entry in map(ledger.entry, range(size))]
+    return digest([msgspec.msgpack.encode(served)])
+
+
+def vars_of(head: object) -> list[object]:
+    """Return the fields of a head."""
+    return [getattr(head, name) for name in ("chain", "size", "log_root", "state_root", "height", "time")]
+
+
+def digest(parts: Iterable[bytes]) -> str:
+    """Return a short digest of byte strings."""
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:32]
+
+
+COMMANDS = {"replay": _replay, "recheck": _recheck, "content": _content, "grow": _grow}
+
+if __name__ == "__main__":
+    COMMANDS[sys.argv[1]](*sys.argv[2:])
