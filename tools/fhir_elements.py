@@ -124,7 +124,7 @@ def _element_rows(element: Json, value_sets: ValueSets, named: dict[str, list[st
             yield name, "markup", code
         elif code in ("BackboneElement", "Element"):
             yield name, "type", path
-        elif code[0].isupper():
+        elif code[0].isupper() and code not in ANY_TARGET:  # a resource says its type itself
             yield name, "type", code
         binding = element.get("binding", {})
         if code in CODED and binding.get("strength") == "required":

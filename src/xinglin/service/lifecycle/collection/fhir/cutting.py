@@ -75,7 +75,7 @@ class CutEntry(msgspec.Struct, frozen=True, gc=False):
     """One entry as bytes.
 
     Attributes:
-        whole: the entry as it stands in the file.
+        raw: the entry as it stands in the file, as a view of the file's bytes.
         resource: its resource as it stands in the file; empty where it has none, or where the entry is no object.
         full_url: the fullUrl, empty where it is missing or no text.
         shell: a Bundle of this one entry with a mark in the resource's place, for validation; empty for a plain
@@ -83,7 +83,7 @@ class CutEntry(msgspec.Struct, frozen=True, gc=False):
         has_request: of a plain entry.
     """
 
-    whole: bytes
+    raw: msgspec.Raw
     resource: bytes
     full_url: str
     shell: bytes
@@ -136,20 +136,20 @@ def cut_entry(raw: msgspec.Raw) -> CutEntry:
         raw: an entry as ``cut_bundle`` gave it: some JSON value, not always an object.
     """
     whole = bytes(raw)
-    plain = _plain(whole)
+    plain = _plain(raw, whole)
     if plain is not None:
         return plain
     try:
         entry = _decode_entry(whole)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return CutEntry(whole, b"", "", _bundle_of(whole))
+        return CutEntry(raw, b"", "", _bundle_of(whole))
     resource = bytes(entry.resource)
     start = _place_of(resource, whole)
     shell = whole[:start] + RESOURCE_MARK + whole[start + len(resource) :] if resource else whole
-    return CutEntry(whole, resource, _string(entry.full_url), _bundle_of(shell))
+    return CutEntry(raw, resource, _string(entry.full_url), _bundle_of(shell))
 
 
-def _plain(whole: bytes) -> CutEntry | None:
+def _plain(raw: msgspec.Raw, whole: bytes) -> CutEntry | None:
     """Take apart an entry that has nothing to find fault with, as almost all have; None for any other.
 
     A key that appears twice shows in the number of quotes: two keys and a text, with a request three keys and two
@@ -166,7 +166,7 @@ def _plain(whole: bytes) -> CutEntry | None:
         return None
     if entry.request is not None and not NO_SPACE.fullmatch(entry.request.url):
         return None
-    return CutEntry(whole, resource, entry.full_url, b"", entry.request is not None)
+    return CutEntry(raw, resource, entry.full_url, b"", entry.request is not None)
 
 
 def _place_of(part: bytes, whole: bytes) -> int:

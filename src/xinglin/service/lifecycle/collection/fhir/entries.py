@@ -32,7 +32,8 @@ class EntryRead:
     Attributes:
         position: index in the bundle, from 0.
         cut: its bytes.
-        issues: findings so far.
+        issues: findings on its resource so far.
+        entry_issues: findings on the entry around it.
         found: what the walk over its resource gave.
         facts: what its resource tells of the act behind it.
         resource_type: FHIR type, empty while or where it is unknown.
@@ -41,12 +42,24 @@ class EntryRead:
         has_request: it says how to store it.
     """
 
-    __slots__ = ("cut", "facts", "found", "has_request", "issues", "logical_id", "position", "resource_type", "version")
+    __slots__ = (
+        "cut",
+        "entry_issues",
+        "facts",
+        "found",
+        "has_request",
+        "issues",
+        "logical_id",
+        "position",
+        "resource_type",
+        "version",
+    )
 
     def __init__(self, position: int, cut: CutEntry) -> None:
         self.position = position
         self.cut = cut
         self.issues: list[Issue] = []
+        self.entry_issues: list[Issue] = []
         self.found = NOTHING_FOUND
         self.facts: Facts = NO_FACTS
         self.resource_type = ""
@@ -60,9 +73,9 @@ class EntryRead:
         return bool(self.resource_type) and not any(issue.rule.startswith("json.") for issue in self.issues)
 
     @property
-    def faulty_entry(self) -> bool:
-        """Whether a finding lies in the entry around the resource."""
-        return not self.cut.resource or any(issue.expression.startswith("Bundle.entry[") for issue in self.issues)
+    def refused(self) -> bool:
+        """Whether anything found so far is an error."""
+        return is_refused(self.issues) or is_refused(self.entry_issues)
 
     @property
     def place(self) -> str:
@@ -132,10 +145,10 @@ def look_at_shell(read: EntryRead, issues: Sequence[Issue], limits: Limits) -> N
             request = entry.get("request")
             read.has_request = request is not None
             if isinstance(request, dict) and request.get("method") not in STORING:
-                read.issues.append(finding("entry.method", f"{read.place}.request.method"))
+                read.entry_issues.append(finding("entry.method", f"{read.place}.request.method"))
     for issue, prefix in below:
         expression = issue.expression.replace(prefix, read.place, 1)
-        read.issues.append(msgspec.structs.replace(issue, expression=expression))
+        read.entry_issues.append(msgspec.structs.replace(issue, expression=expression))
 
 
 def look_at_entry(read: EntryRead, *, needs_request: bool) -> None:
@@ -146,8 +159,8 @@ def look_at_entry(read: EntryRead, *, needs_request: bool) -> None:
         needs_request: the bundle is a transaction or batch.
     """
     if read.cut.full_url and not ABSOLUTE_URL.fullmatch(read.cut.full_url):
-        read.issues.append(finding("entry.full_url", f"{read.place}.fullUrl"))
+        read.entry_issues.append(finding("entry.full_url", f"{read.place}.fullUrl"))
     if needs_request and not read.has_request:
-        read.issues.append(finding("entry.request", f"{read.place}.request"))
+        read.entry_issues.append(finding("entry.request", f"{read.place}.request"))
     if not read.cut.resource:
-        read.issues.append(finding("entry.resource", f"{read.place}.resource"))
+        read.entry_issues.append(finding("entry.resource", f"{read.place}.resource"))

@@ -26,9 +26,10 @@ MESSAGES: Final = tuple(
         (r"only one type may be given, ", "element.choice"),
         (r"a resource needs a resourceType\Z", "resource.type"),
         (r".* is not a FHIR R4 resource type this build knows\Z", "resource.type"),
-        (r"an empty .* is not allowed; leave the element out\Z", "element.empty"),
+        (r"an empty .*is not allowed", "element.empty"),
         (r"null with no extension in its place\Z", "element.empty"),
         (r"null is not allowed", "element.form"),
+        (r"has \d+ entries but ", "element.form"),
         (r"expected ", "element.form"),
         (r".* is not (?:a|an) (?:valid|FHIR|JSON|positiveInt|unsignedInt)\b", "value.form"),
     )

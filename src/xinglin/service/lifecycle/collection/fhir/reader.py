@@ -148,7 +148,7 @@ def _mark_duplicates(reads: Sequence[EntryRead]) -> set[int]:
     seen: dict[tuple[str, str, str], EntryRead] = {}
     repeated = set()
     for read in reads:
-        if is_refused(read.issues):
+        if read.refused:
             continue
         keys = [(read.resource_type, read.logical_id, read.version)] if read.logical_id else []
         keys += [("", read.cut.full_url, read.version)] if read.cut.full_url else []
@@ -171,14 +171,14 @@ def _conclude(bundle_type: str, reads: Sequence[EntryRead], repeated: set[int]) 
     for read in reads:
         issues, links = index.check(read.resource_type, read.found)
         read.issues.extend(issues)
-        if is_refused(read.issues):
-            original = read.cut.whole if read.faulty_entry else read.cut.resource
+        if read.refused:
+            original = bytes(read.cut.raw) if read.entry_issues else read.cut.resource
             rejected.append(
                 RejectedEntry(
                     position=read.position,
                     resource_type=read.resource_type,
                     original=original,
-                    issues=tuple(read.issues),
+                    issues=(*read.entry_issues, *read.issues),
                 )
             )
         elif read.position in repeated:
@@ -212,5 +212,5 @@ def _collected(read: EntryRead, index: Index, links: tuple[str, ...]) -> Collect
         occurred_at_ms=time,
         occurred_precision=precision,
         links=links,
-        issues=tuple(read.issues),
+        issues=(*read.entry_issues, *read.issues),
     )

@@ -7,7 +7,7 @@ Resolves fullUrl and urn:uuid, ``Type/id`` and ``#contained``. Addresses outside
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from xinglin.service.lifecycle.collection.fhir.elements import definitions
 from xinglin.service.lifecycle.collection.fhir.findings import Issue, finding
@@ -101,12 +101,9 @@ class Index:
         """
         issues: list[Issue] = []
         links: dict[str, None] = {}
-        for path, reference, allowed in found.references:
-            value = reference.get("reference")
-            if not isinstance(value, str):
-                continue  # by identifier or display only, or of a wrong form, which the validator reports
+        for path, value, allowed, declared in found.references:
             target = self._fragment(value, resource_type, found) if value[:1] == "#" else self.resolve(value)
-            rule = self._broken(value, target, allowed, reference.get("type"))
+            rule = self._broken(value, target, allowed, declared)
             if rule:
                 issues.append(finding(rule, f"{render(resource_type, path)}.reference"))
             if target is not None and target.inside and target.resource_type and target.logical_id:
@@ -119,7 +116,7 @@ class Index:
         contained = found.contained.get(name) if name else resource_type
         return None if contained is None else Target(contained, "", inside=True)
 
-    def _broken(self, value: str, target: Target | None, allowed: frozenset[str], declared: Any) -> str:
+    def _broken(self, value: str, target: Target | None, allowed: frozenset[str], declared: object) -> str:
         """Return the rule that a reference breaks, empty for none."""
         if target is None:
             return "reference.contained" if value[:1] == "#" else "reference.form"

@@ -28,7 +28,7 @@ class Found:
     Attributes:
         root: name of the type walked over, the first part of expressions.
         issues: findings so far.
-        references: (path, the Reference element, allowed types; empty for any) in order of the text.
+        references: (path, Reference.reference, allowed types; empty for any, Reference.type) in order of the text.
         contained: types of contained resources by their ids.
     """
 
@@ -37,7 +37,7 @@ class Found:
     def __init__(self, root: str) -> None:
         self.root = root
         self.issues: list[Issue] = []
-        self.references: list[tuple[Path, dict[str, Any], frozenset[str]]] = []
+        self.references: list[tuple[Path, str, frozenset[str], object]] = []
         self.contained: dict[str, str] = {}
 
     def say(self, rule: str, path: Path) -> None:
@@ -62,6 +62,8 @@ def walk(resource: dict[str, Any], original: bytes, max_nesting: int, root: str 
         return found
     if not root:
         _identifiers(resource, found)
+    if b'"resource"' in original:
+        found.references = [one for one in found.references if not _in_held_resource(one[0])]
     if b"\\" in original and CONTROL_ESCAPE.search(original):
         _characters(resource, (), found)
     return found
@@ -130,7 +132,9 @@ def _below(node: dict[str, Any], element: Element | None, path: Path, found: Fou
     if element is None:
         return definitions().types.get(known(node["resourceType"]), PLAIN) if "resourceType" in node else PLAIN
     if element.targets is not None:
-        found.references.append((path, node, element.targets))
+        value = node.get("reference")
+        if isinstance(value, str):  # else by identifier or display only, or of a form that the validator refuses
+            found.references.append((path, value, element.targets, node.get("type")))
     elif element.codes is not None and not _has_code(node, element.codes):
         found.say("value.code", path)
     return element.children
@@ -160,6 +164,15 @@ def _characters(node: object, path: Path, found: Found) -> None:
         above, name, _ = path
         for index, value in enumerate(node):
             _characters(value, (above, name, index), found)
+
+
+def _in_held_resource(path: Path) -> bool:
+    """Return whether a path leads into a resource that a Bundle or Parameters hold: its references are theirs."""
+    while path:
+        path, name, _ = path
+        if name == "resource":
+            return True
+    return False
 
 
 def _has_code(node: dict[str, Any], codes: frozenset[str]) -> bool:
