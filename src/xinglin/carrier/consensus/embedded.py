@@ -158,7 +158,7 @@ class EmbeddedEngine:
     def _run(self) -> None:
         while True:
             with self._changed:
-                if not self._waiting and not self._closing:
+                if not self._waiting and not self._ended():
                     self._changed.wait(self._heartbeat)
                 if self._ended():
                     break

@@ -148,7 +148,10 @@ class _Context:
         return self._decoded(kind, self._overlay.get(_key(namespace, parts)))
 
     def emit(self, name: str, value: Fact) -> None:
-        self.facts.append(ReceiptFact(_fact_name(name), value))
+        try:
+            self.facts.append(ReceiptFact(_fact_name(name), value))
+        except ValueError:
+            raise EncodingInvalid(what="receiptfact", reason="no receipt can hold it") from None
 
     def require(self, holds: bool, refusal: PlatformError) -> None:
         if not holds:

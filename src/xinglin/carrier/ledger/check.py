@@ -58,7 +58,7 @@ class LookAhead:
     Stage (a) depends on bytes and genesis alone, so that what was found then is what the block would find.
 
     Args:
-        max_bytes: of all transactions held; beyond it nothing more is held.
+        max_bytes: of all transactions held; the oldest make room for new ones.
     """
 
     def __init__(self, max_bytes: int = 32 << 20) -> None:
@@ -68,11 +68,13 @@ class LookAhead:
         self._lock = threading.Lock()
 
     def hold(self, checked: Checked) -> None:
-        """Hold a transaction that passed, if there is room."""
+        """Hold a transaction that passed."""
         with self._lock:
-            if checked.raw not in self._held and self._bytes + len(checked.raw) <= self._max_bytes:
+            if checked.raw not in self._held:
                 self._held[checked.raw] = checked
                 self._bytes += len(checked.raw)
+            while self._bytes > self._max_bytes:
+                self._bytes -= len(self._held.pop(next(iter(self._held))).raw)
 
     def take(self, raw: bytes) -> Checked | None:
         """Return and let go of a transaction that is held, None for one that is not."""
