@@ -1,8 +1,8 @@
-"""The quarantine: what could not be taken in, sealed, with an OperationOutcome beside it that says why (S7.1a, S8.2d).
+"""The quarantine: what could not be taken in, sealed together with an OperationOutcome that says why (S7.1a, S8.2d).
 
-An item is two files named by a keyed hash of its bytes: ``NAME.sealed`` and ``NAME.json``. The second is written last
-and makes the item count; it holds rules and names of elements, never content. Nothing here decides what is wrong, and
-nothing is ever removed here.
+An item is one file, ``NAME.sealed``, named by a keyed hash of its bytes. The outcome holds rules and names of elements,
+never content, and is sealed all the same: nobody can change unseen why something was refused. Nothing here decides what
+is wrong, and nothing is ever removed here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from xinglin.carrier.crypto.files import write_durably
+from xinglin.kernel.encoding import decode, pack
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.service.lifecycle.collection.errors import QuarantineDamaged, QuarantineMissing
@@ -53,7 +54,7 @@ class Quarantine:
         self._fingerprint = fingerprint
 
     def put(self, original: bytes, issues: Sequence[Issue]) -> str:
-        """Keep an item durably and return its name; bytes that are there already are not written again.
+        """Keep an item durably and return its name; what is there already, for the same reasons, is not written again.
 
         Args:
             original: the exact bytes that were refused.
@@ -63,30 +64,22 @@ class Quarantine:
             StorageUnwritable: the disk refuses.
         """
         name = identifier(self._fingerprint(original)[:NAME_BYTES])
+        item, path = (original, operation_outcome(issues)), self._path(name)
         with writing(self._folder):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        sealed, outcome = self._sealed(name), self._outcome(name)
-        if not self._holds(name, original):
-            with writing(sealed):
-                write_durably(sealed, self._sealer.seal(original, name.encode()))
-        text = operation_outcome(issues)
-        if not outcome.is_file() or outcome.read_bytes() != text:
-            with writing(outcome):
-                write_durably(outcome, text)
+        if not self._holds(name, item):
+            with writing(path):
+                write_durably(path, self._sealer.seal(pack(item), name.encode()))
         return name
 
     def names(self) -> Iterator[str]:
         """Yield the names of all items, in order."""
         if self._folder.is_dir():
-            yield from sorted(path.stem for path in self._folder.glob("*.json") if not path.name.startswith("."))
+            yield from sorted(path.stem for path in self._folder.glob("*.sealed") if not path.name.startswith("."))
 
     def outcome(self, name: str) -> bytes:
-        """Return the OperationOutcome of an item as JSON.
-
-        Raises:
-            QuarantineMissing: there is no such item.
-        """
-        return self._read(self._outcome(name), name)
+        """Return the OperationOutcome of an item as JSON; raises as ``original``."""
+        return self._open(name)[1]
 
     def original(self, name: str) -> bytes:
         """Return the exact bytes of an item.
@@ -95,41 +88,34 @@ class Quarantine:
             QuarantineMissing: there is no such item.
             QuarantineDamaged: its file was altered.
         """
-        sealed = self._read(self._sealed(name), name)
-        try:
-            original = self._sealer.open(sealed, name.encode())
-        except PlatformError:
-            raise QuarantineDamaged(item=name) from None
-        return original
+        return self._open(name)[0]
 
     def damaged(self) -> Iterator[PlatformError]:
         """Open every item and yield what is wrong with each that does not open."""
         for name in self.names():
             try:
-                self.original(name)
-                msgspec.json.decode(self.outcome(name))
+                self._open(name)
             except PlatformError as fault:
                 yield fault
-            except msgspec.DecodeError:
-                yield QuarantineDamaged(item=name)
 
-    def _holds(self, name: str, original: bytes) -> bool:
+    def _open(self, name: str) -> tuple[bytes, bytes]:
         try:
-            return self.original(name) == original
+            sealed = self._path(name).read_bytes()
+        except OSError:
+            raise QuarantineMissing(item=name) from None
+        try:
+            return decode(tuple[bytes, bytes], self._sealer.open(sealed, name.encode()))
+        except PlatformError:
+            raise QuarantineDamaged(item=name) from None
+
+    def _holds(self, name: str, item: tuple[bytes, bytes]) -> bool:
+        try:
+            return self._open(name) == item
         except PlatformError:
             return False
 
-    def _read(self, path: Path, name: str) -> bytes:
-        try:
-            return path.read_bytes()
-        except OSError:
-            raise QuarantineMissing(item=name) from None
-
-    def _sealed(self, name: str) -> Path:
+    def _path(self, name: str) -> Path:
         return self._folder / f"{name}.sealed"
-
-    def _outcome(self, name: str) -> Path:
-        return self._folder / f"{name}.json"
 
 
 def operation_outcome(issues: Sequence[Issue]) -> bytes:

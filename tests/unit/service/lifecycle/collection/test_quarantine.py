@@ -1,4 +1,4 @@
-"""The quarantine: sealed originals, findings beside them without content, each item once, damage found."""
+"""The quarantine: originals and findings without content, sealed, each item once, damage found."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_nothing_of_the_content_is_readable(opened: Callable[[], Quarantine], ho
     reading = read_bundle(collection(but(PATIENT, 吴连德="Wu", gender="Wu")), FhirkitValidator())
     for one in reading.rejected:
         quarantine.put(one.original, one.issues)
-    assert len(files(home)) == 2
+    assert len(files(home)) == 1
     for name, data in files(home).items():
         for content in ("吴连德".encode(), b"Wu", b"1970-02-28"):
             assert content not in data
@@ -101,8 +101,9 @@ def test_every_changed_byte_is_found(opened: Callable[[], Quarantine], home: Pat
     sealed = path.read_bytes()
     for position in range(len(sealed)):
         path.write_bytes(sealed[:position] + bytes([sealed[position] ^ 1]) + sealed[position + 1 :])
-        with pytest.raises(QuarantineDamaged):
-            quarantine.original(name)
+        for read in (quarantine.original, quarantine.outcome):
+            with pytest.raises(QuarantineDamaged):
+                read(name)
     path.write_bytes(sealed[:-1])
     assert [type(fault) for fault in quarantine.damaged()] == [QuarantineDamaged]
     quarantine.put(ORIGINAL, ISSUES)
@@ -118,21 +119,13 @@ def test_an_item_under_another_name_does_not_open(opened: Callable[[], Quarantin
         quarantine.original(name)
 
 
-def test_damaged_findings_are_found(opened: Callable[[], Quarantine], home: Path) -> None:
+def test_what_a_crash_left_is_no_item(opened: Callable[[], Quarantine], home: Path) -> None:
     quarantine = opened()
     name = quarantine.put(ORIGINAL, ISSUES)
-    (home / "quarantine" / f"{name}.json").write_bytes(b"{")
-    assert [type(fault) for fault in quarantine.damaged()] == [QuarantineDamaged]
-    (home / "quarantine" / f"{name}.sealed").unlink()
-    assert [type(fault) for fault in quarantine.damaged()] == [QuarantineMissing]
-
-
-def test_a_crash_between_the_two_files_leaves_no_half_item(opened: Callable[[], Quarantine], home: Path) -> None:
-    quarantine = opened()
-    name = quarantine.put(ORIGINAL, ISSUES)
-    (home / "quarantine" / f"{name}.json").unlink()
-    (home / "quarantine" / f".{name}.json.1.tmp").write_bytes(b"{")
+    whole = home / "quarantine" / f"{name}.sealed"
+    whole.rename(whole.with_name(f".{whole.name}.1.tmp"))
     assert list(quarantine.names()) == []
+    assert list(quarantine.damaged()) == []
     assert quarantine.put(ORIGINAL, ISSUES) == name
     assert list(quarantine.names()) == [name]
 
@@ -157,7 +150,7 @@ def test_only_the_owner_may_read(opened: Callable[[], Quarantine], home: Path) -
     name = opened().put(ORIGINAL, ISSUES)
     folder = home / "quarantine"
     assert folder.stat().st_mode & 0o077 == 0
-    assert all((folder / f"{name}.{kind}").stat().st_mode & 0o077 == 0 for kind in ("sealed", "json"))
+    assert (folder / f"{name}.sealed").stat().st_mode & 0o077 == 0
 
 
 def test_an_outcome_is_valid_fhir() -> None:
