@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace as changed
 
 import pytest
 from msgspec.structs import replace
@@ -22,7 +23,8 @@ from xinglin.carrier.ledger.proof import (
     prove_operation,
     prove_states,
 )
-from xinglin.kernel.encoding import pack, state_key
+from xinglin.kernel.encoding import MAX_INTEGER, pack, state_key
+from xinglin.kernel.hashing import Tag, tagged
 
 Change = Callable[[LogEntry], LogEntry]
 
@@ -131,6 +133,34 @@ def test_one_change_fails_at_its_step(change: str, entry: LogEntry, head: Head, 
     step, make = CHANGES[change]
     assert check(sample.suite, entry, head) == ""
     assert check(sample.suite, make(entry), head) == step
+
+
+ALONE: dict[str, tuple[dict[str, object], dict[str, object], str]] = {
+    "as it is": ({}, {}, ""),
+    "of another chain": ({"chain": "c" + "a" * 26}, {}, "P7"),
+    "logged when it had expired": ({}, {"time": MAX_INTEGER}, "P7"),
+    "logged after the checkpoint": ({}, {"height": 11}, "P7"),
+    "logged later than the checkpoint": ({"valid_until": MAX_INTEGER}, {"time": MAX_INTEGER}, "P7"),
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_leaf_is_refused_even_in_a_log_made_for_it(name: str, entry: LogEntry, head: Head, sample: Sample) -> None:
+    """As a lying quorum could: the leaf is the only one of a log whose root the checkpoint names."""
+    in_header, in_leaf, step = ALONE[name]
+    hash_, header = sample.suite.hash, replace(entry.header, **in_header)
+    leaf = replace(
+        entry.leaf,
+        index=0,
+        valid_until=header.valid_until,
+        body=tagged(hash_, Tag.BODY, header),
+        transaction=tagged(hash_, Tag.TRANSACTION, header, entry.signatures),
+        **in_leaf,
+    )
+    time = MAX_INTEGER if name == "logged when it had expired" else head.time
+    lying = changed(head, size=1, log_root=sample.suite.leaf_hash(pack(leaf)), time=time)
+    alone = replace(entry, header=header, leaf=leaf, log_path=())
+    assert check(sample.suite, alone, lying) == step
 
 
 def test_signatures_that_nobody_made_fail_at_p8(entry: LogEntry, head: Head, sample: Sample) -> None:
