@@ -2,7 +2,9 @@ package gm
 
 import (
 	"bytes"
+	"runtime"
 	"testing"
+	"time"
 )
 
 func newPair(t testing.TB) (*Private, *Public) {
@@ -40,6 +42,59 @@ func TestSignedMessagesVerifyAndChangedOnesDoNot(t *testing.T) {
 			signature[i] ^= 1
 		}
 	}
+}
+
+// From the 64th use on a table accepts; it must change no verdict.
+func TestFrequentKeysAreJudgedAsBefore(t *testing.T) {
+	private, public := newPair(t)
+	_, other := newPair(t)
+	for i := range 3 * frequentUses {
+		message, signature := []byte{byte(i)}, make([]byte, SignatureSize)
+		if err := private.Sign(message, signature); err != nil {
+			t.Fatal(err)
+		}
+		good := public.Verify(message, signature)
+		signature[i%SignatureSize] ^= 1 << (i % 8)
+		bad := public.Verify(message, signature)
+		if !good || bad || other.Verify(message, signature) {
+			t.Fatalf("use %d: good %v, changed %v", i, good, bad)
+		}
+	}
+	if public.table.Load() == nil {
+		t.Fatal("no table was made")
+	}
+}
+
+func TestTablesAreLimitedAndCountedBack(t *testing.T) {
+	before := tables.Load()
+	tables.Store(maxTables)
+	private, public := newPair(t)
+	signature := make([]byte, SignatureSize)
+	private.Sign(nil, signature)
+	for range 2 * frequentUses {
+		if !public.Verify(nil, signature) {
+			t.Fatal("refused")
+		}
+	}
+	if public.table.Load() != nil || tables.Load() != maxTables {
+		t.Fatal("a table beyond the limit")
+	}
+	tables.Store(before)
+	for range frequentUses {
+		public.Verify(nil, signature)
+	}
+	if public.table.Load() == nil || tables.Load() != before+1 {
+		t.Fatal("no table though there is room")
+	}
+	public = nil
+	for range 100 {
+		runtime.GC()
+		if tables.Load() <= before {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("the table of a forgotten key still counts")
 }
 
 // Integers with leading zero bytes and with the top bit set take other DER lengths.

@@ -123,6 +123,20 @@ class TestSigning:
         assert verdicts == [good for _, good in cases]
 
     @both
+    def test_a_key_that_comes_back_often_is_judged_as_at_first(self, chosen: Suite) -> None:
+        """From some use on the library may take another way (decision 0012)."""
+        private = chosen.generate_private_key()
+        public = chosen.public_key(private)
+        messages = [b"%d" % n for n in range(400)]
+        signatures = chosen.sign_many(private, messages)
+        for n in range(0, 400, 2):
+            signatures[n] = flipped(signatures[n], n % 64)
+        assert chosen.verify_many([public] * 400, messages, signatures) == [False, True] * 200
+        assert [chosen.verify(public, *each) for each in zip(messages[:9], signatures, strict=False)] == (
+            [False, True] * 4 + [False]
+        )
+
+    @both
     def test_malformed_keys_and_signatures_do_not_verify(self, chosen: Suite) -> None:
         private = chosen.generate_private_key()
         public = chosen.public_key(private)
