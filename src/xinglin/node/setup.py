@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xinglin.carrier.crypto.keystore import KeyStore, KeyUse, create_keystore
+from xinglin.carrier.crypto.keystore import DEFAULT_STRETCHING, KeyStore, KeyUse, Stretching, create_keystore
 from xinglin.carrier.crypto.suite import suite
 from xinglin.carrier.ledger.genesis import chain_id
 from xinglin.carrier.ledger.ledger import Ledger
@@ -47,16 +47,32 @@ class NewHome:
         return founder_of(suite("gm"), self.keys, self.organisation, self.persons, scope)
 
 
-def make_home(path: Path, name: str, kind: MemberKind, passphrase: bytes, randomness: Randomness) -> NewHome:
+def make_home(
+    path: Path,
+    name: str,
+    kind: MemberKind,
+    passphrase: bytes,
+    randomness: Randomness,
+    stretching: Stretching = DEFAULT_STRETCHING,
+) -> NewHome:
     """Make a home with a key store and its member's ids.
 
     Who is responsible for the two first accounts is committed with a salt that stays in the home's ``accounts`` folder.
 
+    Args:
+        path: where; nothing is there yet.
+        name: the member's name.
+        kind: its kind.
+        passphrase: of the key store.
+        randomness: where ids and salts come from.
+        stretching: what trying a passphrase costs; each opening of the home takes as long.
+
     Raises:
         HomeExists: there is something at ``path``.
+        PassphraseTooShort: the passphrase has fewer than 8 bytes.
     """
     home = new_home(path)
-    keys = create_keystore(home.keys, suite("gm"), passphrase)
+    keys = create_keystore(home.keys, suite("gm"), passphrase, stretching)
     for key in (COSIGNING, ADMINISTRATOR, SERVICE):
         keys.generate(key, KeyUse.SIGNING)
     for key in (SEALING, INSTITUTION):

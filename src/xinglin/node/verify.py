@@ -61,12 +61,16 @@ def verify_chain(home: Home, chain: str) -> ChainVerdict:
         command = [sys.executable, "-m", CHILD_MODULE, str(home.path), chain, scratch]
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  (this interpreter, our module)
     try:
-        said: dict[str, Any] = json.loads(done.stdout)
-        findings = [Finding(**finding) for finding in said["findings"]]
-        return ChainVerdict(chain, said["height"], said["entries"], said["app_hash"], findings)
+        return chain_verdict(chain, json.loads(done.stdout))
     except (ValueError, KeyError, TypeError):
         damage = StoreDamaged(chain=chain, what=f"reading it ended the process with status {done.returncode}")
         return ChainVerdict(chain, 0, 0, "", [Finding(damage.code, "store", damage.sentence())])
+
+
+def chain_verdict(chain: str, said: dict[str, Any]) -> ChainVerdict:
+    """Return the verdict that the child process said of a chain."""
+    findings = [Finding(**finding) for finding in said["findings"]]
+    return ChainVerdict(chain, said["height"], said["entries"], said["app_hash"], findings)
 
 
 def verify_notes(home: Home, ledger: Ledger) -> Iterator[Finding]:
@@ -124,13 +128,19 @@ class HomeReport:
     findings: list[Finding]
 
 
-def verify_home(path: Path, passphrase: bytes, tell: Callable[[str], None] = lambda _: None) -> HomeReport:
+def verify_home(
+    path: Path,
+    passphrase: bytes,
+    tell: Callable[[str], None] = lambda _: None,
+    check_chain: Callable[[Home, str], ChainVerdict] = verify_chain,
+) -> HomeReport:
     """Verify everything that a home keeps.
 
     Args:
         path: the home.
         passphrase: of its key store.
         tell: told what is looked at next.
+        check_chain: rechecks one chain; what does so in this process may end it.
 
     Raises:
         HomeNotFound, SettingsInvalid: it is not a home.
@@ -141,7 +151,7 @@ def verify_home(path: Path, passphrase: bytes, tell: Callable[[str], None] = lam
     verdicts = []
     for chain in [settings.consortium.id] + ([settings.private.id] if settings.private else []):
         tell(f"chain {chain}")
-        verdicts.append(verify_chain(home, chain))
+        verdicts.append(check_chain(home, chain))
     findings = [finding for verdict in verdicts for finding in verdict.findings]
     findings += verify_keys(keys)
     records = 0

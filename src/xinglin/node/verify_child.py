@@ -9,6 +9,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from xinglin.carrier.ledger.ledger import stored_genesis
 from xinglin.carrier.ledger.recheck import Finding, recheck
@@ -16,9 +17,15 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import rules_of
 
 
-def main(home: Path, chain: str, scratch: Path) -> None:
-    """Recheck and print."""
-    found = {"height": 0, "entries": 0, "app_hash": ""}
+def look_at(home: Path, chain: str, scratch: Path) -> dict[str, Any]:
+    """Recheck a chain and return height, entries, app hash and findings as JSON has them.
+
+    Args:
+        home: the node's home.
+        chain: the chain's id.
+        scratch: an empty folder for a second store.
+    """
+    found: dict[str, Any] = {"height": 0, "entries": 0, "app_hash": ""}
     findings: list[Finding] = []
     try:
         rules = rules_of(stored_genesis(home, chain))
@@ -30,8 +37,8 @@ def main(home: Path, chain: str, scratch: Path) -> None:
             findings += again.findings
     except PlatformError as refusal:
         findings.append(Finding(refusal.code, "store", refusal.sentence()))
-    sys.stdout.write(json.dumps(found | {"findings": [asdict(one) for one in findings]}))
+    return found | {"findings": [asdict(one) for one in findings]}
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    sys.stdout.write(json.dumps(look_at(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))))
