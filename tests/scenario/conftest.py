@@ -1,0 +1,51 @@
+"""Homes that the scenarios share, made once."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.product import (
+    broken_bundle,
+    make_hospital,
+    opened,
+    some_bundles,
+    write_passphrase,
+    xinglin,
+)
+from xinglin.node.archive import open_archive
+from xinglin.node.opening import anchoring
+from xinglin.node.reading import read_bundles
+
+
+@pytest.fixture(scope="session")
+def hospital(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a hospital's home with records of two people and six invented ones, some of them in quarantine.
+
+    Its passphrase file lies beside it. Tests that change something work on a copy.
+    """
+    folder = tmp_path_factory.mktemp("hospital")
+    home = make_hospital(folder / "home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XINGLIN_PASSPHRASE_FILE", str(write_passphrase(folder)))
+        taken = xinglin("record", "intake", "--home", home, *some_bundles(folder / "b", 2), broken_bundle(folder))
+    assert taken.status == 0, taken.err
+    return home
+
+
+@pytest.fixture(scope="session")
+def killed(hospital: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the hospital's home, some records later, as a killed process leaves it: with write-ahead logs."""
+    folder = tmp_path_factory.mktemp("killed")
+    home = folder / "home"
+    shutil.copytree(hospital, home)
+    with opened(home, running=True) as node, open_archive(node) as archive:
+        archive.take_in("file", read_bundles(some_bundles(folder / "b", 3)[2:], 1 << 27, []))
+        anchoring(node).step()
+        node.cosigner().checkpoint(node.consortium.tip.height)
+        for engine in node.engines:
+            engine.close()
+        shutil.copytree(home, folder / "left")
+    return folder / "left"

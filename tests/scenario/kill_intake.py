@@ -1,0 +1,275 @@
+"""``python -m tests.scenario.kill_intake``: kills ``xinglin record intake`` at random moments and looks what is left.
+
+The real command in a process of its own, on a home of its own. A round gives it a few bundles under the name of
+another source system, so that there is always something to take in; the command is killed (``SIGKILL``, the whole
+process group) at a moment drawn between its start and a little after its usual end, and started again, until it ends
+by itself. In the end every resource of every round has to be registered once: compared are the input, read by itself,
+the vault, the outbox, and each item on the chain. Prints one JSON object; the exit status is 1 if anything was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tests.support.product import (
+    PASSPHRASE,
+    child,
+    child_environment,
+    make_hospital,
+    opened_archive,
+    some_bundles,
+    stored_records,
+    write_passphrase,
+)
+from xinglin.kernel.encoding import decode
+from xinglin.node.archive import Archive
+from xinglin.node.verify import verify_home
+from xinglin.service.basic.coordination.model import RecordItem, RegisterBatch
+from xinglin.service.basic.coordination.outbox.store import BatchRow, Delivery, OutboxStore
+
+Key = tuple[bytes, bytes, bytes]
+"""Source system, type, logical id."""
+_BEYOND = 1.2
+"""Kill moments reach so far beyond the usual end, so that some runs end by themselves."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """What was done and found; ``left_by_kills`` counts in which state the kills left the home."""
+
+    seed: str
+    kills: int = 0
+    rounds: int = 0
+    runs_to_the_end: int = 0
+    killed_after_ms: list[int] = field(default_factory=list)
+    left_by_kills: dict[str, int] = field(default_factory=dict)
+    verified_after_kills: int = 0
+    resources: int = 0
+    records: int = 0
+    batches: int = 0
+    items_on_chain: int = 0
+    temporary_files: int = 0
+    seconds: float = 0.0
+    findings: list[str] = field(default_factory=list)
+
+
+class Killer:
+    """Runs and kills intake on one home.
+
+    Args:
+        folder: a folder for the home and its passphrase.
+        bundles: the input.
+        seed: of all that is drawn.
+        verify_every: after so many kills a copy of the killed home is verified; 0 for never.
+    """
+
+    def __init__(self, folder: Path, bundles: Sequence[Path], seed: str, verify_every: int = 0) -> None:
+        self.home = make_hospital(folder / "home")
+        self.figures = Figures(seed)
+        self._expected: dict[Key, tuple[str, Path]] = {}
+        self._copy = folder / "copy"
+        self._passphrase = write_passphrase(folder)
+        self._bundles = bundles
+        self._random = random.Random(seed)
+        self._verify_every = verify_every
+        self._usual = 0.0
+        self._records = 0
+
+    def run(self, kills: int) -> Figures:
+        """Kill so many times, let the last round end, compare."""
+        start = time.monotonic()
+        while self.figures.kills < kills:
+            self._round(kills)
+        self._compare()
+        self.figures.seconds = round(time.monotonic() - start, 1)
+        return self.figures
+
+    def _round(self, kills: int) -> None:
+        self.figures.rounds += 1
+        source = f"system-{self.figures.rounds}"
+        files = self._random.sample(self._bundles, min(len(self._bundles), self._random.choice((1, 2, 2, 3, 6))))
+        for path in files:
+            self._expected |= {(source.encode(), *key): (said, path) for key, said in resources_of(path)}
+        done = False
+        while not done:
+            to_kill = self._usual > 0 and self.figures.kills < kills
+            done = self._intake(source, files, self._random.uniform(0, self._usual * _BEYOND) if to_kill else None)
+
+    def _intake(self, source: str, files: Sequence[Path], limit: float | None) -> bool:
+        """Run intake for so many seconds at most; tell whether it came to its end."""
+        command = child("record", "intake", "--home", self.home, "--json", "--source", source, *files)
+        start = time.monotonic()
+        process = subprocess.Popen(
+            command,
+            cwd=self.home.parent,
+            env=child_environment({"XINGLIN_PASSPHRASE_FILE": str(self._passphrase)}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            out, err = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            self._killed(time.monotonic() - start)
+            return False
+        took = time.monotonic() - start
+        self._usual = (self._usual * 3 + took) / 4 if self._usual else took
+        self._ended(source, files, process.returncode, out, err)
+        return True
+
+    def _ended(self, source: str, files: Sequence[Path], status: int, out: bytes, err: bytes) -> None:
+        figures = self.figures
+        figures.runs_to_the_end += 1
+        if status != 0:
+            figures.findings.append(f"{source}: exit status {status}: {out!r} {err!r}")
+            return
+        said, entries = json.loads(out), sum(1 for path in files for _ in resources_of(path))
+        if said["accepted"] + said["already_there"] != entries or said["quarantined"] or said["refused_files"]:
+            figures.findings.append(f"{source}: {entries} resources came in, the command says {said}")
+
+    def _killed(self, after: float) -> None:
+        """Look at a copy of what the kill left; opening the home itself would already mend it."""
+        figures = self.figures
+        figures.kills += 1
+        figures.killed_after_ms.append(round(after * 1000))
+        shutil.rmtree(self._copy, ignore_errors=True)
+        shutil.copytree(self.home, self._copy)
+        if self._verify_every and figures.kills % self._verify_every == 0:
+            figures.verified_after_kills += 1
+            report = verify_home(self._copy, PASSPHRASE)
+            figures.findings += [f"after kill {figures.kills}: {finding}" for finding in report.findings]
+        with opened_archive(self._copy) as archive:
+            last = archive.vault.index.last_number()
+            state = left_by_kill(archive, last, last - self._records)
+            figures.left_by_kills[state] = figures.left_by_kills.get(state, 0) + 1
+        if last < self._records:
+            figures.findings.append(f"after kill {figures.kills}: {self._records} records were stored, {last} are left")
+        self._records = last
+
+    def _compare(self) -> None:
+        figures = self.figures
+        report = verify_home(self.home, PASSPHRASE)
+        figures.findings += [f"in the end: {finding}" for finding in report.findings]
+        figures.resources = len(self._expected)
+        figures.temporary_files = sum(1 for path in self.home.rglob("*.tmp"))
+        with opened_archive(self.home) as archive:
+            figures.findings += self._wrong_records(archive)
+            figures.findings += self._wrong_batches(archive)
+
+    def _wrong_records(self, archive: Archive) -> Iterator[str]:
+        """Compare the vault with the input: each resource once, as it was."""
+        rows = stored_records(archive)
+        self.figures.records = len(rows)
+        found = Counter((row.details.source, row.details.type, row.details.logical_id) for row in rows)
+        yield from (f"{key} is stored {count} times" for key, count in found.items() if count > 1)
+        yield from (f"{key} is missing" for key in self._expected.keys() - found.keys())
+        yield from (f"{key} was never given" for key in found.keys() - self._expected.keys())
+        files = {path: path.read_bytes() for path in self._bundles}
+        for start in range(0, len(rows), 500):
+            part = rows[start : start + 500]
+            for row, opened in zip(part, archive.vault.open_many(part), strict=True):
+                key = (row.details.source, row.details.type, row.details.logical_id)
+                said, path = self._expected.get(key, ("", self._bundles[0]))
+                original = b"" if isinstance(opened, Exception) else opened.parts.original[1]
+                if original not in files[path] or digest(json.loads(original, parse_float=str)) != said:
+                    yield f"{key} is not as it was given"
+
+    def _wrong_batches(self, archive: Archive) -> Iterator[str]:
+        """Compare outbox and chain with the vault: each batch marked, each record in one item of one entry."""
+        rows = list(OutboxStore(archive.vault.database, archive.vault.keyring.keys).rows())
+        batches = {row.batch: row for row in rows if isinstance(row, BatchRow)}
+        self.figures.batches = len(batches)
+        if len(batches) != len(rows):
+            yield f"{len(rows) - len(batches)} rows of the outbox are damaged or double"
+        yield from (
+            f"batch {row.batch} is not registered" for row in batches.values() if row.state is not Delivery.REGISTERED
+        )
+        on_chain: Counter[bytes] = Counter()
+        registered: Counter[str] = Counter()
+        ledger = archive.node.consortium
+        for index in range(ledger.tip.log_size):
+            entry = ledger.entry(index)
+            for operation in entry.transaction.operations:
+                if (operation.head.contract, operation.head.method) != ("records", "register"):
+                    continue
+                batch = decode(RegisterBatch, operation.head.arguments).batch
+                if entry.receipt.number:
+                    yield f"entry {index} refuses batch {batch} with {entry.receipt.number}"
+                    continue
+                registered[batch] += 1
+                on_chain.update(decode(RecordItem, item).commitment for item in operation.items)
+                if batch in batches and (batches[batch].index, batches[batch].body) != (index, entry.leaf.body):
+                    yield f"batch {batch} is marked with another entry than {index}"
+        self.figures.items_on_chain = on_chain.total()
+        if registered != Counter(batches.keys()):
+            yield f"batches of the outbox and of the chain differ: {registered} {sorted(batches)}"
+        stored = Counter(row.details.commitment for row in stored_records(archive))
+        yield from (f"{one.hex()} is on the chain {on_chain[one]} times" for one in stored if on_chain[one] != 1)
+        padded = sum(1 << (row.count - 1).bit_length() for row in batches.values())
+        if on_chain.total() != padded or len(on_chain) != padded:
+            yield f"{on_chain.total()} items are on the chain, batches padded to powers of two have {padded}"
+
+
+def left_by_kill(archive: Archive, last: int, gained: int) -> str:
+    """Return in which state of its work a run was killed, told from what lies there."""
+    pending = OutboxStore(archive.vault.database, archive.vault.keyring.keys).pending() if last else []
+    if any(archive.node.consortium.find(row.valid_until, row.body) is not None for row in pending):
+        return "batch logged, not marked"
+    if pending:
+        return "batch stored, not logged"
+    with sqlite3.connect(archive.node.home.keyring / "keyring.sqlite") as keyring:
+        keys = keyring.execute("SELECT max(number) FROM records").fetchone()[0] or 0
+    keyring.close()
+    entries = sum(path.stat().st_size for path in archive.vault.segments.folder.iterdir())
+    if keys > last or entries > sum(row.details.length + 24 for row in stored_records(archive)):
+        return "entries or keys written, records not stored"
+    return "all registered, run not ended" if gained else "nothing written"
+
+
+def resources_of(path: Path) -> Iterator[tuple[tuple[bytes, bytes], str]]:
+    """Yield ((type, logical id), digest) of each resource of a bundle, read by Python's own parser."""
+    for entry in json.loads(path.read_bytes(), parse_float=str)["entry"]:
+        resource = entry["resource"]
+        logical_id = resource.get("id") or entry["fullUrl"].rpartition(":")[2]
+        yield (resource["resourceType"].encode(), logical_id.encode()), digest(resource)
+
+
+def digest(resource: object) -> str:
+    """Return a hash of what a resource says."""
+    return hashlib.sha256(json.dumps(resource, sort_keys=True).encode()).hexdigest()
+
+
+def main() -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", default="xinglin")
+    parser.add_argument("--verify-every", type=int, default=10, help="verify the killed home after so many kills")
+    parser.add_argument("--bundles", type=int, default=39, help="how many different bundles are given")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="xinglin-kill-") as folder:
+        bundles = some_bundles(Path(folder) / "bundles", given.bundles)
+        figures = Killer(Path(folder), bundles, given.seed, given.verify_every).run(given.kills)
+    print(json.dumps(asdict(figures), indent=2, ensure_ascii=False))
+    return 1 if figures.findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
