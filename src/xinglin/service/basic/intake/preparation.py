@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.model import Operation
-from xinglin.kernel.encoding import encode
-from xinglin.kernel.errors import EncodingInvalid
+from xinglin.kernel.encoding import pack
 from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.coordination.batching import Entry, close_batch
 from xinglin.service.basic.coordination.commitments import RecordDigests, RecordParts, commit_many
 from xinglin.service.basic.coordination.locators import seal_batch
 from xinglin.service.basic.coordination.model import Behaviour, RegisterBatch
 from xinglin.service.basic.intake.model import Refused, Registrar
-from xinglin.service.basic.intake.rules import behaviour_time, unfit
+from xinglin.service.basic.intake.rules import behaviour_time, fits, unfit
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
 from xinglin.service.lifecycle.storage.hierarchy import Randomness
 from xinglin.service.lifecycle.storage.model import CommitmentRule, NewRecord, Parts, RecordSecrets
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(msgspec.Struct, frozen=True):
     """A resource that is not stored yet, with what it is known by."""
 
     resource: CollectedResource
@@ -52,8 +52,7 @@ class Prepared:
     refused: list[Refused]
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(msgspec.Struct, frozen=True):
     fresh: Fresh
     record: bytes
     parts: RecordParts
@@ -108,18 +107,18 @@ class Preparation:
         drafts = []
         for start, fresh in zip(range(0, len(random), size), resources, strict=True):
             record, salt_b, salt_r, salt_d, handle = (random[at : at + 16] for at in range(start, start + 80, 16))
-            try:
-                behaviour = self._behaviour(record, fresh.resource, recorded_at_ms)
-            except EncodingInvalid:
+            if not fits(fresh.resource):
                 refused.append(Refused(fresh.resource.original, [unfit(fresh.resource)]))
                 continue
+            behaviour = self._behaviour(record, fresh.resource, recorded_at_ms)
             parts = RecordParts(salt_b, behaviour, salt_r, fresh.resource.original, salt_d)
             secrets = RecordSecrets(random[start + 80 : start + size], salt_r, salt_d, handle)
             drafts.append(_Draft(fresh, record, parts, secrets))
         return drafts
 
     def _behaviour(self, record: bytes, resource: CollectedResource, recorded_at_ms: int) -> bytes:
-        return encode(
+        # Not checked again: the registrar's ids are the registry's, what comes from the source has been looked at.
+        return pack(
             Behaviour(
                 record=identifier(record),
                 institution=self._registrar.institution,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from xinglin.kernel.hashing import Hash
 from xinglin.service.lifecycle.collection.fhir.findings import ERROR, Issue
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
+
+MAX_TEXT_BYTES = 1_024
+_TYPE = re.compile(r"\A[A-Z][A-Za-z]{0,63}\Z")
 
 
 def behaviour_time(occurred_at_ms: int | None, recorded_at_ms: int) -> int:
@@ -30,7 +35,12 @@ def duplicate(resource: CollectedResource) -> Issue:
     return Issue("intake.duplicate", ERROR, "duplicate", resource.resource_type, sentence)
 
 
+def fits(resource: CollectedResource) -> bool:
+    """Tell whether behaviour data can hold what a resource says: its type, and its encounter in 1,024 bytes."""
+    return len(resource.occasion.encode()) <= MAX_TEXT_BYTES and _TYPE.match(resource.resource_type) is not None
+
+
 def unfit(resource: CollectedResource) -> Issue:
-    """Return the finding on a resource whose encounter reference does not fit into behaviour data (1,024 bytes)."""
+    """Return the finding on a resource that does not fit."""
     sentence = "The reference to the encounter is longer than behaviour data hold."
     return Issue("intake.occasion", ERROR, "too-long", resource.resource_type, sentence)

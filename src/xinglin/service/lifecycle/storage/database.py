@@ -8,6 +8,7 @@ states. Holds no tables: each store has its own.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ _PRAGMAS = (
     "cache_size=-16384",
     "wal_autocheckpoint=4000",  # pages: each checkpoint rewrites every page that changed, so few of them
 )
+_LIST = re.compile(r"\(__\[POSTCOMPILE_[a-z]+\]\)")
 _UNWRITABLE = frozenset(
     (
         sqlite3.SQLITE_BUSY,
@@ -184,10 +186,14 @@ class Database:
         Raises:
             StorageUnwritable, DatabaseDamaged: as ``transaction``.
         """
-        if query not in self._queries:
-            cleaners = [_cleaner(column.type) for column in query.selected_columns]
-            self._queries[query] = str(query.compile(dialect=self.engine.dialect)), cleaners
-        text, cleaners = self._queries[query]
+        return self._fetch(query, 1, values)
+
+    def fetch_in(self, query: sa.Select[Any], values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return the rows of one query whose only parameter is a list of values; raises as ``fetch``."""
+        return self._fetch(query, len(values), values)
+
+    def _fetch(self, query: sa.Select[Any], count: int, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        text, cleaners = self._compiled(query, count)
         try:
             connection = self.engine.raw_connection()
             try:
@@ -199,6 +205,14 @@ class Database:
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._fault(error) from None
         return [tuple(clean(value) for clean, value in zip(cleaners, row, strict=True)) for row in rows]
+
+    def _compiled(self, query: sa.Select[Any], count: int) -> tuple[str, list[_Clean]]:
+        if query not in self._queries:
+            cleaners = [_cleaner(column.type) for column in query.selected_columns]
+            self._queries[query] = str(query.compile(dialect=self.engine.dialect)), cleaners
+        text, cleaners = self._queries[query]
+        # SQLAlchemy leaves a mark where a list goes; the driver takes as many question marks as there are values.
+        return _LIST.sub(f"({', '.join('?' * count)})", text), cleaners
 
     def damage(self) -> list[DatabaseDamaged]:
         """Return what SQLite's own check of all pages and indexes finds."""

@@ -33,6 +33,7 @@ _records = sa.Table(
 )
 _by_number = sa.select(_records).where(_records.c.number == sa.bindparam("number"))
 _by_record = sa.select(_records).where(_records.c.record == sa.bindparam("record"))
+_by_lookup = sa.select(_records).where(_records.c.lookup.in_(sa.bindparam("lookups", expanding=True)))
 _slice = (
     sa.select(_records)
     .where(_records.c.number.between(sa.bindparam("first"), sa.bindparam("last")))
@@ -96,9 +97,7 @@ class Index:
             RowDamaged: a row was altered.
         """
         lookups = self.lookups(resources)
-        query = sa.select(_records).where(_records.c.lookup.in_(lookups))
-        with self.database.transaction() as connection:
-            rows = [tuple(row) for row in connection.execute(query)]
+        rows = self.database.fetch_in(_by_lookup, lookups)
         opened = dict(zip((row[2] for row in rows), self._opened_all(rows), strict=True))
         return [opened.get(lookup) for lookup in lookups]
 

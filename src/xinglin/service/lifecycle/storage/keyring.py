@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from xinglin.carrier.crypto.suite import Suite
@@ -54,13 +55,12 @@ _records = sa.Table(
 _with_patients = sa.select(
     _records.c.number, _records.c.patient, _records.c.sealed, _patients.c.subject, _patients.c.wrapped
 ).outerjoin_from(_records, _patients, _records.c.patient == _patients.c.number)
-_one_record = _with_patients.where(_records.c.number == sa.bindparam("number"))
+_some_records = _with_patients.where(_records.c.number.in_(sa.bindparam("numbers", expanding=True)))
 _some_patients = sa.select(_patients).where(_patients.c.number.between(sa.bindparam("first"), sa.bindparam("last")))
 _next_patient = sa.select(sa.func.min(_patients.c.number)).where(_patients.c.number >= sa.bindparam("first"))
 
 
-@dataclass(frozen=True, slots=True)
-class NewSecrets:
+class NewSecrets(msgspec.Struct, frozen=True, gc=False):
     """The secrets of a record to be kept; ``patient`` is whose record it is: (source system, logical id or empty)."""
 
     record: bytes
@@ -197,12 +197,7 @@ class Keyring:
         return found
 
     def _rows(self, numbers: Sequence[int]) -> dict[int, tuple[Any, ...]]:
-        if len(numbers) == 1:
-            rows = self._database.fetch(_one_record, numbers[0])
-        else:
-            with self._database.transaction() as connection:
-                query = _with_patients.where(_records.c.number.in_(numbers))
-                rows = [tuple(row) for row in connection.execute(query)]
+        rows = self._database.fetch_in(_some_records, numbers)
         return {row[0]: row for row in rows}
 
     def findings(self) -> Iterator[PlatformError]:

@@ -11,8 +11,9 @@ import os
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from xinglin.carrier.crypto.files import sync_folder
 from xinglin.service.lifecycle.storage.disk import writing
@@ -24,8 +25,7 @@ DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
 """A segment that has reached this many bytes takes no further chunk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(msgspec.Struct, frozen=True, gc=False):
     """Where an entry is: segment from 1, offset of its header, length of the sealed bytes."""
 
     segment: int

@@ -39,6 +39,7 @@ _batches = sa.Table(
 _all = sa.select(_batches).order_by(_batches.c.number)
 _pending = _all.where(_batches.c.state == sa.bindparam("state"))
 _by_batch = _all.where(_batches.c.batch == sa.bindparam("batch"))
+_replace = _batches.update().where(_batches.c.number == sa.bindparam("row"))
 _last = sa.select(sa.func.max(_batches.c.number))
 
 
@@ -95,10 +96,10 @@ class OutboxStore:
         """Write rows that are there anew, durably."""
         if not rows:
             return
+        names = _batches.c.keys()
+        values = [dict(zip(names, self._values(row), strict=True)) for row in rows]
         with self.database.transaction() as connection:
-            for row in rows:
-                values = dict(zip(_batches.c.keys(), self._values(row), strict=True))
-                connection.execute(_batches.update().where(_batches.c.number == row.number).values(values))
+            connection.execute(_replace, [{"row": one["number"], **one} for one in values])
 
     def pending(self) -> list[BatchRow]:
         """Return the rows that are not registered, in order.
