@@ -254,10 +254,12 @@ def test_a_line_that_is_not_right_fails_at_p6_even_if_others_suffice(
     silent = replace(first, members=(*first.members[:2], replace(first.members[2], cosigns=0)))
     rekeyed = replace(first, members=(replace(first.members[0], key=HASH), *first.members[1:]))
     two = founders[:2]
+    renamed = SignedNote(HEAD, tuple(changed(line, key_id=bytes(4)) for line in note(two).signatures))
     wrong = {
         "a stranger": (first, note([*two, Party(gm, founders[0].kind)])),
         "a member that does not cosign": (silent, note(founders)),
         "over another text": (first, note(two, changed(HEAD, height=10))),
+        "under another key id": (first, renamed),
         "a witness": (first, note(two, type_=SignatureType.WITNESS)),
         "by an older key": (rekeyed, note(two)),
     }

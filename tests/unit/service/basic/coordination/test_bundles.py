@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace as changed
+from typing import Any
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
 from tests.architecture.sources import ROOT
+from tests.support.proof_bundles import DAY, BundleMaker, identifier
 from tests.support.sample_world import Sample, intl_sample, sample
 from xinglin.carrier.ledger.bundle_model import Bundle
 from xinglin.carrier.ledger.checkpoint import SignedNote
@@ -242,6 +244,67 @@ def test_garbage_is_not_decided(data: bytes) -> None:
 def test_too_many_values_are_not_decided(sample: Sample) -> None:
     long = raw(sample.bundles["record"], put([1] * (1 << 20), 4, 9, 0, 7, 0, 1))
     assert check_bundle(long, None).verdict is Verdict.UNDECIDED
+
+
+SIGNED_AGAIN: dict[str, tuple[str, str, Callable[[Any], Any], int]] = {
+    "a key from later on": ("record", "key", lambda key: [*key[:4], DAY + 5001, *key[5:]], 12),
+    "a key that had ended": ("record", "key", lambda key: [*key[:5], [DAY + 5000], key[6]], 12),
+    "a key that ended just after": ("record", "key", lambda key: [*key[:5], [DAY + 5001], key[6]], 0),
+    "a key compromised before": ("record", "key", lambda key: [*key[:6], [DAY + 5000]], 12),
+    "a key compromised just after": ("record", "key", lambda key: [*key[:6], [DAY + 5001]], 0),
+    "a key of another form": ("record", "key", lambda key: key[:6], 12),
+    "a key of a later version": ("record", "key", lambda key: [key[0], 2, *key[2:]], 12),
+    "a member of another form": ("record", "member", lambda member: member[:5], 13),
+    "arguments of another form": ("record", "arguments", lambda arguments: arguments[:3], 14),
+    "an item of another form": ("record", "items", lambda items: [[*item, 0] for item in items], 14),
+    "items of other records": ("record", "items", lambda items: [[bytes(32), item[1]] for item in items], 14),
+    "another contract": ("record", "heads", lambda heads: [["record", *heads[0][1:]], *heads[1:]], 14),
+    "another version of the contract": (
+        "record",
+        "heads",
+        lambda heads: [[heads[0][0], 2, *heads[0][2:]], *heads[1:]],
+        14,
+    ),
+    "another method": ("record", "heads", lambda heads: [[*heads[0][:2], "order", *heads[0][3:]], *heads[1:]], 14),
+    "an anchor of another size": ("anchor", "head", lambda head: [999, *head[1:]], 14),
+    "an anchor that nobody signed": ("anchor", "arguments", lambda call: [*call[:4], bytes(64)], 14),
+    "an anchored head that is smaller": ("anchor", "anchored", lambda s: [*s[:3], [999, *s[3][1:]], *s[4:]], 14),
+    "an anchor of another member's chain": (
+        "anchor",
+        "anchored",
+        lambda s: [*s[:2], identifier("platform"), *s[3:]],
+        14,
+    ),
+    "a frozen chain": ("anchor", "anchored", lambda s: [*s[:4], 1, *s[5:]], 0),
+    "behaviour of another institution": ("record", "behaviour", lambda b: [*b[:3], identifier("platform"), *b[4:]], 15),
+    "behaviour of another form": ("record", "behaviour", lambda b: b[:7], 15),
+    "behaviour of a later version": ("record", "behaviour", lambda b: [b[0], 2, *b[2:]], 15),
+}
+
+
+@pytest.mark.parametrize("name", SIGNED_AGAIN)
+def test_what_is_signed_again_fails_where_it_is_wrong(name: str) -> None:
+    """Bundles made by the words of the specification, with all that rests on the change made and signed again."""
+    claim, stage, tweak, step = SIGNED_AGAIN[name]
+    maker = BundleMaker(claim, tweaks={stage: tweak})
+    data = maker.make()
+    report = check_bundle(data, Trust(genesis=maker.genesis_hash))
+    assert (report.failed.number if report.failed else 0) == step
+    if "later version" in name:
+        assert report.verdict is Verdict.UNDECIDED
+    elif step:
+        assert report.verdict is Verdict.DOES_NOT_HOLD
+
+
+def test_a_registration_without_a_batch_fails_at_p14() -> None:
+    tweaks: dict[str, Callable[[Any], Any]] = {
+        "heads": lambda heads: [[*heads[0][:4], []], *heads[1:]],
+        "entry": lambda entry: [*entry[:6], [], *entry[7:]],
+    }
+    maker = BundleMaker("record", tweaks=tweaks)
+    report = check_bundle(maker.make(), Trust(genesis=maker.genesis_hash))
+    assert report.failed is not None
+    assert (report.failed.number, report.verdict) == (14, Verdict.DOES_NOT_HOLD)
 
 
 def test_the_report_of_a_failed_step_has_code_and_facts(sample: Sample) -> None:

@@ -28,7 +28,7 @@ Claim = Literal["record", "anchor"]
 class NotInEntry(NotFound):
     """A log entry does not say what a proof is asked for."""
 
-    code, number, clause = "proof.not_in_entry", 5380, "S9.2"
+    code, number, clause = "proof.not_in_entry", 5393, "S9.2"
     en = "Log entry {entry} of chain {chain} has no such {claim}."
     zh = "链 {chain} 的日志条目 {entry} 中没有该 {claim}。"
     hint_en = "Check the log index, the operation and the item."
@@ -38,7 +38,7 @@ class NotInEntry(NotFound):
 class NotCovered(Conflict):
     """A checkpoint is older than what it shall prove."""
 
-    code, number, clause = "proof.not_covered", 5381, "S9.2"
+    code, number, clause = "proof.not_covered", 5394, "S9.2"
     en = "The checkpoint of height {height} does not cover log entry {entry}."
     zh = "高度 {height} 的检查点不包含日志条目 {entry}。"
     hint_en = "Take a checkpoint of a later height."
