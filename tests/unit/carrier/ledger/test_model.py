@@ -39,9 +39,7 @@ EPOCH = Epoch(
     quorum=1,
     members=(EpochMember(ID, KEY, 1, 0),),
 )
-LEAF = Leaf(
-    height=1, time=2, index=3, body=bytes(32), valid_until=4, transaction=bytes(32), receipt=bytes(32)
-)
+LEAF = Leaf(height=1, time=2, index=3, body=bytes(32), valid_until=4, transaction=bytes(32), receipt=bytes(32))
 RECEIPT = Receipt(number=0, facts=(ReceiptFact("batch", ID), ReceiptFact("size", 7), ReceiptFact("root", bytes(32))))
 OBJECTS: dict[str, ChainObject] = {
     "header": HEADER,
