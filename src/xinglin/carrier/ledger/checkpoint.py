@@ -18,7 +18,8 @@ from xinglin.carrier.ledger.errors import CheckpointInvalid
 from xinglin.carrier.ledger.model import SuiteNumber
 from xinglin.kernel.encoding import MAX_INTEGER
 
-MAX_NOTE_BYTES = 64 * 1024
+MAX_NOTE_BYTES = 1 << 20
+"""More than the 4096 signature lines take that a proof bundle may have."""
 _ORIGIN = "xinglin/"
 _TEXT = re.compile(
     r"\Axinglin/(?P<chain>[cps][a-z2-7]{26})\n(?P<size>0|[1-9][0-9]{0,18})\n(?P<log_root>[A-Za-z0-9+/]{43}=)\n"

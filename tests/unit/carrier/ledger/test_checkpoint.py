@@ -26,6 +26,7 @@ from xinglin.carrier.ledger.checkpoint import (
 )
 from xinglin.carrier.ledger.errors import CheckpointInvalid
 from xinglin.carrier.ledger.model import SuiteNumber
+from xinglin.kernel.identifiers import identifier
 
 HEAD = Head("c" + "a" * 26, 12, bytes(range(32)), bytes(range(32, 64)), 7, 1_767_225_600_000)
 TEXT = (
@@ -148,6 +149,16 @@ def spare_bits(line: bytes) -> bytes:
     """Return the line with a bit set that base64 does not use."""
     alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     return line[:-2] + alphabet[alphabet.index(line[-2]) + 1 :][:1] + b"="
+
+
+def test_a_note_has_room_for_all_lines_of_a_bundle_and_not_for_any_number(note: SignedNote) -> None:
+    def signed_by(count: int) -> SignedNote:
+        lines = [replace(note.signatures[0], member=identifier(number.to_bytes(16, "big"))) for number in range(count)]
+        return SignedNote(HEAD, tuple(sorted(lines)))
+
+    assert parse_note(signed_by(4096).encode()) == signed_by(4096)
+    with pytest.raises(CheckpointInvalid):
+        parse_note(signed_by(9000).encode())
 
 
 @pytest.mark.parametrize("change", NOTE_CHANGES)

@@ -241,6 +241,16 @@ def test_garbage_is_not_decided(data: bytes) -> None:
     assert (report.verdict, len(report.steps)) == (Verdict.UNDECIDED, 1)
 
 
+def test_a_bundle_over_the_limit_is_not_decided(sample: Sample) -> None:
+    bundle = sample.bundles["record of two signers"]
+    original = (9, 0, 1, 1, 0, 1)
+    fits = raw(bundle, put(bytes(MAX_BYTES - len(bundle)), *original))
+    assert check_bundle(fits, None).verdict is Verdict.DOES_NOT_HOLD
+    over = raw(bundle, put(bytes(MAX_BYTES), *original))
+    report = check_bundle(over, None)
+    assert (report.verdict, len(report.steps)) == (Verdict.UNDECIDED, 1)
+
+
 def test_too_many_values_are_not_decided(sample: Sample) -> None:
     long = raw(sample.bundles["record"], put([1] * (1 << 20), 4, 9, 0, 7, 0, 1))
     assert check_bundle(long, None).verdict is Verdict.UNDECIDED
@@ -278,6 +288,13 @@ SIGNED_AGAIN: dict[str, tuple[str, str, Callable[[Any], Any], int]] = {
     "a frozen chain": ("anchor", "anchored", lambda s: [*s[:4], 1, *s[5:]], 0),
     "behaviour of another institution": ("record", "behaviour", lambda b: [*b[:3], identifier("platform"), *b[4:]], 15),
     "behaviour of another form": ("record", "behaviour", lambda b: b[:7], 15),
+    "an opening of other bytes": (
+        "record",
+        "opening",
+        lambda opening: [[p[0], [[p[1][0][0], b""]]] for p in opening],
+        15,
+    ),
+    "an anchor with an opening": ("anchor", "opening", lambda _: [[bytes(32), []]] * 3, 15),
     "behaviour of a later version": ("record", "behaviour", lambda b: [b[0], 2, *b[2:]], 15),
 }
 
