@@ -47,7 +47,7 @@ Flag = Annotated[int, Form("flag", lambda value: value in (0, 1))]
 Digest = Annotated[bytes, sized("digest", 32)]
 Bytes16 = Annotated[bytes, sized("bytes16", 16)]
 Signature = Annotated[bytes, sized("signature", 64)]
-Key = Annotated[bytes, sized("key", 32, 65)]
+Key = Annotated[bytes, Form("key", lambda value: 32 <= len(value) <= 65)]
 """A key of either suite; the steps ask for the form of the chain's suite."""
 Text = Annotated[bytes, Form("text", lambda value: len(value) <= 1024)]
 Octets = Annotated[bytes, ANY]

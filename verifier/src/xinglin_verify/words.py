@@ -147,10 +147,10 @@ PASSED = {
     "opening.none": ("nothing is opened", "未开示任何内容"),
     "opening.done": ("the commitment is of what is opened: {parts}", "存证哈希与所开示内容一致：{parts}"),
     "opening.behaviour": (
-        "the commitment is of what is opened: {parts}; record {record} of type {type}, recorded at {recorded} "
-        "by account {recorder} of institution {institution}, occasion: {occasion}",
-        "存证哈希与所开示内容一致：{parts}；记录 {record}，类型 {type}，由机构 {institution} 的账户 {recorder} "
-        "于 {recorded} 记录，场合：{occasion}",
+        "the commitment is of what is opened: {parts}; record {record} of type {type}, of {recorded}, "
+        "recorded by account {recorder} of institution {institution}, occasion: {occasion}",
+        "存证哈希与所开示内容一致：{parts}；记录 {record}，类型 {type}，医疗行为时间 {recorded}，"
+        "由机构 {institution} 的账户 {recorder} 记录，就诊：{occasion}",
     ),
     "rest.done": ("every state entry was needed", "所有状态项均被用到"),
 }
