@@ -194,17 +194,15 @@ def refused_block(ledger: Ledger, *raws: bytes) -> str:
     return str(refusal.value.facts["reason"])
 
 
-def without_member(chain: Chain, height: int, leaving: int, *, suspend: bool = True) -> tuple[bytes, list[bytes]]:
-    """Return what suspends or ends a founder from a height on: the proposal, and a vote of each other founder."""
+def leaving_calls(
+    chain: Chain, height: int, leaving: int, *, suspend: bool = True
+) -> tuple[Operation, list[Operation]]:
+    """Return the calls that suspend or end a founder from a height on: the proposal, and a vote of each founder."""
     hash_ = chain.suite.hash
     before = epoch_zero(chain.rules.chain, chain.genesis)
-    stay = [number for number in range(len(chain.parties)) if number != leaving]
-    epoch = next_epoch(before, epoch_hash(hash_, before), height, *[chain.parties[one].entry() for one in stay])
+    stay = [party for party in chain.parties if party is not chain.parties[leaving]]
+    epoch = next_epoch(before, epoch_hash(hash_, before), height, *[party.entry() for party in stay])
     name, suspends = new_id(), (chain.parties[leaving].member,) if suspend else ()
     propose = chain.call("governance.propose", Propose(name, epoch, (), suspends, ()))
-    votes = [Approve(name, epoch_hash(hash_, epoch), chain.parties[one].vote(epoch)) for one in stay]
-    administrators = [chain.key(one, Role.SUPER_ADMINISTRATOR) for one in stay]
-    return chain.sign(propose, keys=administrators[:1]), [
-        chain.sign(chain.call("governance.approve", vote), keys=[key])
-        for vote, key in zip(votes, administrators, strict=True)
-    ]
+    votes = [Approve(name, epoch_hash(hash_, epoch), party.vote(epoch)) for party in chain.parties]
+    return propose, [chain.call("governance.approve", vote) for vote in votes]

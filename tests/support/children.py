@@ -12,12 +12,11 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
 from tests.support.chain import MAP_BYTES, dump, rules_of
-from xinglin.carrier.ledger.ledger import Ledger, stored_genesis
+from xinglin.carrier.ledger.ledger import Candidate, Ledger, stored_genesis
 from xinglin.carrier.ledger.model import Genesis
 from xinglin.carrier.ledger.recheck import recheck
 from xinglin.kernel.errors import PlatformError
@@ -39,9 +38,16 @@ def run(command: str, *arguments: object, given: bytes = b"", hash_seed: str = "
     return child.returncode, told.decode().splitlines()
 
 
-def write_blocks(file: IO[bytes], genesis: Genesis, blocks: Iterable[tuple[int, list[bytes]]]) -> None:
-    """Write a genesis and blocks (time, transactions) as ``replay`` reads them."""
-    file.write(msgspec.msgpack.encode((genesis, list(blocks))))
+def blocks_bytes(genesis: Genesis, blocks: Iterable[tuple[int, list[bytes]]]) -> bytes:
+    """Return a genesis and blocks (time, transactions) as ``replay`` reads them."""
+    return msgspec.msgpack.encode((genesis, list(blocks)))
+
+
+def summary(candidate: Candidate) -> str:
+    """Return what ``replay`` tells of a block: its app hash, and a digest of its receipts and changes."""
+    receipts = [msgspec.msgpack.encode(one.receipt) for one in candidate.results]
+    changes = [msgspec.msgpack.encode(item) for item in sorted(candidate.outcome.changes.items())]
+    return f"{candidate.tip.app_hash.hex()} {digest([*receipts, *changes])}"
 
 
 def _replay(home: str) -> None:
@@ -53,7 +59,7 @@ def _replay(home: str) -> None:
     for time, raws in blocks:
         candidate = ledger.execute(ledger.tip.height + 1, time, raws)
         ledger.commit(candidate)
-        print(candidate.tip.app_hash.hex(), digest([msgspec.msgpack.encode(one.receipt) for one in candidate.results]))
+        print(summary(candidate))
 
 
 def _recheck(home: str, chain: str, times: str = "1") -> None:

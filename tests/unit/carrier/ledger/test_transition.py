@@ -17,9 +17,9 @@ from tests.support.chain import (
     dump,
     execute,
     found_chain,
+    leaving_calls,
     outcomes,
     unmoved,
-    without_member,
 )
 from tests.support.contract_parties import Key, new_id
 from tests.support.counters import Count, Named
@@ -192,11 +192,13 @@ class TestAdmission:
     def test_b3_member_that_has_left(self, home: Path, suspend: bool) -> None:
         chain = found_chain(parties=3)
         with opened(chain, home) as ledger:
-            propose, votes = without_member(chain, 9, 2, suspend=suspend)
-            assert outcomes(commit(ledger, propose)) == [0]
-            assert outcomes(commit(ledger, votes[0], chain.sign(keys=[chain.key(2)]))) == [0, 0]
-            assert outcomes(commit(ledger, chain.sign(keys=[chain.key(2)]))) == [0]
-            assert outcomes(commit(ledger, votes[1])) == [0]
+            propose, votes = leaving_calls(chain, 9, 2, suspend=suspend)
+            administrators = [[chain.key(party, SUPER)] for party in (0, 1)]
+            assert outcomes(commit(ledger, chain.sign(propose, keys=administrators[0]))) == [0]
+            last = chain.sign(keys=[chain.key(2)])
+            assert outcomes(commit(ledger, chain.sign(votes[0], keys=administrators[0]), last)) == [0, 0]
+            last = chain.sign(keys=[chain.key(2)])
+            assert outcomes(commit(ledger, chain.sign(votes[1], keys=administrators[1]), last)) == [0, 0]
             alone, with_another = chain.sign(keys=[chain.key(2)]), chain.sign(keys=[chain.key(0), chain.key(2)])
             assert passed_over(ledger, alone, with_another) == ["signer.ended"] * 2
             assert outcomes(commit(ledger, chain.sign())) == [0]
