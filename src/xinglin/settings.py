@@ -1,7 +1,7 @@
 """One typed tree of settings: ``config.toml`` of a home, then environment variables, then flags (design D2, D13).
 
-Environment variables are ``XINGLIN_`` and the path with double underscores: ``XINGLIN_STORAGE__MAP_GIB=128``. Secrets are never
-settings: the passphrase of the key store comes from a file or a prompt.
+Environment variables are ``XINGLIN_`` and the path with double underscores: ``XINGLIN_STORAGE__MAP_GIB=128``.
+Secrets are never settings: the passphrase of the key store comes from a file or a prompt.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tests.support.product import (
 )
 from xinglin.node.archive import open_archive
 from xinglin.node.opening import anchoring
-from xinglin.node.reading import read_bundles
+from xinglin.node.reading import reading
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,8 @@ def killed(hospital: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = folder / "home"
     shutil.copytree(hospital, home)
     with opened(home, running=True) as node, open_archive(node) as archive:
-        archive.take_in("file", read_bundles(some_bundles(folder / "b", 3)[2:], 1 << 27, []))
+        with reading(some_bundles(folder / "b", 3)[2:], 1 << 27, []) as incoming:
+            archive.take_in("file", incoming)
         anchoring(node).step()
         node.cosigner().checkpoint(node.consortium.tip.height)
         for engine in node.engines:

@@ -17,7 +17,8 @@ from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.kernel.identifiers import urn as make_urn
 from xinglin.node.archive import open_archive
 from xinglin.node.opening import anchoring
-from xinglin.node.reading import Refusal, read_bundles
+from xinglin.node.reading import reading
+from xinglin.service.basic.intake.files import Refusal
 from xinglin.service.basic.intake.model import IntakeReport
 from xinglin.service.lifecycle.storage.model import StoredRecord
 
@@ -39,8 +40,10 @@ def intake(
     refusals: list[Refusal] = []
     with opened(home, passphrase_file, running=True) as node, open_archive(node) as archive:
         maximum = node.settings.intake.max_bundle_mib << 20
-        with records_progress(console, len(files)) as progress:
-            incoming = read_bundles(files, maximum, refusals, progress.file_done)
+        with (
+            records_progress(console, len(files)) as progress,
+            reading(files, maximum, refusals, progress.file_done) as incoming,
+        ):
             report = archive.take_in(source, incoming, progress.report)
         anchoring(node).step()
         node.cosigner().checkpoint(node.consortium.tip.height)
@@ -94,7 +97,10 @@ def read(home: HomeOption, record: RecordArgument, passphrase_file: PassphraseOp
 def quarantine(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
     """List what intake refused, with the reasons as OperationOutcome issues."""
     with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
-        items = [{"item": name, "outcome": json.loads(archive.quarantine.outcome(name))} for name in archive.quarantine.names()]
+        items = [
+            {"item": name, "outcome": json.loads(archive.quarantine.outcome(name))}
+            for name in archive.quarantine.names()
+        ]
     lines = [f"{item['item']}: {_issues(item['outcome'])}" for item in items]
     show({"items": items}, [*lines, f"{len(items)} items"], as_json=as_json)
 

@@ -9,6 +9,7 @@ This module never formats for a border (HTTP, FHIR, terminal); each border has o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 Fact = int | str | bytes
@@ -47,6 +48,10 @@ class PlatformError(Exception):
         super().__init__(self.code)
         self.facts: dict[str, Fact] = facts
 
+    def __reduce__(self) -> tuple[Callable[..., PlatformError], tuple[type[PlatformError], dict[str, Fact]]]:
+        """Let a refusal travel between processes with its facts."""
+        return _again, (type(self), self.facts)
+
     def sentence(self, language: str = "en") -> str:
         """Return the sentence of this refusal with its facts filled in.
 
@@ -62,6 +67,10 @@ class PlatformError(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.sentence()}"
+
+
+def _again(case: type[PlatformError], facts: dict[str, Fact]) -> PlatformError:
+    return case(**facts)
 
 
 class _Shown(dict[str, Fact]):

@@ -10,7 +10,8 @@ from xinglin.cli.bench.ledger import fresh_home
 from xinglin.cli.bench.measure import Result, Timer, anonymous_mib, report
 from xinglin.cli.demo.cohort import write_cohort
 from xinglin.node.archive import open_archive
-from xinglin.node.reading import Refusal, read_bundles
+from xinglin.node.reading import reading
+from xinglin.service.basic.intake.files import Refusal
 
 
 def bench_intake(data: Path | None, folder: Path | None) -> dict[str, Any]:
@@ -20,7 +21,8 @@ def bench_intake(data: Path | None, folder: Path | None) -> dict[str, Any]:
         with fresh_home(folder) as node, open_archive(node) as archive:
             refusals: list[Refusal] = []
             timer = Timer()
-            taken = archive.take_in("bench", read_bundles(files, 1 << 30, refusals))
+            with reading(files, 1 << 30, refusals) as incoming:
+                taken = archive.take_in("bench", incoming)
             seconds = timer.seconds
             memory = anonymous_mib()
     resources = taken.accepted + taken.already_there + taken.quarantined

@@ -1,8 +1,9 @@
 """Anchors the private chain on the consortium chain, and logs on it the consortium head that was seen (D5; H2, H11).
 
-One ``step`` looks at both chains: when the private chain has grown since its last anchor, its present head goes to the consortium chain
-with the consistency proof from the anchored one. A private chain that lies behind its anchor, or does not continue it, is not
-anchored: it was set back or rewritten, and is closed (invariant 9). Signing and submitting come in as ports.
+One ``step`` looks at both chains: when the private chain has grown since its last anchor, its present head goes to
+the consortium chain with the consistency proof from the anchored one. A private chain that lies behind its anchor,
+or does not continue it, is not anchored: it was set back or rewritten, and is closed (invariant 9). Signing and
+submitting come in as ports.
 """
 
 from __future__ import annotations

@@ -2,45 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from xinglin.kernel.errors import Invalid
+from xinglin.kernel.errors import Invalid, PlatformError
 from xinglin.service.basic.intake.model import Incoming, Refused
 from xinglin.service.lifecycle.collection.errors import BundleTooLarge
-from xinglin.service.lifecycle.collection.fhir.model import CollectedResource, Limits
+from xinglin.service.lifecycle.collection.fhir.model import BundleReading, Limits
 from xinglin.service.lifecycle.collection.fhir.ports import Validator
 from xinglin.service.lifecycle.collection.fhir.reader import read_bundle_file, refusal_issue
 
-Share = Callable[[Sequence[CollectedResource]], Sequence[CollectedResource]]
-"""Returns which of a bundle's resources this institution takes in."""
 DEFAULT_BOUNDS = Limits()
+ReadFile = Callable[[Path], BundleReading]
+"""Reads and validates one bundle file; raises a PlatformError for one that is refused as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A file that was refused as a whole, and why."""
+
+    path: Path
+    refusal: PlatformError
+
+
+def reader_of(validator: Validator, bounds: Limits = DEFAULT_BOUNDS) -> ReadFile:
+    """Return what reads a file in this process.
+
+    Args:
+        validator: judges single resources.
+        bounds: of one file.
+    """
+
+    def read(path: Path) -> BundleReading:
+        return read_bundle_file(path, validator, bounds)
+
+    return read
 
 
 def read_files(
-    paths: Iterable[Path],
-    validator: Validator,
-    share: Share = lambda resources: resources,
-    bounds: Limits = DEFAULT_BOUNDS,
+    paths: Iterable[Path], read: ReadFile, refusals: list[Refusal], file_done: Callable[[], None] = lambda: None
 ) -> Iterator[Incoming]:
     """Yield what each bundle file brings, read when it is asked for.
 
+    A file that can't be read as a bundle goes to quarantine as it is; one that is too large stays where it is and its
+    name stands for it; one that is not there is only told.
+
     Args:
         paths: bundle files.
-        validator: judges single resources.
-        share: chooses the resources that this institution takes in; all by default.
-        bounds: of one file.
-
-    Raises:
-        SourceMissing, SourceUnreadable: a file is not there or can't be read.
+        read: reads one.
+        refusals: grows by each file that was refused as a whole.
+        file_done: called after each file.
     """
     for path in paths:
         try:
-            reading = read_bundle_file(path, validator, bounds)
+            reading = read(path)
         except Invalid as refusal:
-            # A file over the limit stays where it is; its name stands for it.
+            refusals.append(Refusal(path, refusal))
             original = path.name.encode() if isinstance(refusal, BundleTooLarge) else path.read_bytes()
             yield Incoming((), [Refused(original, [refusal_issue(refusal)])])
+        except PlatformError as refusal:
+            refusals.append(Refusal(path, refusal))
         else:
             refused = [Refused(one.original, one.issues) for one in reading.rejected]
-            yield Incoming(share(reading.accepted), refused, len(reading.repeated))
+            yield Incoming(reading.accepted, refused, len(reading.repeated))
+        file_done()

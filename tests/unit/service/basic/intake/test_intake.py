@@ -21,7 +21,7 @@ from xinglin.service.basic.coordination.model import Behaviour, RecordItem, Regi
 from xinglin.service.basic.coordination.outbox.delivery import outbox_findings
 from xinglin.service.basic.coordination.outbox.errors import BatchRefused
 from xinglin.service.basic.coordination.outbox.store import Delivery
-from xinglin.service.basic.intake.files import read_files
+from xinglin.service.basic.intake.files import read_files, reader_of
 from xinglin.service.basic.intake.model import Incoming, IntakeLimits, IntakeReport, Refused
 from xinglin.service.basic.intake.rules import behaviour_time
 from xinglin.service.lifecycle.collection.fhir.fhirkit_validator import FhirkitValidator
@@ -213,7 +213,7 @@ def test_files_are_read_one_by_one_and_a_broken_one_stops_no_other(home: IntakeH
     (tmp_path / "1.json").write_bytes(b"{")
     (tmp_path / "2.json").write_bytes(msgspec.json.encode(whole))
     paths = [tmp_path / "1.json", tmp_path / "2.json"]
-    report = home.intake.run(read_files(paths, FhirkitValidator()))
+    report = home.intake.run(read_files(paths, reader_of(FhirkitValidator()), []))
     assert (report.accepted, report.quarantined) == (1, 2)
     assert home.quarantine.items[b"{"] == ["collection.truncated"]
     assert home.storage.vault.read(identifier(stored(home)[0].record)) == msgspec.json.encode(patient)
@@ -223,7 +223,7 @@ def test_files_are_read_one_by_one_and_a_broken_one_stops_no_other(home: IntakeH
 def test_real_bundles_go_in_whole(tmp_path: Path, shared_data: Path) -> None:
     home = IntakeHome(tmp_path / "home").create()
     paths = sorted((shared_data / "fhir" / "synthea_smart2019").rglob("*.json"))[:3]
-    report = home.intake.run(read_files(paths, FhirkitValidator()))
+    report = home.intake.run(read_files(paths, reader_of(FhirkitValidator()), []))
     assert report.accepted > 300
     assert report.quarantined == 0
     assert sound(home)
