@@ -95,7 +95,6 @@ class TestCalls:
 class TestNamespaces:
     """Invariant 8, native contracts: another's private namespace is out of reach."""
 
-    @pytest.mark.requirement("S6.2a3")
     @pytest.mark.parametrize("how", ["read", "get", "scan", "write", "delete"])
     @pytest.mark.parametrize("namespace", ["secret", "registry", "governance", "ledger", "counter", "absent"])
     def test_what_is_not_its_own(self, chain: Chain, ledger: Ledger, how: str, namespace: str) -> None:

@@ -49,7 +49,6 @@ def test_a_closed_batch_is_what_the_contract_takes(count: int, seed: int) -> Non
     assert items_in_order(items)
 
 
-@pytest.mark.requirement("H5")
 def test_who_has_the_key_opens_every_item_dummies_too(seeded: random.Random) -> None:
     closed = close_batch(some_entries(5, seeded), seeded.randbytes)
     assert len(closed) == 8
