@@ -111,13 +111,14 @@ def test_what_no_member_signed_is_no_fork(
     mine = cosigner(rules, founders, 0, tmp_path)
     other = replace(head(rules, 4), state_root=bytes(32))
     good = line(founders[1], other)
+    elsewhere = replace(head(rules, 4), chain="p" + "a" * 26)  # where the same key signs the heads of anchors
     party = founders[1]
     witness = sign_head(other, party.member, party.key.public, SuiteNumber.GM, SignatureType.WITNESS, party.key.sign)
     note = {
         "nobody's": SignedNote(other, ()),
         "a stranger's": SignedNote(other, (replace(good, member="a" * 26),)),
         "a garbled": SignedNote(other, (replace(good, signature=bytes(64)),)),
-        "another chain's": SignedNote(replace(other, chain="c" + "a" * 26), (good,)),
+        "another chain's": SignedNote(elsewhere, (line(founders[1], elsewhere),)),
         "a witness's": SignedNote(other, (witness,)),
     }[forgery]
     with pytest.raises(CheckpointInvalid):
