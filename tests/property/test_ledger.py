@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests.support import children
 from tests.support.chain import MAP_BYTES, found_chain, outcomes
 from tests.support.counters import Count
-from tests.support.naive_chain import NAMES, PARAMETERS, NaiveChain, Plan, blocks
+from tests.support.naive_chain import NAMES, PARAMETERS, SUPER, NaiveChain, Plan, blocks
 from tests.support.twin_tree import twin_root
 from xinglin.carrier.ledger.errors import CheckpointUnavailable
 from xinglin.carrier.ledger.ledger import Ledger
@@ -73,6 +73,12 @@ class TwoNodes(RuleBasedStateMachine):
     def blocks(self, several: list[tuple[int, list[Plan]]]) -> None:
         for block in several:
             self.commit(block, "none")
+
+    @rule()
+    def the_third_founder_leaves(self) -> None:
+        calls = [(0, ("propose",)), (0, ("vote", 0)), (1, ("vote", 1))]
+        for caller, call in calls:
+            self.commit((1500, [Plan([call], [(caller, SUPER)], 3000)]), "none")
 
     @rule()
     def reopen(self) -> None:
