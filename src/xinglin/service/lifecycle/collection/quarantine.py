@@ -75,7 +75,7 @@ class Quarantine:
     def names(self) -> Iterator[str]:
         """Yield the names of all items, in order."""
         if self._folder.is_dir():
-            yield from sorted(path.stem for path in self._folder.glob("*.sealed") if not path.name.startswith("."))
+            yield from sorted(path.stem for path in self._folder.glob("*.sealed"))
 
     def outcome(self, name: str) -> bytes:
         """Return the OperationOutcome of an item as JSON; raises as ``original``."""

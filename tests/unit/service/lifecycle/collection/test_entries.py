@@ -64,6 +64,7 @@ FAULTS: dict[str, tuple[Resource, str, str]] = {
     ),
     "unknown element": (but(PATIENT, **{SECRET: 1}), "element.unknown", "Patient"),
     "unknown element below": (but(PATIENT, name=[{SECRET: 1}]), "element.unknown", "Patient.name[0]"),
+    "empty object under an unknown key": (but(PATIENT, **{SECRET: {}}), "element.empty", "Patient.?"),
     "required element": (but(OBSERVATION, status=None), "element.required", "Observation.status"),
     "two types of a choice": (but(OBSERVATION, valueString=SECRET), "element.choice", "Observation.value[x]"),
     "empty object": (but(PATIENT, name=[{}]), "element.empty", "Patient.name[0]"),
@@ -146,6 +147,10 @@ def test_64_levels_pass() -> None:
     assert len(read(collection(nested(63)), max_nesting=62).rejected) == 1
 
 
+def test_what_is_nested_too_deep_is_looked_at_no_further() -> None:
+    assert found(read(collection(but(nested(65), gender=7, x=1)))) == [("json.nesting", "Patient")]
+
+
 def test_what_looks_like_a_fault_and_is_none() -> None:
     harmless = but(
         PATIENT,
@@ -196,6 +201,9 @@ ENTRIES: dict[str, tuple[bytes, str, str]] = {
         "entry.full_url", "Bundle.entry[1].fullUrl"
     ),
     "an address that is a number": (text(entry(PATIENT, fullUrl=7)), "element.form", "Bundle.entry[1].fullUrl"),
+    "an address with a control character": (
+        text(entry(PATIENT, fullUrl="urn:uuid:1\x01")), "value.characters", "Bundle.entry[1].fullUrl"
+    ),
     "an unknown element": (text(entry(PATIENT, resources=[])), "element.unknown", "Bundle.entry[1]"),
     "a deletion": (
         text({"request": {"method": "DELETE", "url": "Patient/pat"}}), "entry.method", "Bundle.entry[1].request.method"

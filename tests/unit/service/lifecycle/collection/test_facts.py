@@ -103,6 +103,16 @@ def test_the_first_that_fits_is_taken() -> None:
     assert accepted(collection(*EPISODE[:4], group))["Observation/obs"].subject == ""
 
 
+def test_what_tells_more_goes_first_wherever_it_stands() -> None:
+    document = {
+        "resourceType": "Composition", "id": "x", "status": "final", "type": {"text": "x"}, "title": "x",
+        "date": "2020", "author": [{"reference": "Organization/author"}], "custodian": {"reference": "Organization/org"},
+    }  # fmt: skip
+    assert accepted(collection(*EPISODE[:1], document))["Composition/x"].organisation == "org"
+    turned = dict(reversed(document.items()))
+    assert accepted(collection(*EPISODE[:1], turned))["Composition/x"].organisation == "org"
+
+
 def test_the_encounter_of_a_claim_is_in_its_items() -> None:
     claim = but(
         ORGANISATIONS["claim"],

@@ -64,6 +64,7 @@ REFUSED = {
     "a raw line break in a text": (VALID.replace(b"Wu", b"W\nu"), errors.BundleMalformed),
     "NUL in the text": (VALID.replace(b"Wu", b"W\x00u"), errors.BundleMalformed),
     "half a surrogate pair": (VALID.replace(b"Wu", b"\\ud83d"), errors.BundleMalformed),
+    "half a surrogate pair at the end": (b'{"resourceType":"Bundle","id":"\\ud83d"}', errors.BundleMalformed),
     "100,000 arrays": (nested(100_000), errors.BundleNesting),
     "an array": (b"[" + VALID + b"]", errors.NotABundle),
     "a number": (b"7", errors.NotABundle),
@@ -99,6 +100,19 @@ def test_a_second_array_of_entries_is_found_even_where_it_repeats_the_first() ->
             read(data)
 
 
+def test_a_second_array_is_found_whose_entries_have_just_the_lengths_to_hide_it() -> None:
+    """Going on by lengths alone would end behind the second array's middle, and lose what stands before."""
+
+    def sized(length: int, filler: bytes) -> bytes:
+        return b'{"fullUrl":"urn:uuid:%s"}' % (filler * (length - len(b'{"fullUrl":"urn:uuid:"}')))
+
+    first, hidden = sized(30, b"f"), sized(40, b"h")
+    step = len(hidden + b'],"entry":[' + first)
+    data = b'{"resourceType":"Bundle","type":"collection","entry":[%s,%s],"entry":[%s,%s,%s]}'
+    with pytest.raises(errors.BundleInvalid):
+        read(data % (first, hidden, first, sized(step, b"x"), sized(step, b"y")))
+
+
 def test_the_limits_hold() -> None:
     assert len(read(VALID, max_bundle_bytes=len(VALID)).accepted) == len(EPISODE)
     with pytest.raises(errors.BundleTooLarge) as too_large:
@@ -131,6 +145,8 @@ def test_a_file_is_read_up_to_the_limit_only(tmp_path: Path) -> None:
     assert read_bundle_file(path, FhirkitValidator()) == read(VALID)
     with pytest.raises(errors.BundleTooLarge):
         read_bundle_file(path, FhirkitValidator(), Limits(max_bundle_bytes=100))
+    with pytest.raises(errors.BundleTooLarge):
+        read_bundle_file(Path("/dev/zero"), FhirkitValidator(), Limits(max_bundle_bytes=100))
 
 
 def test_a_file_that_is_not_there_or_no_file(tmp_path: Path) -> None:

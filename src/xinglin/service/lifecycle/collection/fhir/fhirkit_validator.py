@@ -7,11 +7,10 @@ none of them is passed on: each is mapped to a finding of ours, and element name
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import fhirkit
-import msgspec
 
 from xinglin.service.lifecycle.collection.fhir.elements import definitions
 from xinglin.service.lifecycle.collection.fhir.findings import Issue, finding
@@ -37,19 +36,6 @@ MESSAGES: Final = tuple(
 SEGMENT: Final = re.compile(r"(_?[A-Za-z][A-Za-z0-9]*)(?:\[x\])?(?:\[\d+\])?")
 
 
-class _Part(msgspec.Struct):
-    resource: msgspec.Raw = msgspec.Raw(b"")
-    part: list[_Part] = []
-
-
-class _Holder(msgspec.Struct):
-    entry: list[_Part] = []
-    parameter: list[_Part] = []
-
-
-_decode_holder = msgspec.json.Decoder(_Holder).decode
-
-
 class FhirkitValidator:
     """Validates in batches on one thread that does not hold the interpreter's lock."""
 
@@ -59,45 +45,11 @@ class FhirkitValidator:
         Args:
             resources: JSON texts in UTF-8, possibly malformed.
         """
-        found = _judge(resources)
-        for position, resource in enumerate(resources):
-            if b'"resource"' in resource and not found[position]:
-                self._judge_inner(resource, found[position])
-        return found
-
-    def _judge_inner(self, resource: bytes, issues: list[Issue]) -> None:
-        """Judge the entries of a Bundle and the resources in Parameters, into which fhirkit does not look."""
-        inner = list(_inner_resources(resource))
-        for (path, _), below in zip(inner, self.validate([raw for _, raw in inner]), strict=True):
-            issues.extend(
-                msgspec.structs.replace(issue, expression=".".join([path, *issue.expression.split(".")[1:]]))
-                for issue in below
-            )
-
-
-def _inner_resources(resource: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield path and bytes of the resources that stand directly in a Bundle or in Parameters."""
-    try:
-        holder = _decode_holder(resource)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return  # malformed, and found so by fhirkit itself
-    waiting = [(f"Bundle.entry[{number}]", part) for number, part in enumerate(holder.entry)]
-    waiting += [(f"Parameters.parameter[{number}]", part) for number, part in enumerate(holder.parameter)]
-    while waiting:
-        path, part = waiting.pop()
-        raw = bytes(part.resource)
-        if raw:
-            yield f"{path}.resource", raw
-        waiting.extend((f"{path}.part[{number}]", inner) for number, inner in enumerate(part.part))
-
-
-def _judge(resources: Sequence[bytes]) -> list[list[Issue]]:
-    """Read all at once; where one can't be read at all, fhirkit refuses the batch, and each is read alone."""
-    try:
-        read = fhirkit.parse_many(list(resources), threads=1)
-    except (fhirkit.ParseError, fhirkit.ValidationError):
-        return [_judge_one(resource) for resource in resources]
-    return [_findings(resource.issues) for resource in read]
+        try:
+            read = fhirkit.parse_many(list(resources), threads=1)
+        except (fhirkit.ParseError, fhirkit.ValidationError):  # one can't be read at all: then each is read alone
+            return [_judge_one(resource) for resource in resources]
+        return [_findings(resource.issues) for resource in read]
 
 
 def _judge_one(resource: bytes) -> list[Issue]:
