@@ -70,6 +70,9 @@ BAD_ED25519_KEYS = [
     b"\x02" + bytes(31),
     bytes(31),
 ]
+# Points of the SM2 curve with x = 1 and with y = 1: x + p and y + p fit into 32 bytes too.
+SMALL_X = (1, 0x9F7A091433A81E3F218F405F792355BF2AA98B5FFA95982F03870800065279A3)
+SMALL_Y = (0x9C17043EFFE1A805A74A9A5E70B9D659705D3242094A566DC016F49311178D1F, 1)
 SM2_KEY, ED25519_KEY = Sm2Key("one"), Ed25519Key("one")
 
 
@@ -228,6 +231,18 @@ def test_sm2_refuses_bad_keys() -> None:
     ):
         assert sm2.decode_key(key) is None
         assert not sm2_verify(key, b"message digest", PUBLISHED_SIGNATURE)
+
+
+@pytest.mark.parametrize(("x", "y"), [SMALL_X, SMALL_Y])
+def test_sm2_keys_have_one_encoding(x: int, y: int) -> None:
+    def encoded(x: int, y: int) -> bytes:
+        return b"\x04" + x.to_bytes(32, "big") + y.to_bytes(32, "big")
+
+    assert sm2.decode_key(encoded(x, y)) == (x, y)
+    if x == 1:
+        assert sm2.decode_key(encoded(x + sm2.P, y)) is None
+    else:
+        assert sm2.decode_key(encoded(x, y + sm2.P)) is None
 
 
 def test_minus_g_would_verify_whatever_s_is() -> None:

@@ -55,13 +55,10 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.position = 0
-        self.left = MAX_VALUES
+        self.left = MAX_VALUES - 1
 
     def value(self, depth: int) -> Value:
         """Read one value; `depth` levels of arrays may still open."""
-        self.left -= 1
-        if self.left < 0:
-            raise Malformed("encoding.too_many_values", limit=MAX_VALUES)
         lead = self.take(1)[0]
         if lead < 0x80:
             return lead
@@ -112,7 +109,8 @@ class _Reader:
             raise Malformed("encoding.too_deep", position=self.position, limit=MAX_DEPTH)
         if count > len(self.data) - self.position:
             raise Malformed("encoding.truncated", position=self.position)
-        if count > self.left:
+        self.left -= count
+        if self.left < 0:
             raise Malformed("encoding.too_many_values", limit=MAX_VALUES)
         return tuple([self.value(depth - 1) for _ in range(count)])
 
