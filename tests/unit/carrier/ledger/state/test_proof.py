@@ -71,6 +71,17 @@ def replaced(**fields: object) -> Callable[[StateProof], StateProof]:
     return lambda proof: msgspec.structs.replace(proof, **fields)
 
 
+def spelled_out(proof: StateProof) -> StateProof:
+    """Write an empty sibling out as 32 zero bytes, though the bitmap could say it."""
+    bits = [proof.bitmap[level // 8] >> (7 - level % 8) & 1 for level in range(proof.depth)]
+    at = bits.index(0)
+    bitmap = bytearray(proof.bitmap)
+    bitmap[at // 8] |= 0x80 >> at % 8
+    cut = 32 * sum(bits[:at])
+    siblings = proof.siblings[:cut] + bytes(32) + proof.siblings[cut:]
+    return msgspec.structs.replace(proof, bitmap=bytes(bitmap), siblings=siblings)
+
+
 def longer(proof: StateProof) -> StateProof:
     """Claim one level more than there is, with an empty sibling, as if the leaf were deeper."""
     size = (proof.depth + 8) // 8
@@ -139,6 +150,13 @@ def test_type_and_claim_must_agree() -> None:
     assert not verify_state_proof(GM.hash, ROOT, there, None, encode(proof_of(there)))
     assert not verify_state_proof(GM.hash, ROOT, empty, b"", encode(proof_of(empty)))
     assert not holds(there, msgspec.structs.replace(proof_of(there), type=ABSENT_EMPTY))
+
+
+def test_a_fact_has_one_proof() -> None:
+    """A key whose way has an empty sibling, shown with that sibling written out: the hashes fit, the form does not."""
+    key = next(key for key in ENTRIES if proof_of(key).depth > len(proof_of(key).siblings) // 32)
+    assert holds(key, proof_of(key))
+    assert not holds(key, spelled_out(proof_of(key)))
 
 
 @pytest.mark.parametrize("bits", [0, 1, 3, 8, 12, 256])
