@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from xinglin.kernel.errors import Invalid, NotFound
 
@@ -120,5 +126,7 @@ def load_settings(home: Path) -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise SettingsInvalid(home=str(home), setting=where or CONFIG_NAME, reason=first["msg"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except SettingsError:
+        raise SettingsInvalid(home=str(home), setting="XINGLIN_*", reason="a variable is not JSON") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         raise SettingsInvalid(home=str(home), setting=CONFIG_NAME, reason="the file is not TOML") from None

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_text, opened
 from xinglin.cli.output import show
 from xinglin.kernel.errors import Invalid
+from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.accounts import add_account, end_account, end_key
 from xinglin.node.directory import Directory
 from xinglin.stakeholders.kinds import Role
@@ -36,6 +37,10 @@ class KeyTextInvalid(Invalid):
     hint_zh = "请从 xinglin account show 复制。"
 
 
+_KEY_SIZES = (32, 65)
+"""Bytes of a signing key in the two suites."""
+_MAX_TIME = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
 AccountArgument = Annotated[str, typer.Argument(help="The account's id.")]
 
 
@@ -56,6 +61,7 @@ def show_account(
     home: HomeOption, account: AccountArgument, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
 ) -> None:
     """Show one account and its keys: in force from when, until when, since when in other hands."""
+    identifier_bytes(account)
     with opened(home, passphrase_file) as node:
         directory = Directory(node.consortium)
         state = directory.account(account)
@@ -81,6 +87,7 @@ def add(
 ) -> None:
     """Make an account with a key in this home's key store, signed by the administrator."""
     roles = tuple(sorted({_role(text) for text in role}))
+    check_text("--person", person)
     with opened(home, passphrase_file, running=True) as node:
         added = add_account(node, roles, person)
     show({"account": added.account, "key": added.key.hex()}, [f"Added account {added.account}."], as_json=as_json)
@@ -91,6 +98,7 @@ def end(
     home: HomeOption, account: AccountArgument, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
 ) -> None:
     """End an account: it signs no more. What it signed stays provable."""
+    identifier_bytes(account)
     with opened(home, passphrase_file, running=True) as node:
         end_account(node, account)
     show({"account": account, "status": "ended"}, [f"Ended account {account}."], as_json=as_json)
@@ -102,19 +110,28 @@ def end_one_key(
     key: Annotated[str, typer.Argument(help="The public key in hexadecimal.")],
     compromised_since: Annotated[
         int | None,
-        typer.Option("--compromised-since", help="Since when it may be in other hands, ms since 1970.", min=0),
+        typer.Option(
+            "--compromised-since", help="Since when it may be in other hands, ms since 1970.", min=0, max=_MAX_TIME
+        ),
     ] = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End a key now, and tell since when it may have been in other hands."""
-    try:
-        public = bytes.fromhex(key)
-    except ValueError:
-        raise KeyTextInvalid(key=key[:40]) from None
+    public = _public_key(key)
     with opened(home, passphrase_file, running=True) as node:
         end_key(node, public, compromised_since)
     show({"key": key, "status": "ended"}, ["Ended the key."], as_json=as_json)
+
+
+def _public_key(text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) not in _KEY_SIZES:
+        raise KeyTextInvalid(key=text[:40])
+    return key
 
 
 def _role(text: str) -> Role:

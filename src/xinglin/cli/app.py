@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from xinglin import __version__
 from xinglin.cli import account, bench_command, demo_command, init, ledger, member, proof, record
-from xinglin.cli.output import FAULT_STATUS, console, show_refusal
-from xinglin.kernel.errors import PlatformError
+from xinglin.cli.output import show_refusal
+from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
 
 app = typer.Typer(
     name="xinglin",
@@ -31,6 +32,38 @@ app.add_typer(record.app, name="record")
 app.add_typer(proof.app, name="proof")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(bench_command.app, name="bench")
+
+
+class UsageInvalid(Invalid):
+    """The command line names no command, or an option or argument of it is not right."""
+
+    code, number, clause = "usage.invalid", 6103, "S6.3b"
+    exit_status = 2
+    en = "The command line is not right: {reason}."
+    zh = "命令行有误：{reason}。"
+    hint_en = "See what the command takes with --help."
+    hint_zh = "用 --help 查看命令用法。"
+
+
+class SystemRefused(Unavailable):
+    """The operating system refuses a file or folder: no permission, no space, a fault of the disk."""
+
+    code, number, clause = "system.refused", 6104, "S6.3b"
+    en = "The system refuses {file}: {reason}."
+    zh = "系统拒绝访问 {file}：{reason}。"
+    hint_en = "Check permissions, free space and the disk; nothing that was confirmed is lost."
+    hint_zh = "请检查权限、剩余空间与磁盘；已确认的内容不会丢失。"
+
+
+class OwnFault(Unavailable):
+    """The program met a fault of its own; what it knows of it is in a file."""
+
+    code, number, clause = "fault.own", 6105, "S6.3b"
+    exit_status = 70
+    en = "Xinglin met a fault of its own; the report is in {report}."
+    zh = "杏林自身出现故障；报告见 {report}。"
+    hint_en = "The report may hold data: read it before you pass it on."
+    hint_zh = "报告可能包含数据，转发前请先查看。"
 
 
 def _version(asked: bool) -> None:
@@ -52,26 +85,35 @@ def run(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its status: 0 done, 2 usage, one status for each error class."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        app(args=given)
+        status = app(args=given, standalone_mode=False)
+    except TyperException as usage:
+        if usage.format_message():  # else the help was asked for, and printed
+            show_refusal(UsageInvalid(reason=usage.format_message().rstrip(".")), as_json="--json" in given)
+        status = usage.exit_code
     except PlatformError as refusal:
         show_refusal(refusal, as_json="--json" in given)
-        sys.exit(refusal.exit_status)
+        status = refusal.exit_status
     except (KeyboardInterrupt, BrokenPipeError):
-        sys.exit(130)
+        status = 130
+    except OSError as error:
+        status = _refused_by_system(error, as_json="--json" in given)
     except Exception:  # noqa: BLE001  (the outermost border: a fault of ours is told, never shown as a traceback)
-        sys.exit(_fault())
+        status = _fault(as_json="--json" in given)
+    sys.exit(status or 0)
 
 
-def _fault() -> int:
+def _refused_by_system(error: OSError, *, as_json: bool) -> int:
+    refusal = SystemRefused(file=str(error.filename or "-"), reason=error.strerror or type(error).__name__)
+    show_refusal(refusal, as_json=as_json)
+    return refusal.exit_status
+
+
+def _fault(*, as_json: bool) -> int:
     """Keep a fault's traceback in a file and tell its name."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    path = Path(f"xinglin-fault-{stamp}.txt")
+    path = Path(f"xinglin-fault-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.txt")
     try:
-        path.write_text(traceback.format_exc(), encoding="utf-8")
+        path.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
     except OSError:
-        console.print("Xinglin met a fault of its own and could not write the report.", style="red")
-        return FAULT_STATUS
-    console.print(
-        f"Xinglin met a fault of its own. The report is in {path}; it may hold data, read it first.", style="red"
-    )
-    return FAULT_STATUS
+        path = Path("-")
+    show_refusal(OwnFault(report=str(path)), as_json=as_json)
+    return OwnFault.exit_status

@@ -16,24 +16,13 @@ from xinglin.cli.demo.cohort import write_cohort
 from xinglin.cli.demo.founding import found
 from xinglin.cli.demo.proving import ANCHOR_BUNDLE, RECORD_BUNDLE, TRUST, prove
 from xinglin.cli.demo.records import take_in
-from xinglin.cli.demo.stage import HOMES, Stage
+from xinglin.cli.demo.stage import HOMES, NoBundles, Stage
 from xinglin.cli.demo.tampering import tamper
 from xinglin.cli.options import JsonOption
 from xinglin.cli.output import show
-from xinglin.kernel.errors import NotFound
 from xinglin.node.home import HomeExists
 
 _MARK, _RESULT = ".xinglin-demo", "demo.json"
-
-
-class NoBundles(NotFound):
-    """The folder given with ``--data`` holds no bundle."""
-
-    code, number, clause = "demo.no_bundles", 6151, "H3"
-    en = "There is no file *.json in {folder}."
-    zh = "{folder} 中没有 *.json 文件。"
-    hint_en = "Name a folder of FHIR bundles with --data, or leave it out for an invented cohort."
-    hint_zh = "用 --data 指定 FHIR Bundle 目录；省略则使用虚构队列。"
 
 
 def demo(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_text
 from xinglin.cli.output import show
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Invalid
@@ -16,18 +16,6 @@ from xinglin.node.node import open_node
 from xinglin.node.opening import open_for_business
 from xinglin.node.setup import ALONE, adopt, consortium_genesis, make_home
 from xinglin.stakeholders.kinds import MemberKind
-
-_MAX_NAME_BYTES = 200
-
-
-class NameInvalid(Invalid):
-    """A member's name is empty, too long or holds control characters."""
-
-    code, number, clause = "member.name", 6110, "S6.2c2"
-    en = "The name is empty, longer than {maximum} bytes, or has control characters."
-    zh = "名称为空、超过 {maximum} 字节或含有控制字符。"
-    hint_en = "Give the organisation's name with --name."
-    hint_zh = "请用 --name 给出机构名称。"
 
 
 class KindUnknown(Invalid):
@@ -49,8 +37,7 @@ def init(
 ) -> None:
     """Make a home: keys, a consortium chain with one member, and a private chain for a medical institution."""
     chosen = _kind(kind)
-    if not 0 < len(name.encode(errors="replace")) <= _MAX_NAME_BYTES or not name.isprintable():
-        raise NameInvalid(maximum=_MAX_NAME_BYTES)
+    check_text("--name", name)
     passphrase = read_passphrase(passphrase_file, confirm=True)
     new = make_home(home, name, chosen, passphrase, random_bytes)
     chain = adopt(new, consortium_genesis([new], random_bytes), ALONE, random_bytes)

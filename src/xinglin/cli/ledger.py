@@ -48,7 +48,12 @@ def verify(
     """Recheck everything: chains re-executed from genesis, checkpoints, vault against commitments, keys."""
     passphrase = read_passphrase(passphrase_file)
     with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
     ) as progress:
         task = progress.add_task("verify")
         report = verify_home(home, passphrase, lambda what: progress.update(task, description=what))

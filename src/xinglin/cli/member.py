@@ -10,6 +10,7 @@ from xinglin.carrier.access.governance.model import EpochState
 from xinglin.carrier.access.registry.model import MemberState
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
 from xinglin.cli.output import show
+from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.directory import Directory
 
 app = typer.Typer(help="Members of the consortium: list, show, epochs.", no_args_is_help=True)
@@ -32,6 +33,7 @@ def show_member(
     as_json: JsonOption = False,
 ) -> None:
     """Show one member and its accounts."""
+    identifier_bytes(member)
     with opened(home, passphrase_file) as node:
         directory = Directory(node.consortium)
         row = _row(member, directory.member(member))

@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from xinglin.cli.passphrase import read_passphrase
+from xinglin.kernel.errors import Invalid
 from xinglin.node.node import Node, open_node
+
+_MAX_TEXT_BYTES = 200
+
+
+class TextInvalid(Invalid):
+    """A text on the command line is empty, too long, or holds what can't be printed."""
+
+    code, number, clause = "option.text", 6114, "S6.3b"
+    en = "The text for {option} is empty, longer than {maximum} bytes, or has characters that can't be printed."
+    zh = "{option} 的文本为空、超过 {maximum} 字节或含有不可打印字符。"
+    hint_en = "Give a short text of one line."
+    hint_zh = "请给出单行短文本。"
+
 
 HomeOption = Annotated[Path, typer.Option("--home", envvar="XINGLIN_HOME", help="The node's home.", file_okay=False)]
 PassphraseOption = Annotated[
@@ -18,6 +32,16 @@ PassphraseOption = Annotated[
     typer.Option("--passphrase-file", help="File that holds the passphrase of the key store; else it is asked for."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def check_text(option: str, text: str) -> None:
+    """Refuse a text that is empty, too long, or no printable line.
+
+    Raises:
+        TextInvalid: it is.
+    """
+    if not text.isprintable() or not 0 < len(text.encode(errors="replace")) <= _MAX_TEXT_BYTES:
+        raise TextInvalid(option=option, maximum=_MAX_TEXT_BYTES)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What commands print: data on standard output, progress and refusals on standard error (design D12).
 
-One border for errors: every refusal is a sentence, a code, a hint and an exit status, in the language asked for; our
-own faults are an id and a line in a file, never a traceback.
+One border for errors: every refusal is a sentence, a code, a hint and an exit status, in the language asked for, or one
+JSON object; never a traceback.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from rich.console import Console
 
 from xinglin.kernel.errors import PlatformError
 
-FAULT_STATUS = 70
 console = Console(stderr=True, highlight=False)
 
 
@@ -29,27 +28,56 @@ def language() -> str:
 
 def show(data: Mapping[str, Any], lines: list[str], *, as_json: bool) -> None:
     """Print a command's answer: one JSON object, or lines for people."""
-    text = json.dumps(data, ensure_ascii=False, sort_keys=True, default=_plain) if as_json else "\n".join(lines)
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    _write(_json(data) if as_json else "\n".join(map(printable, lines)))
 
 
 def show_refusal(refusal: PlatformError, *, as_json: bool) -> None:
     """Print a refusal."""
-    tongue = language()
     if as_json:
-        body = {
-            "code": refusal.code,
-            "sentence": refusal.sentence(tongue),
-            "hint": refusal.hint(tongue),
-            "facts": dict(refusal.facts),
-        }
-        sys.stdout.write(json.dumps({"error": body}, ensure_ascii=False, sort_keys=True, default=_plain) + "\n")
-        return
-    console.print(refusal.sentence(tongue), style="red", markup=False)
+        _write(_json({"error": refusal_json(refusal)}))
+    else:
+        tell_refusal(refusal)
+
+
+def tell_refusal(refusal: PlatformError, about: str = "") -> None:
+    """Print a refusal for people: a sentence, a code, a hint.
+
+    Args:
+        refusal: what was refused.
+        about: put before the sentence where one command may be refused several things.
+    """
+    tongue = language()
+    console.print(printable(f"{about}: " * bool(about) + refusal.sentence(tongue)), style="red", markup=False)
     console.print(f"[{refusal.code}]", markup=False)
     if refusal.hint(tongue):
-        console.print(refusal.hint(tongue), markup=False)
+        console.print(printable(refusal.hint(tongue)), markup=False)
+
+
+def refusal_json(refusal: PlatformError) -> dict[str, Any]:
+    """Return a refusal as programs get it."""
+    tongue = language()
+    return {
+        "code": refusal.code,
+        "sentence": refusal.sentence(tongue),
+        "hint": refusal.hint(tongue),
+        "facts": dict(refusal.facts),
+    }
+
+
+def printable(text: str) -> str:
+    """Return text in which what a terminal would obey, and what is no text, is written out."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, sort_keys=True, default=_plain)
+
+
+def _write(text: str) -> None:
+    """Write a line; what the output's encoding does not have is written out, such as a file name that is no text."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stdout.flush()
 
 
 def _plain(value: object) -> str:

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
-from xinglin.cli.output import console, show
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_text, opened
+from xinglin.cli.output import console, refusal_json, show, tell_refusal
 from xinglin.cli.progress import records_progress
+from xinglin.kernel.errors import NotFound
 from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.kernel.identifiers import urn as make_urn
 from xinglin.node.archive import open_archive
@@ -23,6 +24,17 @@ from xinglin.service.basic.intake.model import IntakeReport
 from xinglin.service.lifecycle.storage.model import StoredRecord
 
 app = typer.Typer(help="Records: intake, list, show, read, quarantine.", no_args_is_help=True)
+
+
+class NothingToTakeIn(NotFound):
+    """A folder given to intake holds no bundle."""
+
+    code, number, clause = "record.no_bundles", 6140, "H3"
+    en = "There is no file *.json in the folder {folder}."
+    zh = "目录 {folder} 中没有 *.json 文件。"
+    hint_en = "Name FHIR bundles in JSON, or folders of them; folders in folders are not looked into."
+    hint_zh = "请指定 JSON 格式的 FHIR Bundle 文件或其目录；不查看子目录。"
+
 
 RecordArgument = Annotated[str, typer.Argument(help="The record's id.")]
 
@@ -36,6 +48,7 @@ def intake(
     as_json: JsonOption = False,
 ) -> None:
     """Take FHIR bundles in: validate, encrypt, register. What is invalid goes to quarantine and stops nothing."""
+    check_text("--source", source)
     files = list(_files(bundles))
     refusals: list[Refusal] = []
     with opened(home, passphrase_file, running=True) as node, open_archive(node) as archive:
@@ -47,7 +60,10 @@ def intake(
             report = archive.take_in(source, incoming, progress.report)
         anchoring(node).step()
         node.cosigner().checkpoint(node.consortium.tip.height)
-    show(_report_json(report, refusals), _report_lines(report, refusals), as_json=as_json)
+    show(_report_json(report, refusals), _report_lines(report), as_json=as_json)
+    if not as_json:
+        for one in refusals:
+            tell_refusal(one.refusal, one.path.name)
     if refusals:
         raise typer.Exit(refusals[0].refusal.exit_status)
 
@@ -107,7 +123,10 @@ def quarantine(home: HomeOption, passphrase_file: PassphraseOption = None, as_js
 
 def _files(given: Sequence[Path]) -> Iterator[Path]:
     for path in given:
-        yield from (sorted(path.glob("*.json")) if path.is_dir() else [path])
+        files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+        if not files:
+            raise NothingToTakeIn(folder=str(path))
+        yield from files
 
 
 def _row(chain: str, stored: StoredRecord) -> dict[str, Any]:
@@ -128,16 +147,15 @@ def _report_json(report: IntakeReport, refusals: Sequence[Refusal]) -> dict[str,
         "already_there": report.already_there,
         "quarantined": report.quarantined,
         "batches": list(report.batches),
-        "refused_files": [{"file": str(one.path), "code": one.refusal.code} for one in refusals],
+        "refused_files": [{"file": str(one.path), **refusal_json(one.refusal)} for one in refusals],
     }
 
 
-def _report_lines(report: IntakeReport, refusals: Sequence[Refusal]) -> list[str]:
-    lines = [
+def _report_lines(report: IntakeReport) -> list[str]:
+    return [
         f"registered {report.accepted} records in {len(report.batches)} batches",
         f"already there {report.already_there}, in quarantine {report.quarantined}",
     ]
-    return lines + [f"refused {one.path.name}: {one.refusal.sentence()} [{one.refusal.code}]" for one in refusals]
 
 
 def _issues(outcome: dict[str, Any]) -> str:

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xinglin.carrier.crypto.keystore import DEFAULT_STRETCHING, KeyStore, KeyUse, Stretching, create_keystore
+from xinglin.carrier.crypto.keystore import (
+    DEFAULT_STRETCHING,
+    KeyStore,
+    KeyUse,
+    Stretching,
+    check_passphrase,
+    create_keystore,
+)
 from xinglin.carrier.crypto.suite import suite
 from xinglin.carrier.ledger.genesis import chain_id
 from xinglin.carrier.ledger.ledger import Ledger
@@ -71,6 +78,7 @@ def make_home(
         HomeExists: there is something at ``path``.
         PassphraseTooShort: the passphrase has fewer than 8 bytes.
     """
+    check_passphrase(passphrase)
     home = new_home(path)
     keys = create_keystore(home.keys, suite("gm"), passphrase, stretching)
     for key in (COSIGNING, ADMINISTRATOR, SERVICE):

@@ -146,6 +146,16 @@ class _KeyFile(ChainObject, frozen=True, kw_only=True):
 DEFAULT_STRETCHING = Stretching()
 
 
+def check_passphrase(passphrase: bytes) -> None:
+    """Refuse a passphrase that is too short for a new key store.
+
+    Raises:
+        PassphraseTooShort: it has fewer than 8 bytes.
+    """
+    if len(passphrase) < MIN_PASSPHRASE_BYTES:
+        raise PassphraseTooShort(found=len(passphrase), needed=MIN_PASSPHRASE_BYTES)
+
+
 def create_keystore(
     folder: Path, suite: Suite, passphrase: bytes, stretching: Stretching = DEFAULT_STRETCHING
 ) -> KeyStore:
@@ -155,8 +165,7 @@ def create_keystore(
         PassphraseTooShort: the passphrase has fewer than 8 bytes.
         KeyStoreExists: there is a key store already.
     """
-    if len(passphrase) < MIN_PASSPHRASE_BYTES:
-        raise PassphraseTooShort(found=len(passphrase), needed=MIN_PASSPHRASE_BYTES)
+    check_passphrase(passphrase)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if (folder / _STORE_FILE).exists():
         raise KeyStoreExists(folder=str(folder))

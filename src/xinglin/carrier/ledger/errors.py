@@ -195,6 +195,16 @@ class ValueDamaged(Integrity):
     hint_zh = "该值不会被提供；请运行 xinglin ledger verify 并恢复节点。"
 
 
+class MapRefused(Unavailable):
+    """The system gives no address space for a store's map."""
+
+    code, number, clause = "storage.map_refused", 1237, "S6.2c3"
+    en = "The system gives no room for the map of the store of chain {chain}."
+    zh = "系统未能为链 {chain} 的存储提供映射空间。"
+    hint_en = "Lower storage.map_gib in config.toml, or lift the limit on this process's address space."
+    hint_zh = "请降低 config.toml 中的 storage.map_gib，或放宽本进程的地址空间限制。"
+
+
 class CheckpointInvalid(Invalid):
     """A signed note is not a checkpoint in the one form, or a signature line is not right."""
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import lmdb
 
-from xinglin.carrier.ledger.errors import ChainNotFound, StoreDamaged, StoreFull, StoreLocked
+from xinglin.carrier.ledger.errors import ChainNotFound, MapRefused, StoreDamaged, StoreFull, StoreLocked
 from xinglin.kernel.errors import PlatformError
 
 TABLES = ("state", "undo", "entry", "body", "block", "tile", "meta")
@@ -66,6 +66,7 @@ class Store:
 
     Raises:
         StoreLocked: it is open elsewhere.
+        MapRefused: the system gives no room for the map.
         StoreDamaged: LMDB can't open it.
     """
 
@@ -232,6 +233,8 @@ def _refusal(chain: str, doing: str, error: lmdb.Error) -> PlatformError:
     """Return what an error of LMDB is to us."""
     if isinstance(error, (lmdb.MapFullError, lmdb.DiskError)):
         return StoreFull(chain=chain, percent=100)
+    if isinstance(error, lmdb.MemoryError):
+        return MapRefused(chain=chain)
     if "already open in this process" in str(error):
         return StoreLocked(chain=chain)
     return StoreDamaged(chain=chain, what=f"LMDB can't {doing} it ({type(error).__name__})")

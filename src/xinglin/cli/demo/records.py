@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from xinglin.cli.demo.stage import Stage
+from xinglin.cli.demo.stage import NoBundles, Stage
 from xinglin.cli.progress import records_progress
+from xinglin.kernel.errors import PlatformError
 from xinglin.node.archive import open_archive
 from xinglin.node.node import Node
 from xinglin.node.opening import anchoring
@@ -25,8 +26,9 @@ def take_in(stage: Stage, files: Sequence[Path]) -> None:
     """Validate, share out by who provided the care, encrypt, register."""
     stage.head(f"2. Hospital A and B take in {len(files)} bundles")
     start = time.perf_counter()
-    validator = FhirkitValidator()
-    readings = [read_bundle_file(path, validator) for path in files]
+    readings = list(_readings(stage, files))
+    if not any(reading.accepted for reading in readings):
+        raise NoBundles(folder=str(files[0].parent))
     entries = sum(reading.entries for reading in readings)
     shares = split([with_organisations(reading.accepted) for reading in readings], HOSPITALS)
     stage.say(f"{entries} resources read and validated; {len(shares.visitors)} patients have been at both hospitals")
@@ -55,6 +57,16 @@ def take_in(stage: Stage, files: Sequence[Path]) -> None:
         "intake_seconds": round(seconds, 2),
         "intake_records_per_second": round(registered / seconds, 1),
     }
+
+
+def _readings(stage: Stage, files: Sequence[Path]) -> Iterator[BundleReading]:
+    """Yield what each file says; one that is no bundle stops no other."""
+    validator = FhirkitValidator()
+    for path in files:
+        try:
+            yield read_bundle_file(path, validator)
+        except PlatformError as refusal:
+            stage.say(f"refused {path.name}: {refusal.sentence()} [{refusal.code}]")
 
 
 def _intake(

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from xinglin.kernel.errors import Integrity
+from xinglin.kernel.errors import Integrity, NotFound
 from xinglin.node.chains import random_bytes
 from xinglin.node.node import Group, Node, open_node, run_group
 from xinglin.node.setup import NewHome
@@ -24,6 +24,16 @@ HOMES = (
     ("regulator", "Regulator", MemberKind.REGULATOR),
 )
 """Folder, name and kind of each home, in the order in which they commit."""
+
+
+class NoBundles(NotFound):
+    """The folder given with ``--data`` holds no bundle with a resource that can be taken in."""
+
+    code, number, clause = "demo.no_bundles", 6151, "H3"
+    en = "There is no FHIR bundle (*.json) with a valid resource in {folder}."
+    zh = "{folder} 中没有含有效资源的 FHIR Bundle（*.json）。"
+    hint_en = "Name a folder of FHIR bundles with --data, or leave it out for an invented cohort."
+    hint_zh = "用 --data 指定 FHIR Bundle 目录；省略则使用虚构队列。"
 
 
 class DemoContradiction(Integrity):
