@@ -23,8 +23,8 @@ $(STAMP): $(SOURCES)
 demo: $(STAMP)  ## Run the demonstration; options go in ARGS, for example ARGS="--home demo-home".
 	$(BIN)/xinglin demo $(ARGS)
 
-test: $(STAMP)  ## Run all tests; options of pytest go in ARGS.
-	$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP)  ## Run all tests on all cores; options of pytest go in ARGS, "-n 0" for one core.
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 --dist=loadfile $(ARGS)
 
 check: $(STAMP)  ## Lint, types, import contracts, generated pages, documentation.
 	$(BIN)/python tools/check.py
