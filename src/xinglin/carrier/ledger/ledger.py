@@ -44,6 +44,7 @@ from xinglin.carrier.ledger.store import (
 from xinglin.carrier.ledger.transition import Outcome, Result, Seen, admitted, app_hash, apply_block, check_order
 from xinglin.carrier.ledger.undo import replaced_since, stale_undo, undo_record
 from xinglin.carrier.ledger.versions import StateVersions
+from xinglin.carrier.ledger.window import check_window, first_entry
 from xinglin.kernel.encoding import pack
 from xinglin.kernel.errors import Invalid, PlatformError
 from xinglin.kernel.hashing import Tag, tagged
@@ -362,9 +363,26 @@ class Ledger:
         return record.head(self.rules.chain, height)
 
     def find(self, valid_until: int, body: bytes) -> int | None:
-        """Return the log index of a body id, None while it is not logged."""
-        found = self.store.get("body", body_key(valid_until, body))
-        return int.from_bytes(found, "big") if found is not None else None
+        """Return the log index of a body id, None while it is not logged.
+
+        That it is not logged rests on an index that is compared when the store is opened (as far as a transaction can
+        be replayed) and by ``recheck`` (all of it).
+
+        Raises:
+            StoreDamaged: the index names another log entry.
+        """
+        chain, what = self.rules.chain, "a log entry that the index of body ids names"
+        with self.store.snapshot() as view:
+            found = view.get("body", body_key(valid_until, body))
+            if found is None:
+                return None
+            entry = view.get("entry", found)
+            if entry is None and found < number_key(first_entry(self.rules, view)):
+                return int.from_bytes(found, "big")  # it came with the snapshot that this home began from
+        leaf = stored(Leaf, stored(EntryRecord, entry, chain, what).leaf, chain, what)
+        if leaf.body != body:
+            raise StoreDamaged(chain=chain, what="the index of body ids names another log entry")
+        return leaf.index
 
     def entry(self, index: int) -> Entry:
         """Return a logged transaction, compared with the log.
@@ -514,12 +532,14 @@ def stored_genesis(home: Path, chain: str) -> Genesis:
 
 
 def _compared(rules: ChainRules, store: Store, head_file: HeadFile, versions: StateVersions) -> int:
-    """Compare a store with its genesis, its head file and its state root; return the tree's version of its tip."""
+    """Compare a store with genesis, head file, replay window and state root; return the tree's version of its tip."""
     with store.snapshot() as view:
         if view.get("meta", b"genesis") != pack(rules.genesis):
             raise StoreDamaged(chain=rules.chain, what="it has no genesis of this chain")
-        tip = _tip(rules, read_tip(rules.suite.hash, view, rules.chain))
+        head = read_tip(rules.suite.hash, view, rules.chain)
+        tip = _tip(rules, head)
         check_head(rules.chain, head_file.read(), tip.height, tip.app_hash, view.transaction)
+        check_window(rules, view, head)
         version = versions.load(view.items("state"))
     if versions.root(version) != tip.state_root:
         raise StoreDamaged(chain=rules.chain, what="its state does not have the committed root")

@@ -9,7 +9,6 @@ trusts one head (from a cosigned checkpoint) and nothing else. The log before th
 from __future__ import annotations
 
 import shutil
-from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -21,10 +20,11 @@ from xinglin.carrier.ledger.head import HeadFile, HeadSlot
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.log import TileLog, edge_tiles
 from xinglin.carrier.ledger.model import Leaf
-from xinglin.carrier.ledger.records import block_record, read_block, read_entry
+from xinglin.carrier.ledger.records import block_record, read_entry
 from xinglin.carrier.ledger.state.proof import verify_state_subtree
 from xinglin.carrier.ledger.store import DEFAULT_MAP_BYTES, Snapshot, Store, Write, body_key, number_key, tile_key
 from xinglin.carrier.ledger.transition import app_hash
+from xinglin.carrier.ledger.window import window_start
 from xinglin.kernel.encoding import ChainId, ChainObject, Digest, Milliseconds, Natural, decode, pack
 from xinglin.kernel.errors import Invalid
 
@@ -82,7 +82,7 @@ def take_snapshot(ledger: Ledger, folder: Path) -> Manifest:
     tip, rules = ledger.tip, ledger.rules
     with ledger.store.snapshot() as view:
         bits = min((view.count("state") // _KEYS_IN_CHUNK).bit_length(), _MAX_BITS)
-        start = _window_start(rules, view, tip.height, tip.time)
+        start = window_start(rules, view, ledger.head_at(tip.height))
         records = [read_entry(view, rules.chain, index) for index in range(start, tip.log_size)]
         manifest = Manifest(
             chain=rules.chain,
@@ -138,20 +138,6 @@ def restore_snapshot(
     except Invalid as refusal:
         raise SnapshotInvalid(reason=refusal.code) from None
     _write_store(home, rules, trusted, sorted(state), leaves, tiles, map_bytes)
-
-
-def _window_start(rules: ChainRules, view: Snapshot, height: int, time: int) -> int:
-    """Return the index of the last leaf that can't be replayed after ``time`` any more, 0 when there is none."""
-    last_dead = time - rules.parameters.max_valid_ms  # what was logged by then has run out
-    first = next((int.from_bytes(key, "big") for key, _ in view.items("block")), 0)
-
-    def time_of(at: int) -> int:
-        record = read_block(rules.suite.hash, view, rules.chain, at)
-        return record.time if record is not None else 0
-
-    dead = bisect_right(range(first, height + 1), last_dead, key=time_of)
-    before = read_block(rules.suite.hash, view, rules.chain, first + dead - 1) if dead else None
-    return max(before.log_size - 1, 0) if before is not None else 0
 
 
 def _edge_before(view: Snapshot, size: int) -> tuple[bytes, ...]:

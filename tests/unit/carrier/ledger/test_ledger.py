@@ -26,7 +26,7 @@ from xinglin.carrier.ledger.errors import (
 from xinglin.carrier.ledger.ledger import Ledger, stored_genesis
 from xinglin.carrier.ledger.records import BlockRecord, EntryRecord
 from xinglin.carrier.ledger.state.proof import verify_state_proof
-from xinglin.carrier.ledger.store import Store, number_key, tile_key
+from xinglin.carrier.ledger.store import Store, body_key, number_key, tile_key
 from xinglin.kernel.encoding import decode, encode, pack, state_key
 
 A, B = state_key("counter", "a"), state_key("counter", "b")
@@ -316,6 +316,31 @@ class TestReading:
         assert alter(data_file(home, chain.rules.chain), value, flipped(value))
         with unmoved(ledger), pytest.raises(ValueDamaged):
             execute(ledger, chain.sign())
+
+    @pytest.mark.requirement("S9.1")
+    def test_an_altered_index_of_body_ids_lets_nothing_be_replayed(
+        self, chain: Chain, ledger: Ledger, home: Path
+    ) -> None:
+        raws = [chain.sign(), chain.sign()]
+        commit(ledger, *raws)
+        leaves = [ledger.entry(index).leaf for index in (0, 1)]
+        row = body_key(leaves[0].valid_until, leaves[0].body) + number_key(0)
+        path = data_file(home, chain.rules.chain)
+        other = row[:-1] + b"\x01"
+        assert alter(path, row, other)
+        with pytest.raises(StoreDamaged):
+            ledger.find(leaves[0].valid_until, leaves[0].body)
+        assert ledger.find(leaves[1].valid_until, leaves[1].body) == 1
+        ledger.close()
+        for damaged in (other, row[:12] + bytes([row[12] ^ 1]) + row[13:], row[:-8] + b"\xff" * 8):
+            alter(path, other, damaged)
+            other = damaged
+            with pytest.raises(StoreDamaged):
+                chain.open(home)
+        alter(path, other, row)
+        again = chain.open(home)
+        assert outcomes(commit(again, *raws)) == ["transaction.replayed"] * 2
+        again.close()
 
     def test_an_altered_block_record_is_not_served(self, chain: Chain, ledger: Ledger, home: Path) -> None:
         commit(ledger)
