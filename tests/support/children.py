@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from tests.support.chain import MAP_BYTES, dump, rules_of
+from tests.support.damage import flip
 from xinglin.carrier.ledger.ledger import Candidate, Ledger, stored_genesis
 from xinglin.carrier.ledger.model import Genesis
 from xinglin.carrier.ledger.recheck import recheck
@@ -31,10 +33,19 @@ def start(command: str, *arguments: object, hash_seed: str = "random") -> subpro
     return subprocess.Popen(line, cwd=REPOSITORY, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
-def run(command: str, *arguments: object, given: bytes = b"", hash_seed: str = "random") -> tuple[int, list[str]]:
-    """Run a child to its end; return its status (negative: the signal that ended it) and its lines."""
+def run(
+    command: str, *arguments: object, given: bytes = b"", hash_seed: str = "random", patience: float | None = None
+) -> tuple[int, list[str]]:
+    """Run a child to its end; return its status (negative: the signal that ended it) and its lines.
+
+    One that takes longer than ``patience`` seconds is killed.
+    """
     with start(command, *arguments, hash_seed=hash_seed) as child:
-        told, _ = child.communicate(given)
+        try:
+            told, _ = child.communicate(given, timeout=patience)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            told, _ = child.communicate()
     return child.returncode, told.decode().splitlines()
 
 
@@ -76,13 +87,52 @@ def _recheck(home: str, chain: str, times: str = "1") -> None:
         sys.stdout.flush()
 
 
-def _content(home: str, chain: str) -> None:
-    """Open a chain and tell a digest of all that it serves, or the refusal."""
+def _flips(pristine: str, work: str, chain: str) -> None:
+    """For each line ``file offset bit`` on stdin: copy a home, flip the bit, tell what recheck says and what is
+    served."""
+    for line in sys.stdin:
+        file, offset, bit = line.split()
+        print(line.strip(), end=" ", flush=True)
+        home = Path(work)
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.copytree(pristine, home)
+        flip(home / file, int(offset), int(bit))
+        print("+".join(sorted(set(_findings(home, chain)))) or "clean", end=" ", flush=True)
+        print(_served(home, chain), flush=True)
+
+
+def _findings(home: Path, chain: str) -> Iterator[str]:
+    """Yield the codes of what ``ledger verify`` finds: in the chain, then, when it is clean, in the checkpoints."""
+    from xinglin.node.home import Home  # noqa: PLC0415  (the other commands don't need a node)
+    from xinglin.node.verify import verify_notes  # noqa: PLC0415
+
     try:
-        ledger = Ledger.open(Path(home), rules_of(stored_genesis(Path(home), chain)), MAP_BYTES)
-        print(content(ledger))
+        rules = rules_of(stored_genesis(home, chain))
+        if rules.chain != chain:
+            yield "other-chain"
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            found = [one.code for one in recheck(home, rules, Path(scratch)).findings]
+        yield from found
+        if not found:
+            ledger = Ledger.open(home, rules, MAP_BYTES)
+            yield from [finding.code for finding in verify_notes(Home(home), ledger)]
+            ledger.close()
     except PlatformError as refusal:
-        print(refusal.code)
+        yield refusal.code
+
+
+def _served(home: Path, chain: str) -> str:
+    """Open a chain and return a digest of all that it serves, or the code of the refusal."""
+    ledger = None
+    try:
+        ledger = Ledger.open(home, rules_of(stored_genesis(home, chain)), MAP_BYTES)
+        return content(ledger)
+    except PlatformError as refusal:
+        return refusal.code
+    finally:
+        if ledger is not None:
+            ledger.close()
 
 
 def _grow(home: str, chain: str) -> None:
@@ -120,7 +170,7 @@ def digest(parts: Iterable[bytes]) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:32]
 
 
-COMMANDS = {"replay": _replay, "recheck": _recheck, "content": _content, "grow": _grow}
+COMMANDS = {"replay": _replay, "recheck": _recheck, "flips": _flips, "grow": _grow}
 
 if __name__ == "__main__":
     COMMANDS[sys.argv[1]](*sys.argv[2:])
