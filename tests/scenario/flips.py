@@ -119,7 +119,7 @@ def _of_node(node: Node) -> Iterator[tuple[str, str]]:
         yield from _of_ledger(ledger)
         notes = NoteStore(node.home.chain(ledger.rules.chain))
         for height in notes.heights():
-            yield f"checkpoint {height}", _said(notes.load, height)
+            yield f"file checkpoint {height}", _said(notes.load, height)
     yield "proof of the anchor", _said(_proven, node, prove_anchor, node, node.private_ledger().rules.chain)
 
 

@@ -2,9 +2,10 @@
 
 The real command in a process of its own, on a home of its own. A round gives it a few bundles under the name of
 another source system, so that there is always something to take in; the command is killed (``SIGKILL``, the whole
-process group) at a moment drawn between its start and a little after its usual end, and started again, until it ends
-by itself. In the end every resource of every round has to be registered once: compared are the input, read by itself,
-the vault, the outbox, and each item on the chain. Prints one JSON object; the exit status is 1 if anything was found.
+process group) and started again, until it ends by itself. Half of the moments are drawn between its start and a little
+after its usual end, half from its first write to the vault on, the sooner the likelier. In the end every resource of
+every round has to be registered once: compared are the input, read by itself, the vault, the outbox, and each item on
+the chain. Prints one JSON object; the exit status is 1 if anything was found.
 """
 
 from __future__ import annotations
@@ -81,39 +82,42 @@ class Killer:
     def __init__(self, folder: Path, bundles: Sequence[Path], seed: str, verify_every: int = 0) -> None:
         self.home = make_hospital(folder / "home")
         self.figures = Figures(seed)
-        self._expected: dict[Key, tuple[str, Path]] = {}
+        self.expected: dict[Key, tuple[str, Path]] = {}
         self._copy = folder / "copy"
         self._passphrase = write_passphrase(folder)
         self._bundles = bundles
         self._random = random.Random(seed)
         self._verify_every = verify_every
-        self._usual = 0.0
-        self._records = 0
+        self._usual: dict[bool, float] = {}
+        self._left = Left(0, 0, 0, frozenset(), 0)
 
     def run(self, kills: int) -> Figures:
         """Kill so many times, let the last round end, compare."""
         start = time.monotonic()
         while self.figures.kills < kills:
-            self._round(kills)
-        self._compare()
+            self.round(kills)
+        self.compare()
         self.figures.seconds = round(time.monotonic() - start, 1)
         return self.figures
 
-    def _round(self, kills: int) -> None:
+    def round(self, kills: int) -> None:
+        """Take some bundles in under a new name, killed as long as fewer than ``kills`` were."""
         self.figures.rounds += 1
         source = f"system-{self.figures.rounds}"
         files = self._random.sample(self._bundles, min(len(self._bundles), self._random.choice((1, 2, 2, 3, 6))))
         for path in files:
-            self._expected |= {(source.encode(), *key): (said, path) for key, said in resources_of(path)}
+            self.expected |= {(source.encode(), *key): (said, path) for key, said in resources_of(path)}
         done = False
         while not done:
-            to_kill = self._usual > 0 and self.figures.kills < kills
-            done = self._intake(source, files, self._random.uniform(0, self._usual * _BEYOND) if to_kill else None)
+            limit = None
+            writing = self._random.random() < 0.5
+            if self._usual and self.figures.kills < kills:
+                limit = self._usual[writing] * _BEYOND * self._random.random() ** (2 if writing else 1)
+            done = self._intake(source, files, writing, limit)
 
-    def _intake(self, source: str, files: Sequence[Path], limit: float | None) -> bool:
-        """Run intake for so many seconds at most; tell whether it came to its end."""
+    def _intake(self, source: str, files: Sequence[Path], writing: bool, limit: float | None) -> bool:
+        """Run intake, for so many seconds at most from its start or first write; tell whether it came to its end."""
         command = child("record", "intake", "--home", self.home, "--json", "--source", source, *files)
-        start = time.monotonic()
         process = subprocess.Popen(
             command,
             cwd=self.home.parent,
@@ -122,17 +126,31 @@ class Killer:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        try:
-            out, err = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            self._killed(time.monotonic() - start)
-            return False
-        took = time.monotonic() - start
-        self._usual = (self._usual * 3 + took) / 4 if self._usual else took
+        start, before = time.monotonic(), self._entries()
+        first_write: float | None = None
+        while process.poll() is None:
+            now = time.monotonic()
+            if first_write is None and self._entries() != before:
+                first_write = now
+            begun = first_write if writing else start
+            if limit is not None and begun is not None and now - begun >= limit:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                self._killed(now - start)
+                return False
+            time.sleep(0.001)
+        end = time.monotonic()
+        out, err = process.communicate()
+        for from_first_write, moment in ((False, start), (True, first_write)):
+            if moment is not None:
+                usual = self._usual.get(from_first_write, end - moment)
+                self._usual[from_first_write] = (usual * 3 + end - moment) / 4
         self._ended(source, files, process.returncode, out, err)
         return True
+
+    def _entries(self) -> int:
+        """Return how many bytes the vault's segments have."""
+        return sum(path.stat().st_size for path in (self.home / "vault" / "segments").iterdir())
 
     def _ended(self, source: str, files: Sequence[Path], status: int, out: bytes, err: bytes) -> None:
         figures = self.figures
@@ -156,18 +174,19 @@ class Killer:
             report = verify_home(self._copy, PASSPHRASE)
             figures.findings += [f"after kill {figures.kills}: {finding}" for finding in report.findings]
         with opened_archive(self._copy) as archive:
-            last = archive.vault.index.last_number()
-            state = left_by_kill(archive, last, last - self._records)
-            figures.left_by_kills[state] = figures.left_by_kills.get(state, 0) + 1
-        if last < self._records:
-            figures.findings.append(f"after kill {figures.kills}: {self._records} records were stored, {last} are left")
-        self._records = last
+            left = look(archive)
+        state = left.since(self._left)
+        figures.left_by_kills[state] = figures.left_by_kills.get(state, 0) + 1
+        if left.records < self._left.records:
+            figures.findings.append(f"after kill {figures.kills}: {left} after {self._left}")
+        self._left = left
 
-    def _compare(self) -> None:
+    def compare(self) -> None:
+        """Compare the home with all that was given to it; what differs is a finding."""
         figures = self.figures
         report = verify_home(self.home, PASSPHRASE)
         figures.findings += [f"in the end: {finding}" for finding in report.findings]
-        figures.resources = len(self._expected)
+        figures.resources = len(self.expected)
         figures.temporary_files = sum(1 for path in self.home.rglob("*.tmp"))
         with opened_archive(self.home) as archive:
             figures.findings += self._wrong_records(archive)
@@ -179,14 +198,14 @@ class Killer:
         self.figures.records = len(rows)
         found = Counter((row.details.source, row.details.type, row.details.logical_id) for row in rows)
         yield from (f"{key} is stored {count} times" for key, count in found.items() if count > 1)
-        yield from (f"{key} is missing" for key in self._expected.keys() - found.keys())
-        yield from (f"{key} was never given" for key in found.keys() - self._expected.keys())
+        yield from (f"{key} is missing" for key in self.expected.keys() - found.keys())
+        yield from (f"{key} was never given" for key in found.keys() - self.expected.keys())
         files = {path: path.read_bytes() for path in self._bundles}
         for start in range(0, len(rows), 500):
             part = rows[start : start + 500]
             for row, opened in zip(part, archive.vault.open_many(part), strict=True):
                 key = (row.details.source, row.details.type, row.details.logical_id)
-                said, path = self._expected.get(key, ("", self._bundles[0]))
+                said, path = self.expected.get(key, ("", self._bundles[0]))
                 original = b"" if isinstance(opened, Exception) else opened.parts.original[1]
                 if original not in files[path] or digest(json.loads(original, parse_float=str)) != said:
                     yield f"{key} is not as it was given"
@@ -227,20 +246,40 @@ class Killer:
             yield f"{on_chain.total()} items are on the chain, batches padded to powers of two have {padded}"
 
 
-def left_by_kill(archive: Archive, last: int, gained: int) -> str:
-    """Return in which state of its work a run was killed, told from what lies there."""
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What lies in a killed home: stored records, entries and keys behind them, batches not marked, of these logged."""
+
+    records: int
+    entries: int
+    keys: int
+    pending: frozenset[str]
+    logged: int
+
+    def since(self, before: Left) -> str:
+        """Return in which state of its work a run was killed that began with ``before``."""
+        if self == before:
+            return "nothing written"
+        if self.logged:
+            return "batch logged, not marked"
+        if self.pending:
+            return "batch stored, not logged"
+        if self.entries or self.keys:
+            return "entries or keys written, records not stored"
+        return "all registered, run not ended" if self.records > before.records else "what was left before, mended"
+
+
+def look(archive: Archive) -> Left:
+    """Return what lies in a home, told from its files."""
+    last = archive.vault.index.last_number()
     pending = OutboxStore(archive.vault.database, archive.vault.keyring.keys).pending() if last else []
-    if any(archive.node.consortium.find(row.valid_until, row.body) is not None for row in pending):
-        return "batch logged, not marked"
-    if pending:
-        return "batch stored, not logged"
-    with sqlite3.connect(archive.node.home.keyring / "keyring.sqlite") as keyring:
-        keys = keyring.execute("SELECT max(number) FROM records").fetchone()[0] or 0
+    keyring = sqlite3.connect(archive.node.home.keyring / "keyring.sqlite")
+    keys = keyring.execute("SELECT count(*) FROM records WHERE number > ?", [last]).fetchone()[0]
     keyring.close()
-    entries = sum(path.stat().st_size for path in archive.vault.segments.folder.iterdir())
-    if keys > last or entries > sum(row.details.length + 24 for row in stored_records(archive)):
-        return "entries or keys written, records not stored"
-    return "all registered, run not ended" if gained else "nothing written"
+    written = sum(path.stat().st_size for path in archive.vault.segments.folder.iterdir())
+    stored = sum(row.details.length + 24 for row in stored_records(archive))
+    logged = sum(archive.node.consortium.find(row.valid_until, row.body) is not None for row in pending)
+    return Left(last, written - stored, keys, frozenset(row.batch for row in pending), logged)
 
 
 def resources_of(path: Path) -> Iterator[tuple[tuple[bytes, bytes], str]]:

@@ -7,6 +7,7 @@ dies is a finding. Nothing of the home is changed.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -59,7 +60,8 @@ def verify_chain(home: Home, chain: str) -> ChainVerdict:
     """Recheck one chain in a child process."""
     with tempfile.TemporaryDirectory(prefix="xinglin-verify-") as scratch:
         command = [sys.executable, "-m", CHILD_MODULE, str(home.path), chain, scratch]
-        done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  (this interpreter, our module)
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # the modules of this process
+        done = subprocess.run(command, capture_output=True, check=False, env=environment)  # noqa: S603
     try:
         return chain_verdict(chain, json.loads(done.stdout))
     except (ValueError, KeyError, TypeError):
