@@ -170,15 +170,39 @@ def test_files_are_private_and_hold_no_key_in_the_clear(folder: Path) -> None:
         assert not any(opened._master in each.read_bytes() for each in folder.iterdir())  # type: ignore[attr-defined]
 
 
-def test_a_stretching_out_of_bounds_is_refused_before_it_costs_anything(folder: Path) -> None:
-    """A file that asks for gigabytes is damage, not work."""
+@pytest.mark.parametrize("stretching", [[21, 8, 1], [20, 16, 1], [9, 8, 1], [15, 0, 1], [15, 8, 17]])
+def test_a_stretching_out_of_bounds_is_refused_before_it_costs_anything(
+    store: KeyStore, folder: Path, stretching: list[int]
+) -> None:
+    """A file that asks for gigabytes is damage, not work, even where its hash is right."""
     path = folder / "store"
     fields = msgspec.msgpack.decode(path.read_bytes())
-    for stretching in ([21, 8, 1], [20, 16, 16], [9, 8, 1], [15, 0, 1], [15, 8, 17]):
-        fields[3] = stretching
-        path.write_bytes(msgspec.msgpack.encode(fields))
-        with pytest.raises(KeyStoreDamaged):
-            open_keystore(folder, PASSPHRASE)
+    fields[3] = stretching
+    fields[6] = store.suite.hash(msgspec.msgpack.encode(fields[:5]) + fields[5])
+    path.write_bytes(msgspec.msgpack.encode(fields))
+    with pytest.raises(KeyStoreDamaged):
+        open_keystore(folder, PASSPHRASE)
+
+
+def test_a_key_can_not_be_given_another_use(store: KeyStore, folder: Path) -> None:
+    path = folder / "signing.key"
+    fields = msgspec.msgpack.decode(path.read_bytes())
+    assert fields[3] == "signing"
+    fields[3] = "encryption"
+    path.write_bytes(msgspec.msgpack.encode(fields))
+    with pytest.raises(KeyStoreDamaged):
+        store.check("signing")
+
+
+def test_a_public_key_that_is_not_the_private_ones_is_found(store: KeyStore, folder: Path) -> None:
+    """Written so by whoever holds the master key, thus with the right seal."""
+    chosen, master = store.suite, store._master  # type: ignore[attr-defined]
+    other = chosen.public_key(chosen.generate_private_key())
+    header = ["key", 1, "signing", "signing", other]
+    sealed = chosen.seal(master, chosen.generate_private_key(), msgspec.msgpack.encode(header))
+    (folder / "signing.key").write_bytes(msgspec.msgpack.encode([*header, sealed]))
+    with pytest.raises(KeyStoreDamaged):
+        store.check("signing")
 
 
 def test_interrupted_writes_leave_no_key(store: KeyStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
