@@ -161,8 +161,13 @@ def test_what_looks_like_a_fault_and_is_none() -> None:
         contained=[{"resourceType": "Organization", "id": "o", "name": "急诊科 🏥"}],
         managingOrganization={"reference": "#o"},
     )
+    absent = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
+    unknown = {
+        "resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/pat"},
+        "clinicalStatus": {"extension": [absent]},
+    }  # fmt: skip
     precise = but(OBSERVATION, valueQuantity=None, note=[{"text": "1.50"}])
-    data = collection(harmless, precise).replace(b'"1.50"', b'"1.50"', 1)
+    data = collection(harmless, unknown, precise).replace(b'"1.50"', b'"1.50"', 1)
     assert found(read(data)) == []
 
 
@@ -219,6 +224,10 @@ ENTRIES: dict[str, tuple[bytes, str, str]] = {
     "a request without address": (
         text(entry(PATIENT, request={"method": "PUT"})), "element.required", "Bundle.entry[1].request.url"
     ),
+    "a request to an address with a space": (
+        text(entry(PATIENT, fullUrl="urn:uuid:1", request={"method": "PUT", "url": "Patient/p at"})),
+        "value.form", "Bundle.entry[1].request.url",
+    ),
     "two resources": (
         b'{"resource":' + text(OBSERVATION) + b',"resource":' + text(PATIENT) + b"}",
         "element.repeated", "Bundle.entry[1].resource",
@@ -253,6 +262,16 @@ def test_each_fault_of_an_entry_is_found(raw: bytes, rule: str, expression: str)
     assert reading.rejected[0].original in raw
     if rule != "resource.type":
         assert reading.rejected[0].original == raw, "a fault of the entry keeps the whole entry"
+
+
+def test_a_resource_is_found_behind_another_that_begins_alike() -> None:
+    outcome = {"resourceType": "OperationOutcome", "id": "the-same-id-for-both", "issue": []}
+    first, second = (
+        but(outcome, issue=[{"severity": "information", "code": "informational", "diagnostics": word}]) for word in "ab"
+    )
+    raw = text({"response": {"status": "200", "outcome": first}, "resource": second})
+    reading = read(b'{"resourceType":"Bundle","type":"searchset","entry":[%s]}' % raw)
+    assert [json.loads(one.original) for one in reading.accepted] == [second]
 
 
 def test_entries_of_a_transaction_need_a_request() -> None:

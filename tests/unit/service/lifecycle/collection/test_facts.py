@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fhir_bundles import EPISODE, OBSERVATION, PATIENT, Resource, bundle, but, collection, posted
+from xinglin.service.lifecycle.collection.fhir.facts import ORGANISATION, PERFORMER, TELLING, facts_of
 from xinglin.service.lifecycle.collection.fhir.fhirkit_validator import FhirkitValidator
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
 from xinglin.service.lifecycle.collection.fhir.reader import read_bundle
@@ -106,11 +107,14 @@ def test_the_first_that_fits_is_taken() -> None:
 def test_what_tells_more_goes_first_wherever_it_stands() -> None:
     document = {
         "resourceType": "Composition", "id": "x", "status": "final", "type": {"text": "x"}, "title": "x",
-        "date": "2020", "author": [{"reference": "Organization/author"}], "custodian": {"reference": "Organization/org"},
+        "date": "2020", "author": [{"reference": "Organization/author"}],
+        "custodian": {"reference": "Organization/org"},
     }  # fmt: skip
     assert accepted(collection(*EPISODE[:1], document))["Composition/x"].organisation == "org"
-    turned = dict(reversed(document.items()))
-    assert accepted(collection(*EPISODE[:1], turned))["Composition/x"].organisation == "org"
+    names = [name for name in TELLING[ORGANISATION] if name not in TELLING[PERFORMER]]
+    for ordered in (names, names[::-1]):
+        told = facts_of({name: {"reference": name} for name in ordered}).references
+        assert [reference for fact, _, reference in told if fact == ORGANISATION] == names
 
 
 def test_the_encounter_of_a_claim_is_in_its_items() -> None:

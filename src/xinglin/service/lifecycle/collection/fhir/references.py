@@ -63,7 +63,7 @@ class Index:
         target = Target(resource_type, logical_id, inside=True)
         if full_url:
             self._by_address.setdefault(full_url, target)
-        if resource_type and logical_id:
+        if logical_id:
             self._by_address.setdefault(target.key, target)
 
     def resolve(self, value: str) -> Target | None:
