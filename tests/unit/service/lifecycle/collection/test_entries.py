@@ -269,7 +269,7 @@ def test_a_resource_is_found_behind_another_that_begins_alike() -> None:
     first, second = (
         but(outcome, issue=[{"severity": "information", "code": "informational", "diagnostics": word}]) for word in "ab"
     )
-    raw = text({"response": {"status": "200", "outcome": first}, "resource": second})
+    raw = json.dumps({"response": {"status": "200", "outcome": first}, "resource": second}).encode()
     reading = read(b'{"resourceType":"Bundle","type":"searchset","entry":[%s]}' % raw)
     assert [json.loads(one.original) for one in reading.accepted] == [second]
 
