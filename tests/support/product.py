@@ -155,11 +155,11 @@ def broken_bundle(folder: Path) -> Path:
         "telecom": [{"system": "phone", "value": "555-0199-2277"}],
     }
     resources: list[dict[str, Any]] = [
-        {**person, "id": "p0"},
-        {**person, "id": "p1", "birthDate": "1934-05-66"},
+        {**person, "id": "quarantini-0"},
+        {**person, "id": "quarantini-1", "birthDate": "1934-05-66"},
         {**person, "id": "Ottilie Quarantini"},
-        {**person, "id": "p3", "gender": "Quarantini"},
-        {**person, "id": "p4", "OttilieQuarantini": "1934-05-06"},
+        {**person, "id": "quarantini-3", "gender": "Quarantini"},
+        {**person, "id": "quarantini-4", "OttilieQuarantini": "1934-05-06"},
     ]
     entries = [
         {
