@@ -25,6 +25,7 @@ FLIPS = int(os.environ.get("XINGLIN_FLIPS", "36"))
 PAGE = 4096
 META_BYTES = 152  # page header and MDB_meta
 PATIENCE_SECONDS = 120
+SECONDS_A_FLIP = 5
 ENDED = "ended"
 """What stands for the answer of a process that a damaged store ended."""
 

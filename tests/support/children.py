@@ -18,7 +18,7 @@ import msgspec
 
 from tests.support.chain import MAP_BYTES, dump, rules_of
 from tests.support.damage import flip
-from xinglin.carrier.ledger.ledger import Candidate, Ledger, stored_genesis
+from xinglin.carrier.ledger.ledger import KEPT_UNDO_HEIGHTS, Candidate, Ledger, stored_genesis
 from xinglin.carrier.ledger.model import Genesis
 from xinglin.carrier.ledger.recheck import recheck
 from xinglin.kernel.errors import PlatformError
@@ -153,7 +153,8 @@ def content(ledger: Ledger) -> str:
     served += [[key, ledger.value(key)] for key, _ in tables["state"]]
     served += [msgspec.msgpack.encode(ledger.entry(index)) for index in range(ledger.tip.log_size)]
     served += [msgspec.msgpack.encode(vars_of(ledger.head_at(height))) for height in heights]
-    served += [ledger.prove_state(height, [key for key, _ in tables["state"]]) for height in heights]
+    kept = heights[-KEPT_UNDO_HEIGHTS:]
+    served += [ledger.prove_state(height, [key for key, _ in tables["state"]]) for height in kept]
     size, tiles = ledger.tip.log_size, ledger.tiles()
     served += [tiles.inclusion(index, size) for index in range(size)]
     served += [ledger.find(entry.leaf.valid_until, entry.leaf.body) for entry in map(ledger.entry, range(size))]

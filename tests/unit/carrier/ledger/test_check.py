@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.chain import Chain, commit, execute, found_chain, outcomes, refused_block
 from tests.support.loose import Raw, loose, parsed, put
-from xinglin.carrier.ledger.check import SignatureCache
+from xinglin.carrier.ledger.check import Checked, SignatureCache, check_forms, check_signatures
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Batch, Operation, OperationHead
 from xinglin.kernel.errors import PlatformError
@@ -239,6 +239,16 @@ def test_a5_the_same_answer_when_the_cache_knows_the_transaction(chain: Chain, l
         assert [getattr(one, "code", 0) for one in verdicts] == [0, "transaction.signature", 0]
     assert refused_block(ledger, raw, forged) == "transaction.signature"
     assert outcomes(commit(ledger, again)) == [0]
+
+
+def test_only_what_verified_is_remembered_by_its_transaction_hash(chain: Chain) -> None:
+    raw = chain.sign()
+    forged = loose(put(parsed(raw), (1, 0), bytes(64)))
+    one, other = (form for form in check_forms(chain.rules, [raw, forged]) if isinstance(form, Checked))
+    cache = SignatureCache()
+    assert [refusal is None for refusal in check_signatures(chain.rules, cache, [one, other])] == [True, False]
+    assert one.body == other.body
+    assert [hash_ in cache for hash_ in (one.hash, other.hash, one.body)] == [True, False, False]
 
 
 def test_the_cache_forgets_the_oldest() -> None:
