@@ -262,6 +262,16 @@ def test_ed25519_refuses_s_beyond_the_order() -> None:
     assert not ed25519_verify(ED25519_KEY.public, b"x", signature[:32] + s.to_bytes(32, "little"))
 
 
+def test_ed25519_keys_have_one_encoding() -> None:
+    """y = 3 is on the curve, and 3 + p fits too; 1 with the sign of x set would be x = -0; a key has 32 bytes."""
+    three, three_again = (3).to_bytes(32, "little"), (3 + ed25519.P).to_bytes(32, "little")
+    assert ed25519.decode_key(three) is not None
+    for encoded in (three_again, three[:31], three + b"\0"):
+        assert ed25519.decode_key(encoded) is None
+    assert ed25519.decode(b"\x01" + bytes(31)) == ed25519.NEUTRAL
+    assert ed25519.decode(b"\x01" + bytes(30) + b"\x80") is None
+
+
 @pytest.mark.parametrize("key", BAD_ED25519_KEYS)
 def test_ed25519_refuses_bad_keys(key: bytes) -> None:
     """For the neutral point as key, R = [S]B would be a signature of any message."""

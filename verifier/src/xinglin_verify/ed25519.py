@@ -25,6 +25,9 @@ class Point(NamedTuple):
 
 
 NEUTRAL = Point(0, 1, 1, 0)
+BASE_X = 15112221349535400772501151409588531511454012693041857206046113283949847762202
+BASE_Y = 4 * pow(5, -1, P) % P
+BASE = Point(BASE_X, BASE_Y, 1, BASE_X * BASE_Y % P)
 
 
 def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> bool:
@@ -54,7 +57,7 @@ def decode_key(public: bytes) -> Point | None:
     eightfold = add(point, point)
     for _ in range(2):
         eightfold = add(eightfold, eightfold)
-    return None if eightfold.x % P == 0 and (eightfold.y - eightfold.z) % P == 0 else point
+    return None if eightfold.x % P == 0 else point
 
 
 def decode(encoded: bytes) -> Point | None:
@@ -103,13 +106,3 @@ def double_multiply(s: int, k: int, point: Point) -> Point:
         if chosen:
             sum_ = add(sum_, (BASE, point, both)[chosen - 1])
     return sum_
-
-
-def _base() -> Point:
-    point = decode((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
-    if point is None:
-        raise ArithmeticError("the base point is on the curve")
-    return point
-
-
-BASE = _base()
