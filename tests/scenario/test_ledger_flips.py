@@ -90,7 +90,12 @@ def test_flipped_bits(home: Path, tmp_path: Path, seeded: random.Random) -> None
     while waiting:
         lines = "".join(f"{file} {offset} {bit}\n" for file, offset, bit in waiting).encode()
         _, told = children.run(
-            "flips", home, tmp_path / "work", chain.rules.chain, given=lines, patience=PATIENCE_SECONDS
+            "flips",
+            home,
+            tmp_path / "work",
+            chain.rules.chain,
+            given=lines,
+            patience=PATIENCE_SECONDS + SECONDS_A_FLIP * len(waiting),
         )
         assert told, "the process can't even begin"
         for line in told:
