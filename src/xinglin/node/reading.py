@@ -7,6 +7,7 @@ registered. The worker is spawned, never forked (the native library's threads do
 from __future__ import annotations
 
 import multiprocessing
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +22,8 @@ from xinglin.service.lifecycle.collection.fhir.model import BundleReading, Limit
 
 WORTH_A_PROCESS_BYTES = 8 << 20
 _AHEAD = 4
+_WHILE_IT_STARTS = 7
+"""Files that are read here while the worker starts, which takes a good half second."""
 _worker_reads: dict[int, ReadFile] = {}
 
 
@@ -52,7 +55,7 @@ def reading(
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as worker:
-        ahead = _Ahead(worker, files, max_bytes)
+        ahead = _Ahead(worker, files[_WHILE_IT_STARTS:], max_bytes, files[:_WHILE_IT_STARTS])
         try:
             yield read_files(files, ahead.read, refusals, file_done)
         finally:
@@ -60,10 +63,14 @@ def reading(
 
 
 class _Ahead:
-    """Keeps a few files ahead in the worker, and hands each over when it is asked for."""
+    """Keeps a few files ahead in the worker, and hands each over when it is asked for; the first ones it reads here."""
 
-    def __init__(self, worker: ProcessPoolExecutor, files: Sequence[Path], max_bytes: int) -> None:
+    def __init__(
+        self, worker: ProcessPoolExecutor, files: Sequence[Path], max_bytes: int, first: Sequence[Path]
+    ) -> None:
         self._worker = worker
+        self._first = deque(first)
+        self._here = reader_of(FhirkitValidator(), Limits(max_bundle_bytes=max_bytes))
         self._max_bytes = max_bytes
         self._left = iter(files)
         self._flying: list[Future[BundleReading | PlatformError]] = []
@@ -77,6 +84,8 @@ class _Ahead:
 
     def read(self, path: Path) -> BundleReading:
         """Return the next file's reading, or raise its refusal; files are asked for in their order."""
+        if self._first:
+            return self._here(self._first.popleft())
         try:
             done = self._flying.pop(0).result()
             self._send()

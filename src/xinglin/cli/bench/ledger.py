@@ -34,7 +34,7 @@ from xinglin.stakeholders.kinds import MemberKind
 
 _SUBMISSION = 100
 _BATCH_ITEMS = 256
-_WINDOW = 8
+_WINDOW = 32
 
 
 def bench_ledger(count: int, folder: Path | None) -> dict[str, Any]:
