@@ -267,7 +267,8 @@ def test_each_fault_of_an_entry_is_found(raw: bytes, rule: str, expression: str)
 def test_a_resource_is_found_behind_another_that_begins_alike() -> None:
     outcome = {"resourceType": "OperationOutcome", "id": "the-same-id-for-both", "issue": []}
     first, second = (
-        but(outcome, issue=[{"severity": "information", "code": "informational", "diagnostics": word}]) for word in ("a", "longer")
+        but(outcome, issue=[{"severity": "information", "code": "informational", "diagnostics": word}])
+        for word in ("a", "longer")
     )
     raw = json.dumps({"response": {"status": "200", "outcome": first}, "resource": second}).encode()
     reading = read(b'{"resourceType":"Bundle","type":"searchset","entry":[%s]}' % raw)
