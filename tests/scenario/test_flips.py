@@ -1,7 +1,7 @@
 """Any flipped byte of any file of a home is reported, or changes nothing; it is never served as good (design D14.3).
 
-Half of the flips hit any file, each as likely as another whatever its size; half hit those that hold records and chains,
-their first pages more often. How many: XINGLIN_HOME_FLIPS; the seed is XINGLIN_SEED.
+Half of the flips hit any file, each as likely as another whatever its size; half hit those that hold records and
+chains, their first pages more often. How many: XINGLIN_HOME_FLIPS; the seed is XINGLIN_SEED.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def language() -> str:
 
 def show(data: Mapping[str, Any], lines: list[str], *, as_json: bool) -> None:
     """Print a command's answer: one JSON object, or lines for people."""
-    _write(_json(data) if as_json else "\n".join(map(printable, lines)))
+    _write(_json(data) if as_json else "\n".join(printable(part) for line in lines for part in line.split("\n")))
 
 
 def show_refusal(refusal: PlatformError, *, as_json: bool) -> None:
@@ -65,8 +65,8 @@ def refusal_json(refusal: PlatformError) -> dict[str, Any]:
 
 
 def printable(text: str) -> str:
-    """Return text in which what a terminal would obey, and what is no text, is written out."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    """Return one line of text in which what a terminal would obey, and what is no text, is written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _json(data: Mapping[str, Any]) -> str:

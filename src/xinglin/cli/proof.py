@@ -137,6 +137,8 @@ def _read(path: Path, maximum: int) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
+    if path.is_dir():
+        raise FileUnreadable(file=str(path), reason="it is a folder")
     try:
         write_durably(path, data, 0o644)
     except OSError as error:

@@ -36,8 +36,10 @@ def add_account(node: Node, roles: Sequence[Role], person: str) -> AddedAccount:
         person: who is responsible; committed with a salt that stays in the home.
 
     Raises:
+        GroupRequired: the consortium chain does not run; nothing was made.
         PlatformError: the chain's refusal; the key stays unused then.
     """
+    node.client()
     rules = node.consortium.rules
     account, salt = identifier(random_bytes(16)), random_bytes(16)
     statement = unicodedata.normalize("NFC", person).encode()

@@ -26,7 +26,7 @@ itself, what epoch keys are encrypted to, and the root of the institution's own 
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """A member before it is on a chain: its ids and what it is."""
+    """A member before it is on a chain: its ids and what it is; its name is in NFC, as the chain has it."""
 
     member: str
     node: str
@@ -41,7 +41,7 @@ class Organisation:
 def new_organisation(name: str, kind: MemberKind, randomness: Randomness) -> Organisation:
     """Return an organisation with fresh ids."""
     ids = [identifier(randomness(16)) for _ in range(4)]
-    return Organisation(ids[0], ids[1], ids[2], ids[3], kind, name)
+    return Organisation(ids[0], ids[1], ids[2], ids[3], kind, unicodedata.normalize("NFC", name))
 
 
 def person_commitment(suite: Suite, salt: bytes, statement: bytes) -> bytes:
@@ -73,7 +73,7 @@ def founder_of(
     return Founder(
         member=organisation.member,
         kind=organisation.kind,
-        name=unicodedata.normalize("NFC", organisation.name).encode(),
+        name=organisation.name.encode(),
         votes=int(organisation.votes),
         cosigns=int(organisation.cosigns),
         key=keys.public(COSIGNING),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
-from xinglin.carrier.access.registry.model import AccountState, MemberState
+from xinglin.carrier.access.registry.model import AccountState, MemberState, NodeState
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
 from xinglin.carrier.ledger.cosign import NoteStore, check_signature
 from xinglin.carrier.ledger.errors import CheckpointFork, StoreDamaged
@@ -98,13 +98,17 @@ def verify_openings(home: Home, settings: Settings, ledger: Ledger) -> Iterator[
     stored = ledger.value(state_key("registry", "member", settings.member))
     if stored is None or decode(MemberState, stored).name != settings.name.encode():
         yield _finding(HomeContradicted(what="member and name in config.toml"), "config.toml")
+    node = ledger.value(state_key("registry", "node", settings.node))
+    if node is None or decode(NodeState, node).member != settings.member:
+        yield _finding(HomeContradicted(what="node in config.toml"), "config.toml")
     for path in sorted((home.path / "accounts").glob("*.json")):
         try:
             opening = json.loads(path.read_bytes())
             salt, statement = bytes.fromhex(opening["salt"]), opening["statement"].encode()
             account = ledger.value(state_key("registry", "account", opening["account"]))
             committed = person_commitment(ledger.rules.suite, salt, statement)
-            good = account is not None and decode(AccountState, account).person == committed
+            # Written before its account is: what a crash or a refusal left opens none, and contradicts nothing.
+            good = account is None or decode(AccountState, account).person == committed
             good = good and path.stem == opening["account"]
         except (ValueError, KeyError, TypeError, AttributeError):
             good = False
