@@ -17,7 +17,7 @@ from rich.console import Console
 
 from xinglin.kernel.errors import PlatformError
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def language() -> str:

@@ -84,6 +84,8 @@ class LengthInvalid(Invalid):
     code, number, clause = "crypto.length", 1107, "W2"
     en = "The {what} has length {found}; {needed} is needed."
     zh = "{what} 的长度为 {found}，应为 {needed}。"
+    hint_en = "The value was cut or is of another suite; take it whole from where it was made."
+    hint_zh = "该值被截断或属于其他套件；请从来源处完整取得。"
 
 
 class OpenFailed(Integrity):
