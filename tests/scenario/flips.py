@@ -11,23 +11,19 @@ import hashlib
 import json
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.support.product import PASSPHRASE, opened
+from tests.support.product import findings, opened
 from xinglin.carrier.ledger.cosign import NoteStore
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.archive import Archive, open_archive
-from xinglin.node.home import Home
 from xinglin.node.node import Node
 from xinglin.node.opening import anchoring, transmission_key
 from xinglin.node.proofs import prove_anchor, prove_record, trust_of
-from xinglin.node.verify import ChainVerdict, chain_verdict, verify_home
-from xinglin.node.verify_child import look_at
 from xinglin.service.basic.coordination.bundles.check import check_bundle
 from xinglin.service.lifecycle.storage.model import StoredRecord
 
@@ -58,7 +54,7 @@ def try_flip(pristine: Path, scratch: Path, whole: Dump, flip: dict[str, Any]) -
     data[flip["position"]] ^= flip["mask"]
     path.write_bytes(data)
     try:
-        found = [finding.code for finding in verify_home(scratch, PASSPHRASE, check_chain=check_here).findings]
+        found = [finding.code for finding in findings(scratch)]
     except PlatformError as refusal:
         found = [f"refused: {refusal.code}"]
     left = dump(scratch)
@@ -77,12 +73,6 @@ def _copy(pristine: Path, scratch: Path) -> None:
     shutil.copytree(pristine, scratch)
 
 
-def check_here(home: Home, chain: str) -> ChainVerdict:
-    """Recheck a chain in this process."""
-    with tempfile.TemporaryDirectory() as scratch:
-        return chain_verdict(chain, look_at(home.path, chain, Path(scratch)))
-
-
 def _not_given(what: str, said: str) -> bool:
     return said.startswith("refused: ") or what.startswith("file ")
 
@@ -93,7 +83,7 @@ def written_on(home: Path) -> list[str]:
         anchors = anchoring(node)
         anchors.note_consortium_head()
         anchors.step()
-    return [f"after writing: {finding}" for finding in verify_home(home, PASSPHRASE, check_chain=check_here).findings]
+    return [f"after writing: {finding}" for finding in findings(home)]
 
 
 def dump(home: Path) -> Dump:

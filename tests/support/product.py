@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -18,14 +19,18 @@ from typing import Any
 
 from tests.conftest import SHARED
 from xinglin.carrier.crypto.keystore import Stretching
+from xinglin.carrier.ledger.recheck import Finding
 from xinglin.cli.app import run
 from xinglin.cli.demo.cohort import write_cohort
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.archive import Archive, open_archive
 from xinglin.node.chains import random_bytes
+from xinglin.node.home import Home
 from xinglin.node.node import Node, open_node
 from xinglin.node.opening import open_for_business
 from xinglin.node.setup import ALONE, adopt, consortium_genesis, make_home
+from xinglin.node.verify import ChainVerdict, chain_verdict, verify_home
+from xinglin.node.verify_child import look_at
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.stakeholders.kinds import MemberKind
 
@@ -61,6 +66,16 @@ def opened_archive(path: Path) -> Iterator[Archive]:
     """Open a home and its records for reading."""
     with opened(path) as node, open_archive(node, writing=False) as archive:
         yield archive
+
+
+def findings(home: Path) -> list[Finding]:
+    """Return what ``ledger verify`` finds, told without a process for each chain."""
+
+    def check_here(home: Home, chain: str) -> ChainVerdict:
+        with tempfile.TemporaryDirectory() as scratch:
+            return chain_verdict(chain, look_at(home.path, chain, Path(scratch)))
+
+    return verify_home(home, PASSPHRASE, check_chain=check_here).findings
 
 
 def stored_records(archive: Archive) -> list[StoredRecord]:

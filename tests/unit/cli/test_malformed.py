@@ -15,13 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.product import PASSPHRASE, Said, child, make_hospital, opened, run_child, xinglin
+from tests.support.product import PASSPHRASE, Said, child, findings, make_hospital, opened, run_child, xinglin
 from tests.unit.cli.conftest import Place
 from xinglin.carrier.consensus.errors import GroupRequired
 from xinglin.cli.app import UsageInvalid
 from xinglin.cli.options import TextInvalid
 from xinglin.kernel.errors import IdentifierInvalid, PlatformError, all_errors
-from xinglin.node.verify import verify_home
 
 CASES: dict[str, type[PlatformError]] = {case.code: case for case in all_errors()}
 ABSENT = "a" * 26
@@ -114,7 +113,7 @@ def test_a_file_that_is_no_bundle_is_refused_and_kept_in_quarantine(place: Place
     assert all(one["sentence"] and one["hint"] for one in told["refused_files"])
     items = xinglin("record", "quarantine", "--home", copy, "--json").json["items"]
     assert len(items) == 1
-    assert verify_home(copy, PASSPHRASE).findings == []
+    assert findings(copy) == []
 
 
 def test_one_bad_file_among_good_ones_stops_none(place: Place, copy: Path) -> None:
@@ -126,7 +125,7 @@ def test_one_bad_file_among_good_ones_stops_none(place: Place, copy: Path) -> No
     assert [one["code"] for one in said.json["refused_files"]] == ["collection.truncated", "collection.source_missing"]
     again = xinglin("record", "intake", "--home", copy, place.other, "--json")
     assert (again.status, again.json["accepted"]) == (0, 0)
-    assert verify_home(copy, PASSPHRASE).findings == []
+    assert findings(copy) == []
 
 
 def test_a_doubled_id_goes_to_quarantine_and_the_first_stands(copy: Path) -> None:
@@ -173,12 +172,11 @@ IDS = (
 @pytest.mark.parametrize("value", IDS)
 def test_an_id_that_is_none_is_refused(place: Place, value: str) -> None:
     before = logical(place.home)
-    for noun, verb in (("record", "show"), ("account", "show"), ("account", "end"), ("member", "show")):
-        refused_in_all_forms(IdentifierInvalid.code, noun, verb, "--home", place.home, *after_dashes(value))
-    refused(IdentifierInvalid.code, "record", "read", "--home", place.home, *after_dashes(value))
-    refused_in_all_forms(
-        IdentifierInvalid.code, "proof", "record", "--home", place.home, "--out", "p", *after_dashes(value)
-    )
+    home = ("--home", place.home)
+    refused_in_all_forms(IdentifierInvalid.code, "record", "show", *home, *after_dashes(value))
+    for noun, verb in (("record", "read"), ("account", "show"), ("account", "end"), ("member", "show")):
+        refused(IdentifierInvalid.code, noun, verb, *home, *after_dashes(value))
+    refused(IdentifierInvalid.code, "proof", "record", *home, "--out", "p", *after_dashes(value))
     assert not Path("p").exists()
     assert logical(place.home) == before
 
@@ -266,10 +264,11 @@ HOME_COMMANDS = (
 @pytest.mark.parametrize("command", HOME_COMMANDS, ids=" ".join)
 def test_a_home_that_is_none_or_open_elsewhere_is_refused(place: Place, command: tuple[str, ...]) -> None:
     Path("folder").mkdir()
-    for home in ("nowhere", "folder", "."):
-        refused_in_all_forms("home.not_found", *command, "--home", home)
+    refused_in_all_forms("home.not_found", *command, "--home", "nowhere")
+    for home in ("folder", "."):
+        refused("home.not_found", *command, "--home", home)
     with opened(place.home):
-        refused_in_all_forms("store.locked", *command, "--home", place.home)
+        refused("store.locked", *command, "--home", place.home)
     assert not Path("t").exists()
 
 
@@ -392,7 +391,7 @@ def test_a_config_that_names_another_node_is_found(copy: Path) -> None:
 def test_a_name_has_one_form_on_the_chain_and_in_the_settings(tmp_path: Path) -> None:
     """Typed with a combining accent, it is the same name."""
     home = make_hospital(tmp_path / "home", "Ho\u0302pital")
-    assert verify_home(home, PASSPHRASE).findings == []
+    assert findings(home) == []
     assert xinglin("member", "list", "--home", home, "--json").json["members"][0]["name"] == "H\u00f4pital"
 
 
