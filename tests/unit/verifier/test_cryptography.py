@@ -187,6 +187,9 @@ def test_a_changed_signature_or_message_is_refused(verify: object, message: byte
 @pytest.mark.parametrize("length", [0, 63, 65, 128])
 def test_signatures_of_another_length_are_refused(length: int) -> None:
     assert not sm2_verify(PUBLISHED_KEY, b"message digest", (PUBLISHED_SIGNATURE * 2)[:length])
+    padded = PUBLISHED_SIGNATURE[:32] + b"\0" + PUBLISHED_SIGNATURE[32:]
+    assert not sm2_verify(PUBLISHED_KEY, b"message digest", padded)
+    assert not ed25519_verify(ED25519_KEY.public, b"", ED25519_KEY.sign(b"") + b"\0")
     assert not ed25519_verify(ED25519_KEY.public, b"", (ED25519_KEY.sign(b"") * 2)[:length])
 
 
@@ -201,6 +204,24 @@ def test_sm2_refuses_numbers_out_of_range() -> None:
     assert sm2.verify_digest(key, e, r_, s_)
     for pair in ((r_ + sm2.N, s_), (r_, s_ + sm2.N), (r_ - sm2.N, s_), (r_, s_ - sm2.N), (r_, sm2.N - r_)):
         assert not sm2.verify_digest(key, e, *pair)
+
+
+def test_sm2_refuses_by_each_rule_what_the_equation_alone_would_take() -> None:
+    """For chosen r and s there is a digest that fits; so each range is refused by its own rule."""
+    key = sm2.decode_key(SM2_KEY.public)
+    assert key is not None
+
+    def fitting(r: int, s: int) -> int:
+        point = sm2.double_multiply(s % sm2.N, (r + s) % sm2.N, key)
+        assert point is not None
+        return (r - point.x) % sm2.N
+
+    assert sm2.verify_digest(key, fitting(5, 7), 5, 7)
+    for r, s in ((5, 7 + sm2.N), (0, 7), (5, 0), (5, sm2.N - 5)):
+        assert not sm2.verify_digest(key, fitting(r, s), r, s)
+    t = 11
+    s = -t * SM2_KEY.private % sm2.N  # [s]G + [t]P is the point at infinity
+    assert not sm2.verify_digest(key, 0, (t - s) % sm2.N, s)
 
 
 def test_sm2_signatures_have_no_second_form_for_strangers() -> None:

@@ -78,6 +78,19 @@ def with_far_leaf_as_other(proof: list[Any]) -> None:
     proof[TYPE], proof[OTHER] = 2, [[bytes(32), bytes(32)]]
 
 
+def with_an_unneeded_leaf(proof: list[Any]) -> None:
+    kh = INTL.hash(b"\x07")
+    proof[OTHER] = [[kh[:-1] + bytes([kh[-1] ^ 1]), bytes(32)]]
+
+
+def with_an_unneeded_sibling(proof: list[Any]) -> None:
+    proof[SIBLINGS] = bytes([1] * 32) + proof[SIBLINGS]
+
+
+def of_a_type_that_is_not_known(proof: list[Any]) -> None:
+    proof[TYPE] = 3
+
+
 def as_absence(proof: list[Any]) -> None:
     proof[TYPE] = 1
 
@@ -94,6 +107,9 @@ def too_deep(proof: list[Any]) -> None:
         (with_longer_bitmap, b"\x07", STATE[b"\x07"], "bitmap"),
         (with_own_leaf_as_other, b"\x07", None, "other leaf"),
         (with_far_leaf_as_other, b"\x07", None, "other leaf"),
+        (with_an_unneeded_leaf, b"\x07", STATE[b"\x07"], "value or other leaf"),
+        (with_an_unneeded_sibling, b"\x07", STATE[b"\x07"], "siblings"),
+        (of_a_type_that_is_not_known, absent(1), None, "type or depth"),
         (as_absence, b"\x07", STATE[b"\x07"], "value or other leaf"),
         (too_deep, b"\x07", STATE[b"\x07"], "type or depth"),
     ],

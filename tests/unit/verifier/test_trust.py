@@ -52,6 +52,8 @@ def test_both_forms_are_read() -> None:
         ({"quorum": -1}, "quorum"),
         ({"keys": []}, "keys"),
         ({"keys": {}}, "keys"),
+        ({"keys": None}, "keys"),
+        ({"keys": 5}, "keys"),
         ({"keys": [*KEYS, KEYS[0]]}, "keys"),
         ({"keys": [KEYS[0], {"member": identifier("b"), "key": KEYS[0]["key"]}]}, "keys"),
         ({"keys": [KEYS[0] | {"more": 1}]}, "keys"),
@@ -78,8 +80,14 @@ def test_a_missing_member_is_refused(gone: str, where: str) -> None:
 
 
 def test_a_trust_that_pins_nothing_is_refused() -> None:
+    for change in ({}, {"quorum": 0}):
+        with pytest.raises(Malformed):
+            parse_trust(json.dumps({"xinglin_trust": 1, "chain": CHAIN} | change).encode())
+
+
+def test_a_quorum_of_no_keys_is_refused() -> None:
     with pytest.raises(Malformed):
-        parse_trust(json.dumps({"xinglin_trust": 1, "chain": CHAIN}).encode())
+        parse_trust(json.dumps(GENESIS | {"quorum": 0}).encode())
 
 
 @pytest.mark.parametrize(
