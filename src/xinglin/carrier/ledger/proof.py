@@ -20,11 +20,13 @@ from xinglin.carrier.ledger.merkle import verify_inclusion
 from xinglin.carrier.ledger.model import Operation
 from xinglin.carrier.ledger.state.proof import StateProof, verify_state_proof
 from xinglin.carrier.ledger.transition import leaf_names
-from xinglin.kernel.encoding import ChainObject, decode, pack
-from xinglin.kernel.errors import Invalid
+from xinglin.kernel.encoding import MAX_INTEGER, ChainObject, decode, pack
+from xinglin.kernel.errors import EncodingInvalid, Invalid
 from xinglin.kernel.hashing import Tag, preimage, tagged
 
 T = TypeVar("T", bound=ChainObject)
+MAX_VALUES, MAX_DEPTH = 1 << 20, 16
+"""Limits of one encoding: how many values, arrays and their elements, and arrays within arrays."""
 
 
 def prove_operation(ledger: Ledger, size: int, index: int, position: int, item: int | None = None) -> LogEntry:
@@ -152,13 +154,37 @@ def refuse_unknown_version(kind: type[ChainObject], data: bytes, step: str) -> N
     """Raise ProofUnknown if bytes are an object of the right kind in a version that is not known here."""
     known = {field.name: get_args(field.type) for field in msgspec.structs.fields(kind)}
     try:
-        value = decode(list[Any], data)
+        value = untyped(data)
     except Invalid:
         return
-    if "version" not in known or len(value) < 2 or value[0] not in known["kind"]:
+    if "version" not in known or not isinstance(value, list) or len(value) < 2 or value[0] not in known["kind"]:
         return
-    if type(value[1]) is int and value[1] >= 0 and value[1] not in known["version"]:
+    if isinstance(value[1], int) and value[1] not in known["version"]:
         raise ProofUnknown(step=step, what=value[0], found=value[1])
+
+
+def untyped(data: bytes) -> Any:
+    """Return the value that canonical bytes hold (E1 to E8), arrays as lists.
+
+    Raises:
+        EncodingInvalid, EncodingNotCanonical: they are not canonical, or hold over 2^20 values or arrays over 16 deep.
+    """
+    value: Any = decode(Any, data)
+    level, depth, count = [value], 0, 0
+    while level:
+        depth, count = depth + 1, count + len(level)
+        arrays = [one for one in level if isinstance(one, list)]
+        if count > MAX_VALUES or (arrays and depth > MAX_DEPTH) or not all(map(_may_be, level)):
+            raise EncodingInvalid(what="value", reason="it holds what no object holds, or too much")
+        level = [element for array in arrays for element in array]
+    return value
+
+
+def _may_be(value: Any) -> bool:
+    """Tell whether a value is of a kind that objects hold (E1 to E3)."""
+    if isinstance(value, str):
+        return value.isascii()
+    return isinstance(value, bytes | list) or (type(value) is int and 0 <= value <= MAX_INTEGER)
 
 
 def require(step: str, holds: bool, reason: str) -> None:

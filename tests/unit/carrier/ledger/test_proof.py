@@ -22,8 +22,10 @@ from xinglin.carrier.ledger.proof import (
     check_transaction_signatures,
     prove_operation,
     prove_states,
+    untyped,
 )
 from xinglin.kernel.encoding import MAX_INTEGER, pack, state_key
+from xinglin.kernel.errors import Invalid
 from xinglin.kernel.hashing import Tag, tagged
 
 Change = Callable[[LogEntry], LogEntry]
@@ -240,3 +242,38 @@ def test_a_state_proof_of_a_later_version_is_not_decided(sample: Sample, keys: l
     with pytest.raises(ProofUnknown) as refusal:
         check_states(sample.suite, [later], sample.ledger.head_at(10))
     assert refusal.value.facts == {"step": "P11", "what": "state-proof", "found": 2}
+
+
+NO_VALUES = {
+    "nil": b"\x91\xc0",
+    "a truth value": b"\x91\xc3",
+    "a float": b"\xcb" + bytes(8),
+    "a map": b"\x80",
+    "a negative number": b"\xff",
+    "a number of 64 bits": b"\xcf\x80" + bytes(7),
+    "a string that is not ASCII": b"\xa2\xc3\xa9",
+    "a number in a longer form": b"\xcc\x01",
+    "a byte after it": b"\x90\x00",
+    "arrays 17 deep": b"\x91" * 16 + b"\x90",
+    "over 2^20 values": b"\xdd\x00\x10\x00\x00" + bytes(1 << 20),
+}
+
+
+@pytest.mark.parametrize("name", NO_VALUES)
+def test_what_no_object_holds_is_refused(name: str) -> None:
+    with pytest.raises(Invalid):
+        untyped(NO_VALUES[name])
+
+
+def test_whatever_an_object_may_hold_is_read() -> None:
+    for value in (0, MAX_INTEGER, b"\xff", "~", [], [1, [b"", ["x"]]], [1] * ((1 << 20) - 1)):
+        assert untyped(pack(value)) == value
+    assert untyped(b"\x91" * 15 + b"\x90") is not None
+
+
+def test_a_version_that_no_object_can_have_does_not_hold(sample: Sample, keys: list[bytes]) -> None:
+    (state,) = prove_states(sample.ledger, 10, keys[:1])
+    for version in (b"\xcf\x80" + bytes(7), b"\xc3", b"\xff", b"\xa12"):
+        strange = replace(state, proof=state.proof.replace(b"state-proof\x01", b"state-proof" + version))
+        with pytest.raises(ProofInvalid):
+            check_states(sample.suite, [strange], sample.ledger.head_at(10))

@@ -6,9 +6,6 @@ A step returns what it says or raises a refusal. What the claim is about (P12 to
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
-
-import msgspec
 
 from xinglin.carrier.crypto.suite import suite
 from xinglin.carrier.ledger.bundle_model import Bundle
@@ -17,22 +14,23 @@ from xinglin.carrier.ledger.errors import ProofInvalid, ProofUnknown
 from xinglin.carrier.ledger.genesis import chain_id, check_genesis, epoch_zero, genesis_hash
 from xinglin.carrier.ledger.model import Profile, SuiteNumber
 from xinglin.carrier.ledger.proof import (
+    MAX_VALUES,
     check_item,
     check_leaf,
     check_operation,
     check_states,
     check_transaction_signatures,
     require,
+    untyped,
 )
 from xinglin.carrier.ledger.trust import check_cosignatures, check_epochs, check_pinned
 from xinglin.kernel.encoding import decode, pack
-from xinglin.kernel.errors import EncodingInvalid
+from xinglin.kernel.errors import EncodingInvalid, Invalid
 from xinglin.service.basic.coordination.bundles.case import Case, Outcome, said
 
 MAX_BYTES = 16 << 20
 MAX_SIGNATURES = 4096
 MAX_STATES = 64
-MAX_VALUES = 1 << 20
 _GENESIS, _SUITE, _PROFILE = 4, 2, 3
 """Places of the genesis in a bundle, and of suite and profile in the genesis."""
 
@@ -40,9 +38,8 @@ _GENESIS, _SUITE, _PROFILE = 4, 2, 3
 def p1_read(case: Case) -> Outcome:
     """P1: the bytes are a bundle, within the limits, with a claim that is known."""
     require("P1", len(case.data) <= MAX_BYTES, "it is too large")
-    # Every value takes a byte, so only a long bundle can hold too many.
-    many = len(case.data) > MAX_VALUES and _values(case.data) > MAX_VALUES
-    require("P1", not many, "it has more values than are allowed")
+    if len(case.data) > MAX_VALUES:  # every value takes a byte: only a long bundle can hold too many
+        untyped(case.data)
     bundle = case.bundle = _decoded(case)
     signatures = (
         sum(1 + len(founder.accounts) for founder in bundle.genesis.founders)
@@ -66,31 +63,17 @@ def _decoded(case: Case) -> Bundle:
         return decode(Bundle, value)
 
 
-def _values(data: bytes) -> int:
-    """Return the number of values in an encoding, arrays and their elements; 0 when it can't be read."""
-    try:
-        waiting: list[Any] = [msgspec.msgpack.decode(data)]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return 0
-    count = 0
-    while waiting:
-        count += 1
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting += value
-    return count
-
-
 def _as_known(data: bytes) -> tuple[bytes, dict[str, int]]:
     """Return the bundle with a known suite and profile in the place of unknown ones, and those."""
     try:
-        value: Any = msgspec.msgpack.decode(data)
-        found = {"suite": value[_GENESIS][_SUITE], "profile": value[_GENESIS][_PROFILE]}
-        value[_GENESIS][_SUITE], value[_GENESIS][_PROFILE] = SuiteNumber.GM, Profile.CONSORTIUM
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, LookupError):
+        value = untyped(data)
+        genesis = value[_GENESIS]
+        found = {"suite": genesis[_SUITE], "profile": genesis[_PROFILE]}
+        genesis[_SUITE], genesis[_PROFILE] = SuiteNumber.GM, Profile.CONSORTIUM
+    except (Invalid, TypeError, LookupError):
         return data, {}
     known: dict[str, type[IntEnum]] = {"suite": SuiteNumber, "profile": Profile}
-    strange = {what: n for what, n in found.items() if type(n) is int and n >= 0 and n not in set(known[what])}
+    strange = {what: n for what, n in found.items() if isinstance(n, int) and n not in set(known[what])}
     return pack(value), strange
 
 
