@@ -1,0 +1,102 @@
+"""The demonstration as its user runs it: one process, then other processes on the homes and proofs that it left."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.product import SYNTHEA, Said, child, run_child
+
+HOMES = {"hospital-a", "hospital-b", "platform", "regulator"}
+SYNTHEA_RESOURCES, SYNTHEA_AT_BOTH = 8_009, 8
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder in which the demonstration is run."""
+    return tmp_path_factory.mktemp("demonstration")
+
+
+@pytest.fixture(scope="module")
+def said(folder: Path) -> Said:
+    """Run the demonstration with the real bundles, with invented patients where there are none."""
+    data = ["--data", str(SYNTHEA)] if SYNTHEA.is_dir() else []
+    done = run_child(child("demo", "--home", folder / "homes", "--json", *data), folder)
+    assert done.status == 0, done.err
+    return done
+
+
+@pytest.fixture(scope="module")
+def result(said: Said) -> Any:
+    """Return the object that the demonstration prints."""
+    return said.json
+
+
+@pytest.mark.requirement("S5.1", "S5.2", "H2", "H3", "W1", command="xinglin demo")
+def test_every_resource_is_registered_and_every_claim_shown(result: Any, said: Said) -> None:
+    assert set(result["homes"]) == HOMES
+    figures = result["figures"]
+    assert figures["records"] > 2_000
+    assert figures["quarantined"] == 0
+    assert figures["cosignatures"] == len(HOMES)
+    if SYNTHEA.is_dir():
+        assert (figures["resources"], figures["patients_at_both"]) == (SYNTHEA_RESOURCES, SYNTHEA_AT_BOTH)
+    told = [
+        "votes for Insurer",
+        "caught up to",
+        "one byte of a stored record",
+        "one byte of a chain's store",
+        "a receipt rewritten",
+        "private chain set back",
+        "refuses",
+        "ledger verify finds nothing",
+    ]
+    assert [one for one in told if one not in said.err] == []
+
+
+@pytest.mark.requirement("S9.1", "S6.2c2", command="xinglin ledger verify")
+def test_the_homes_are_left_whole(folder: Path, result: Any) -> None:
+    passphrase = {"XINGLIN_PASSPHRASE_FILE": result["passphrase_file"]}
+    heads = set()
+    for home in result["homes"].values():
+        shown = run_child(child("ledger", "show", "--home", home, "--json"), folder, passphrase)
+        assert shown.status == 0, shown.err
+        heads |= {chain["app_hash"] for chain in shown.json["chains"] if chain["profile"] == "consortium"}
+    assert len(heads) == 1
+    verified = run_child(
+        child("ledger", "verify", "--home", result["homes"]["hospital-b"], "--json"), folder, passphrase
+    )
+    assert (verified.status, verified.json["findings"]) == (0, [])
+
+
+@pytest.mark.parametrize("bundle", ["record", "anchor"])
+def test_the_proofs_hold_for_a_stranger_and_a_changed_byte_does_not(folder: Path, result: Any, bundle: str) -> None:
+    path = Path(result["bundles"][bundle])
+    checked = run_child(child(path, "--trust", result["trust"], "--json", module="xinglin_verify"), folder)
+    assert (checked.status, json.loads(checked.out)["verdict"]) == (0, "holds")
+    changed = folder / "changed"
+    for position in range(0, path.stat().st_size, path.stat().st_size // 7):
+        data = bytearray(path.read_bytes())
+        data[position] ^= 1
+        changed.write_bytes(data)
+        refused = run_child(child(changed, "--trust", result["trust"], module="xinglin_verify"), folder)
+        assert refused.status in (1, 4), position
+
+
+def test_the_record_that_was_proven_reads_back(folder: Path, result: Any) -> None:
+    passphrase = {"XINGLIN_PASSPHRASE_FILE": result["passphrase_file"]}
+    command = child("record", "read", "--home", result["homes"]["hospital-a"], result["figures"]["record"])
+    read = run_child(command, folder, passphrase)
+    assert read.status == 0, read.err
+    assert json.loads(read.out)["resourceType"] == "Observation"
+
+
+def test_a_folder_that_is_not_a_demonstrations_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    refused = run_child(child("demo", "--home", tmp_path), tmp_path)
+    assert refused.status != 0
+    assert refused.code == "home.exists"
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
