@@ -18,8 +18,9 @@ import msgspec
 
 from tests.support.chain import MAP_BYTES, dump, rules_of
 from tests.support.damage import flip
-from xinglin.carrier.ledger.ledger import KEPT_UNDO_HEIGHTS, Candidate, Ledger, stored_genesis
+from xinglin.carrier.ledger.ledger import Candidate, Ledger
 from xinglin.carrier.ledger.model import Genesis
+from xinglin.carrier.ledger.reading import KEPT_UNDO_HEIGHTS, stored_genesis
 from xinglin.carrier.ledger.recheck import recheck
 from xinglin.kernel.errors import PlatformError
 

@@ -19,8 +19,9 @@ from xinglin.carrier.ledger.build import build_transaction, operation
 from xinglin.carrier.ledger.bundle_model import Opened, Opening, Part
 from xinglin.carrier.ledger.checkpoint import SignedNote
 from xinglin.carrier.ledger.genesis import epoch_hash, epoch_zero
-from xinglin.carrier.ledger.ledger import Ledger, Tip
+from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Epoch, Operation, Profile
+from xinglin.carrier.ledger.reading import Tip
 from xinglin.carrier.ledger.transition import Result
 from xinglin.kernel.encoding import ChainObject, encode
 from xinglin.node.chains import rules_of

@@ -16,7 +16,8 @@ from xinglin.carrier.consensus.errors import GroupRequired
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
 from xinglin.carrier.ledger.build import Signer
 from xinglin.carrier.ledger.cosign import Cosigner, NoteStore
-from xinglin.carrier.ledger.ledger import Ledger, stored_genesis
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.reading import stored_genesis
 from xinglin.kernel.errors import NotFound
 from xinglin.node.chains import SystemClock, group_member, random_bytes, rules_of, start_engine
 from xinglin.node.client import ChainClient

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from xinglin.carrier.ledger.ledger import stored_genesis
+from xinglin.carrier.ledger.reading import stored_genesis
 from xinglin.carrier.ledger.recheck import Finding, recheck
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import rules_of

@@ -8,9 +8,8 @@ to say. One thread executes and commits; any thread may read.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,17 +18,15 @@ from xinglin.carrier.ledger.check import Checked, LookAhead, SignatureCache, che
 from xinglin.carrier.ledger.checkpoint import Head
 from xinglin.carrier.ledger.errors import (
     BlockInvalid,
-    CheckpointUnavailable,
-    LogEntryNotFound,
     StoreDamaged,
     ValueDamaged,
 )
 from xinglin.carrier.ledger.head import HeadFile, HeadSlot, check_head
-from xinglin.carrier.ledger.log import Tile, TileLog, TileReader
-from xinglin.carrier.ledger.model import Genesis, Header, Leaf, Receipt, Transaction
+from xinglin.carrier.ledger.log import Tile, TileLog
+from xinglin.carrier.ledger.model import Header
 from xinglin.carrier.ledger.overlay import ReadMemory
-from xinglin.carrier.ledger.records import EntryRecord, block_record, read_block, read_entry, read_tip, stored
-from xinglin.carrier.ledger.state.errors import TreeVersionUnknown
+from xinglin.carrier.ledger.reading import LedgerReading, Tip, tip_of
+from xinglin.carrier.ledger.records import EntryRecord, block_record, read_tip
 from xinglin.carrier.ledger.store import (
     DEFAULT_MAP_BYTES,
     Snapshot,
@@ -41,28 +38,12 @@ from xinglin.carrier.ledger.store import (
     number_key,
     tile_key,
 )
-from xinglin.carrier.ledger.transition import Outcome, Result, Seen, admitted, app_hash, apply_block, check_order
-from xinglin.carrier.ledger.undo import replaced_since, stale_undo, undo_record
+from xinglin.carrier.ledger.transition import Outcome, Result, Seen, admitted, apply_block, check_order
+from xinglin.carrier.ledger.undo import stale_undo, undo_record
 from xinglin.carrier.ledger.versions import StateVersions
-from xinglin.carrier.ledger.window import check_window, first_entry
+from xinglin.carrier.ledger.window import check_window
 from xinglin.kernel.encoding import pack
 from xinglin.kernel.errors import Invalid, PlatformError
-from xinglin.kernel.hashing import Tag, tagged
-
-KEPT_UNDO_HEIGHTS = 512
-"""How many recent heights can be proven; pinned ones stay longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tip:
-    """The last committed block: height, time in ms, and what its app hash is made of."""
-
-    height: int
-    time: int
-    state_root: bytes
-    log_size: int
-    log_root: bytes
-    app_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,32 +62,16 @@ class Candidate:
     tiles: Mapping[Tile, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A logged transaction: its leaf, its receipt and the transaction."""
-
-    leaf: Leaf
-    receipt: Receipt
-    transaction: Transaction
-
-
-class Ledger:
+class Ledger(LedgerReading):
     """One open chain. Create with ``Ledger.create`` or ``Ledger.open``."""
 
     def __init__(
         self, rules: ChainRules, store: Store, head_file: HeadFile, versions: StateVersions, version: int
     ) -> None:
-        self.rules = rules
-        self.store = store
+        super().__init__(rules, store, versions, version)
         self._head_file = head_file
-        self._versions = versions
-        self._version = version
         self._cache = SignatureCache()
         self._ahead = LookAhead()
-        self._pinned: dict[int, int] = {}
-        self._swap = threading.Lock()  # store and tree are of one block while it is held
-        with store.snapshot() as view:
-            self.tip = _tip(rules, read_tip(rules.suite.hash, view, rules.chain))
         self._log = TileLog.load(rules.suite, self.tip.log_size, self._read_tile)
 
     # --- opening and closing ---
@@ -256,7 +221,7 @@ class Ledger:
         tiles = log.append(self.rules.suite.leaf_hashes([pack(leaf) for _, _, leaf in outcome.logged]))
         version = self._versions.change(self._version, outcome.changes)
         head = Head(self.rules.chain, log.size, log.root(), self._versions.root(version), height, time)
-        return Candidate(_tip(self.rules, head), outcome.results, outcome, replaced, version, log, tiles)
+        return Candidate(tip_of(self.rules, head), outcome.results, outcome, replaced, version, log, tiles)
 
     def commit(self, candidate: Candidate) -> Tip:
         """Write an executed block durably, then its head; the ledger's tip is the candidate's from then on.
@@ -297,7 +262,7 @@ class Ledger:
         }
         if changes:
             appends["undo"] = [(number_key(tip.height), undo_record(candidate.replaced))]
-        oldest = min([tip.height - KEPT_UNDO_HEIGHTS, *list(self._pinned)])
+        oldest = self._kept_since(tip.height)
         return Write(
             puts={
                 "state": sorted((key, value) for key, value in changes.items() if value is not None),
@@ -321,215 +286,6 @@ class Ledger:
             what = f"its head file can't be written ({error.strerror})"
             raise StoreDamaged(chain=self.rules.chain, what=what) from None
 
-    # --- reading ---
-
-    def check_room(self) -> None:
-        """Raise StoreFull when the store is at 80 % of its map."""
-        self.store.check_room()
-
-    @contextmanager
-    def state(self) -> Iterator[StateView]:
-        """Give the committed state for a few seconds; values are not compared with the tree."""
-        with self.store.snapshot() as view:
-            yield StateView(view)
-
-    def value(self, key: bytes) -> bytes | None:
-        """Return a value of the committed state, compared with the tree.
-
-        Raises:
-            ValueDamaged: the stored value is not the one that was committed.
-        """
-        try:
-            found = self.store.get("state", key)
-            if self._versions.hold(self._version, {key: found}):
-                return found
-        except TreeVersionUnknown:
-            pass
-        # A block may have been committed between the two looks: look again, at one block.
-        with self._consistent() as (view, version, _):
-            return self._verified(version, {key: view.get("state", key)})[key]
-
-    def head_at(self, height: int) -> Head:
-        """Return the head that the chain had after a height.
-
-        Raises:
-            CheckpointUnavailable: there is no such block here.
-            StoreDamaged: what is stored of it is not what was committed.
-        """
-        with self.store.snapshot() as view:
-            record = read_block(self.rules.suite.hash, view, self.rules.chain, height)
-        if record is None:
-            raise CheckpointUnavailable(chain=self.rules.chain, height=height)
-        return record.head(self.rules.chain, height)
-
-    def find(self, valid_until: int, body: bytes) -> int | None:
-        """Return the log index of a body id, None while it is not logged.
-
-        That it is not logged rests on an index that is compared when the store is opened (as far as a transaction can
-        be replayed) and by ``recheck`` (all of it).
-
-        Raises:
-            StoreDamaged: the index names another log entry.
-        """
-        chain, what = self.rules.chain, "a log entry that the index of body ids names"
-        with self.store.snapshot() as view:
-            found = view.get("body", body_key(valid_until, body))
-            if found is None:
-                return None
-            entry = view.get("entry", found)
-            if entry is None and found < number_key(first_entry(self.rules, view)):
-                return int.from_bytes(found, "big")  # it came with the snapshot that this home began from
-        leaf = stored(Leaf, stored(EntryRecord, entry, chain, what).leaf, chain, what)
-        if leaf.body != body:
-            raise StoreDamaged(chain=chain, what="the index of body ids names another log entry")
-        return leaf.index
-
-    def entry(self, index: int) -> Entry:
-        """Return a logged transaction, compared with the log.
-
-        Raises:
-            LogEntryNotFound: no such index.
-            StoreDamaged: what is stored is not what was logged.
-        """
-        chain, suite = self.rules.chain, self.rules.suite
-        with self.store.snapshot() as view:
-            if view.get("entry", number_key(index)) is None:
-                raise LogEntryNotFound(chain=chain, entry=index)
-            record = read_entry(view, chain, index)
-        if self.tiles().leaf_hash(index) != suite.leaf_hash(record.leaf):
-            raise StoreDamaged(chain=chain, what=f"log entry {index} is not the one in the log")
-        leaf = stored(Leaf, record.leaf, chain, f"log entry {index}")
-        receipt = stored(Receipt, record.receipt, chain, f"log entry {index}")
-        checked = check_forms(self.rules, [record.transaction])[0]
-        named = (leaf.body, leaf.transaction, leaf.receipt)
-        if not isinstance(checked, Checked) or named != (
-            checked.body,
-            checked.hash,
-            tagged(suite.hash, Tag.RECEIPT, receipt),
-        ):
-            raise StoreDamaged(chain=chain, what=f"log entry {index} is not what its leaf names")
-        return Entry(leaf, receipt, checked.transaction)
-
-    def blocks(self, first: int = 1) -> Iterator[tuple[int, int, list[bytes]]]:
-        """Yield (height, time, logged transactions) of each block from ``first`` on, each read in its own snapshot."""
-        for height in range(first, self.tip.height + 1):
-            with self.store.snapshot() as view:
-                time, raws = read_transactions(self.rules, view, height)
-            yield height, time, raws
-
-    def tiles(self) -> TileReader:
-        """Return what makes roots and paths of the log; read anew for each piece of work."""
-        return TileReader(self.rules.suite, self._read_tile)
-
-    def _read_tile(self, tile: Tile) -> bytes:
-        found = self.store.get("tile", tile_key(*tile))
-        if found is None:
-            raise StoreDamaged(chain=self.rules.chain, what=f"tile {tile} of its log is missing")
-        return found
-
-    def subtree(self, prefix: bytes, bits: int) -> bytes:
-        """Return all keys of the tip's state under a prefix, proven (``state.proof.StateSubtree``)."""
-        return self._versions.subtree(self._version, prefix, bits)
-
-    # --- proofs at a height ---
-
-    def pin(self, height: int) -> None:
-        """Keep a height provable until ``unpin``: for a checkpoint that waits for cosignatures, or the last anchored.
-
-        Raises:
-            CheckpointUnavailable: the height is no longer kept, or not there yet.
-        """
-        with self._as_of(height) as (_, version, _), self._swap:
-            if height not in self._pinned:
-                self._pinned[height] = self._versions.copy(version)
-
-    def unpin(self, height: int) -> None:
-        """Let a height go."""
-        with self._swap:
-            version = self._pinned.pop(height, None)
-        if version is not None:
-            self._versions.drop(version)
-
-    def prove_state(self, height: int, keys: Sequence[bytes]) -> list[tuple[bytes | None, bytes]]:
-        """Return (value or None, proof) of each key as of a height, under that height's state root.
-
-        Raises:
-            CheckpointUnavailable: the height is no longer kept, or not there yet.
-            ValueDamaged: a stored value is not the one that was committed.
-        """
-        with self._as_of(height) as (view, version, replaced):
-            said = {key: replaced[key] if key in replaced else view.get("state", key) for key in keys}
-            self._verified(version, said)
-            return list(zip((said[key] for key in keys), self._versions.prove(version, keys), strict=True))
-
-    @contextmanager
-    def _consistent(self, height: int | None = None) -> Iterator[tuple[Snapshot, int, int]]:
-        """Give a view of the store and our own copy of the tree's version, of one block.
-
-        The version is that of the given height if it is pinned, else the tip's. The third is the least height since
-        which all undo records are there.
-        """
-        with ExitStack() as stack:
-            with self._swap:
-                view = stack.enter_context(self.store.snapshot())
-                pinned = None if height is None else self._pinned.get(height)
-                version = self._versions.copy(self._version if pinned is None else pinned)
-                kept = min([self.tip.height - KEPT_UNDO_HEIGHTS, *self._pinned])
-            stack.callback(self._versions.drop, version)
-            yield view, version, kept
-
-    @contextmanager
-    def _as_of(self, height: int) -> Iterator[tuple[Snapshot, int, Mapping[bytes, bytes | None]]]:
-        """Give a view of the store, the tree's version after a height, and the values of what changed since."""
-        chain = self.rules.chain
-        with self._consistent(height) as (view, version, kept):
-            record = read_block(self.rules.suite.hash, view, chain, height)
-            if record is None or height < kept:
-                raise CheckpointUnavailable(chain=chain, height=height)
-            replaced = replaced_since(view, chain, height)
-            if self._versions.root(version) == record.state_root:
-                yield view, version, replaced
-                return
-            older = self._versions.change(version, replaced)
-            try:
-                if self._versions.root(older) != record.state_root:
-                    raise StoreDamaged(chain=chain, what=f"its undo records don't lead to height {height}")
-                yield view, older, replaced
-            finally:
-                self._versions.drop(older)
-
-    def _verified(self, version: int, said: Mapping[bytes, bytes | None]) -> Mapping[bytes, bytes | None]:
-        if not self._versions.hold(version, said):
-            raise ValueDamaged(chain=self.rules.chain)
-        return said
-
-
-def read_transactions(rules: ChainRules, view: Snapshot, height: int) -> tuple[int, list[bytes]]:
-    """Return block time and logged transactions of a block, as stored.
-
-    Raises:
-        StoreDamaged: the block or one of its entries is missing, or is not what was committed.
-    """
-    record = read_block(rules.suite.hash, view, rules.chain, height)
-    if record is None:
-        raise StoreDamaged(chain=rules.chain, what=f"block {height} is missing")
-    entries = range(record.first, record.log_size)
-    return record.time, [read_entry(view, rules.chain, index).transaction for index in entries]
-
-
-def stored_genesis(home: Path, chain: str) -> Genesis:
-    """Return the genesis that a home keeps of a chain.
-
-    Raises:
-        ChainNotFound: the home has no such chain.
-        StoreDamaged: it does not decode.
-    """
-    store = Store(chain_folder(home, chain), chain, writable=False)
-    try:
-        return stored(Genesis, store.get("meta", b"genesis"), chain, "its genesis")
-    finally:
-        store.close()
-
 
 def _compared(rules: ChainRules, store: Store, head_file: HeadFile, versions: StateVersions) -> int:
     """Compare a store with genesis, head file, replay window and state root; return the tree's version of its tip."""
@@ -537,7 +293,7 @@ def _compared(rules: ChainRules, store: Store, head_file: HeadFile, versions: St
         if view.get("meta", b"genesis") != pack(rules.genesis):
             raise StoreDamaged(chain=rules.chain, what="it has no genesis of this chain")
         head = read_tip(rules.suite.hash, view, rules.chain)
-        tip = _tip(rules, head)
+        tip = tip_of(rules, head)
         check_head(rules.chain, head_file.read(), tip.height, tip.app_hash, view.transaction)
         check_window(rules, view, head)
         version = versions.load(view.items("state"))
@@ -551,11 +307,6 @@ def _seen(view: Snapshot) -> Seen:
         return view.get("body", body_key(header.valid_until, body)) is not None
 
     return seen
-
-
-def _tip(rules: ChainRules, head: Head) -> Tip:
-    hash_ = app_hash(rules, head.state_root, head.size, head.log_root)
-    return Tip(head.height, head.time, head.state_root, head.size, head.log_root, hash_)
 
 
 def _head(rules: ChainRules, tip: Tip) -> Head:

@@ -17,7 +17,8 @@ from pathlib import Path
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.errors import StoreDamaged
 from xinglin.carrier.ledger.head import HeadFile, SlotReading, check_head
-from xinglin.carrier.ledger.ledger import KEPT_UNDO_HEIGHTS, Ledger, read_transactions
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.reading import KEPT_UNDO_HEIGHTS, read_transactions
 from xinglin.carrier.ledger.records import read_tip
 from xinglin.carrier.ledger.store import Snapshot, Store, chain_folder, number_key
 from xinglin.kernel.errors import PlatformError

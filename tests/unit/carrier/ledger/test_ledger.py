@@ -11,7 +11,7 @@ import pytest
 from tests.support.chain import BLOCK_MS, Chain, body_of, commit, dump, execute, found_chain, outcomes, unmoved
 from tests.support.counters import Count
 from tests.support.damage import alter, data_file, flip, flipped
-from xinglin.carrier.ledger import ledger as ledger_module
+from xinglin.carrier.ledger import reading
 from xinglin.carrier.ledger.errors import (
     BlockInvalid,
     ChainNotFound,
@@ -23,7 +23,8 @@ from xinglin.carrier.ledger.errors import (
     StoreLocked,
     ValueDamaged,
 )
-from xinglin.carrier.ledger.ledger import Ledger, stored_genesis
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.reading import stored_genesis
 from xinglin.carrier.ledger.records import BlockRecord, EntryRecord
 from xinglin.carrier.ledger.state.proof import verify_state_proof
 from xinglin.carrier.ledger.store import Store, body_key, number_key, tile_key
@@ -396,7 +397,7 @@ class TestHistory:
     def test_old_heights_go_and_pinned_ones_stay(
         self, chain: Chain, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ledger_module, "KEPT_UNDO_HEIGHTS", 4)
+        monkeypatch.setattr(reading, "KEPT_UNDO_HEIGHTS", 4)
         for number in range(3):
             commit(ledger, chain.sign(chain.add("a", 10**number)))
         ledger.pin(2)

@@ -1,0 +1,295 @@
+"""What a chain of one home has committed: state, log and proofs at recent heights, from any thread (design D5, D6).
+
+Nothing is given that was not compared with the tree or the log, except where a method says so. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from xinglin.carrier.ledger.chain import ChainRules
+from xinglin.carrier.ledger.check import Checked, check_forms
+from xinglin.carrier.ledger.checkpoint import Head
+from xinglin.carrier.ledger.errors import (
+    CheckpointUnavailable,
+    LogEntryNotFound,
+    StoreDamaged,
+    ValueDamaged,
+)
+from xinglin.carrier.ledger.log import Tile, TileReader
+from xinglin.carrier.ledger.model import Genesis, Leaf, Receipt, Transaction
+from xinglin.carrier.ledger.records import EntryRecord, read_block, read_entry, read_tip, stored
+from xinglin.carrier.ledger.state.errors import TreeVersionUnknown
+from xinglin.carrier.ledger.store import (
+    Snapshot,
+    StateView,
+    Store,
+    body_key,
+    chain_folder,
+    number_key,
+    tile_key,
+)
+from xinglin.carrier.ledger.transition import app_hash
+from xinglin.carrier.ledger.undo import replaced_since
+from xinglin.carrier.ledger.versions import StateVersions
+from xinglin.carrier.ledger.window import first_entry
+from xinglin.kernel.hashing import Tag, tagged
+
+KEPT_UNDO_HEIGHTS = 512
+"""How many recent heights can be proven; pinned ones stay longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The last committed block: height, time in ms, and what its app hash is made of."""
+
+    height: int
+    time: int
+    state_root: bytes
+    log_size: int
+    log_root: bytes
+    app_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A logged transaction: its leaf, its receipt and the transaction."""
+
+    leaf: Leaf
+    receipt: Receipt
+    transaction: Transaction
+
+
+class LedgerReading:
+    """The reading half of an open chain; ``Ledger`` moves it on, block by block."""
+
+    def __init__(self, rules: ChainRules, store: Store, versions: StateVersions, version: int) -> None:
+        self.rules = rules
+        self.store = store
+        self._versions = versions
+        self._version = version
+        self._pinned: dict[int, int] = {}
+        self._swap = threading.Lock()  # store and tree are of one block while it is held
+        with store.snapshot() as view:
+            self.tip = tip_of(rules, read_tip(rules.suite.hash, view, rules.chain))
+
+    def check_room(self) -> None:
+        """Raise StoreFull when the store is at 80 % of its map."""
+        self.store.check_room()
+
+    @contextmanager
+    def state(self) -> Iterator[StateView]:
+        """Give the committed state for a few seconds; values are not compared with the tree."""
+        with self.store.snapshot() as view:
+            yield StateView(view)
+
+    def value(self, key: bytes) -> bytes | None:
+        """Return a value of the committed state, compared with the tree.
+
+        Raises:
+            ValueDamaged: the stored value is not the one that was committed.
+        """
+        try:
+            found = self.store.get("state", key)
+            if self._versions.hold(self._version, {key: found}):
+                return found
+        except TreeVersionUnknown:
+            pass
+        # A block may have been committed between the two looks: look again, at one block.
+        with self._consistent() as (view, version, _):
+            return self._verified(version, {key: view.get("state", key)})[key]
+
+    def head_at(self, height: int) -> Head:
+        """Return the head that the chain had after a height.
+
+        Raises:
+            CheckpointUnavailable: there is no such block here.
+            StoreDamaged: what is stored of it is not what was committed.
+        """
+        with self.store.snapshot() as view:
+            record = read_block(self.rules.suite.hash, view, self.rules.chain, height)
+        if record is None:
+            raise CheckpointUnavailable(chain=self.rules.chain, height=height)
+        return record.head(self.rules.chain, height)
+
+    def find(self, valid_until: int, body: bytes) -> int | None:
+        """Return the log index of a body id, None while it is not logged.
+
+        That it is not logged rests on an index that is compared when the store is opened (as far as a transaction can
+        be replayed) and by ``recheck`` (all of it).
+
+        Raises:
+            StoreDamaged: the index names another log entry.
+        """
+        chain, what = self.rules.chain, "a log entry that the index of body ids names"
+        with self.store.snapshot() as view:
+            found = view.get("body", body_key(valid_until, body))
+            if found is None:
+                return None
+            entry = view.get("entry", found)
+            if entry is None and found < number_key(first_entry(self.rules, view)):
+                return int.from_bytes(found, "big")  # it came with the snapshot that this home began from
+        leaf = stored(Leaf, stored(EntryRecord, entry, chain, what).leaf, chain, what)
+        if leaf.body != body:
+            raise StoreDamaged(chain=chain, what="the index of body ids names another log entry")
+        return leaf.index
+
+    def entry(self, index: int) -> Entry:
+        """Return a logged transaction, compared with the log.
+
+        Raises:
+            LogEntryNotFound: no such index.
+            StoreDamaged: what is stored is not what was logged.
+        """
+        chain, suite = self.rules.chain, self.rules.suite
+        with self.store.snapshot() as view:
+            if view.get("entry", number_key(index)) is None:
+                raise LogEntryNotFound(chain=chain, entry=index)
+            record = read_entry(view, chain, index)
+        if self.tiles().leaf_hash(index) != suite.leaf_hash(record.leaf):
+            raise StoreDamaged(chain=chain, what=f"log entry {index} is not the one in the log")
+        leaf = stored(Leaf, record.leaf, chain, f"log entry {index}")
+        receipt = stored(Receipt, record.receipt, chain, f"log entry {index}")
+        checked = check_forms(self.rules, [record.transaction])[0]
+        named = (leaf.body, leaf.transaction, leaf.receipt)
+        if not isinstance(checked, Checked) or named != (
+            checked.body,
+            checked.hash,
+            tagged(suite.hash, Tag.RECEIPT, receipt),
+        ):
+            raise StoreDamaged(chain=chain, what=f"log entry {index} is not what its leaf names")
+        return Entry(leaf, receipt, checked.transaction)
+
+    def blocks(self, first: int = 1) -> Iterator[tuple[int, int, list[bytes]]]:
+        """Yield (height, time, logged transactions) of each block from ``first`` on, each read in its own snapshot."""
+        for height in range(first, self.tip.height + 1):
+            with self.store.snapshot() as view:
+                time, raws = read_transactions(self.rules, view, height)
+            yield height, time, raws
+
+    def tiles(self) -> TileReader:
+        """Return what makes roots and paths of the log; read anew for each piece of work."""
+        return TileReader(self.rules.suite, self._read_tile)
+
+    def _read_tile(self, tile: Tile) -> bytes:
+        found = self.store.get("tile", tile_key(*tile))
+        if found is None:
+            raise StoreDamaged(chain=self.rules.chain, what=f"tile {tile} of its log is missing")
+        return found
+
+    def subtree(self, prefix: bytes, bits: int) -> bytes:
+        """Return all keys of the tip's state under a prefix, proven (``state.proof.StateSubtree``)."""
+        return self._versions.subtree(self._version, prefix, bits)
+
+    # --- proofs at a height ---
+
+    def pin(self, height: int) -> None:
+        """Keep a height provable until ``unpin``: for a checkpoint that waits for cosignatures, or the last anchored.
+
+        Raises:
+            CheckpointUnavailable: the height is no longer kept, or not there yet.
+        """
+        with self._as_of(height) as (_, version, _), self._swap:
+            if height not in self._pinned:
+                self._pinned[height] = self._versions.copy(version)
+
+    def unpin(self, height: int) -> None:
+        """Let a height go."""
+        with self._swap:
+            version = self._pinned.pop(height, None)
+        if version is not None:
+            self._versions.drop(version)
+
+    def prove_state(self, height: int, keys: Sequence[bytes]) -> list[tuple[bytes | None, bytes]]:
+        """Return (value or None, proof) of each key as of a height, under that height's state root.
+
+        Raises:
+            CheckpointUnavailable: the height is no longer kept, or not there yet.
+            ValueDamaged: a stored value is not the one that was committed.
+        """
+        with self._as_of(height) as (view, version, replaced):
+            said = {key: replaced[key] if key in replaced else view.get("state", key) for key in keys}
+            self._verified(version, said)
+            return list(zip((said[key] for key in keys), self._versions.prove(version, keys), strict=True))
+
+    def _kept_since(self, height: int) -> int:
+        """Return the least height that can be proven when the tip is at ``height``."""
+        return min([height - KEPT_UNDO_HEIGHTS, *list(self._pinned)])
+
+    @contextmanager
+    def _consistent(self, height: int | None = None) -> Iterator[tuple[Snapshot, int, int]]:
+        """Give a view of the store and our own copy of the tree's version, of one block.
+
+        The version is that of the given height if it is pinned, else the tip's. The third is the least height since
+        which all undo records are there.
+        """
+        with ExitStack() as stack:
+            with self._swap:
+                view = stack.enter_context(self.store.snapshot())
+                pinned = None if height is None else self._pinned.get(height)
+                version = self._versions.copy(self._version if pinned is None else pinned)
+                kept = self._kept_since(self.tip.height)
+            stack.callback(self._versions.drop, version)
+            yield view, version, kept
+
+    @contextmanager
+    def _as_of(self, height: int) -> Iterator[tuple[Snapshot, int, Mapping[bytes, bytes | None]]]:
+        """Give a view of the store, the tree's version after a height, and the values of what changed since."""
+        chain = self.rules.chain
+        with self._consistent(height) as (view, version, kept):
+            record = read_block(self.rules.suite.hash, view, chain, height)
+            if record is None or height < kept:
+                raise CheckpointUnavailable(chain=chain, height=height)
+            replaced = replaced_since(view, chain, height)
+            if self._versions.root(version) == record.state_root:
+                yield view, version, replaced
+                return
+            older = self._versions.change(version, replaced)
+            try:
+                if self._versions.root(older) != record.state_root:
+                    raise StoreDamaged(chain=chain, what=f"its undo records don't lead to height {height}")
+                yield view, older, replaced
+            finally:
+                self._versions.drop(older)
+
+    def _verified(self, version: int, said: Mapping[bytes, bytes | None]) -> Mapping[bytes, bytes | None]:
+        if not self._versions.hold(version, said):
+            raise ValueDamaged(chain=self.rules.chain)
+        return said
+
+
+def read_transactions(rules: ChainRules, view: Snapshot, height: int) -> tuple[int, list[bytes]]:
+    """Return block time and logged transactions of a block, as stored.
+
+    Raises:
+        StoreDamaged: the block or one of its entries is missing, or is not what was committed.
+    """
+    record = read_block(rules.suite.hash, view, rules.chain, height)
+    if record is None:
+        raise StoreDamaged(chain=rules.chain, what=f"block {height} is missing")
+    entries = range(record.first, record.log_size)
+    return record.time, [read_entry(view, rules.chain, index).transaction for index in entries]
+
+
+def stored_genesis(home: Path, chain: str) -> Genesis:
+    """Return the genesis that a home keeps of a chain.
+
+    Raises:
+        ChainNotFound: the home has no such chain.
+        StoreDamaged: it does not decode.
+    """
+    store = Store(chain_folder(home, chain), chain, writable=False)
+    try:
+        return stored(Genesis, store.get("meta", b"genesis"), chain, "its genesis")
+    finally:
+        store.close()
+
+
+def tip_of(rules: ChainRules, head: Head) -> Tip:
+    """Return a head with the app hash of its height."""
+    hash_ = app_hash(rules, head.state_root, head.size, head.log_root)
+    return Tip(head.height, head.time, head.state_root, head.size, head.log_root, hash_)
