@@ -30,12 +30,12 @@ from xinglin.carrier.access.governance.model import (
     EpochState,
     KeyProof,
     LatestEpoch,
-    ProposalState,
     Propose,
 )
 from xinglin.carrier.access.policy.errors import RoleDenied
 from xinglin.carrier.access.registry.errors import (
     AccountExists,
+    AccountReserved,
     KeyExists,
     KeyUnproven,
     MemberExists,
@@ -382,15 +382,41 @@ def test_a_proposal_lapses_when_its_height_is_reached(consortium: Consortium, cl
     assert approve(consortium, consortium.other, proposal)["epoch"] == 1
 
 
-def test_an_account_id_that_was_taken_meanwhile_stops_the_last_vote(consortium: Consortium, clinic: Party) -> None:
-    c = consortium
-    proposal = propose(c, joining(c, clinic))
-    approve(c, c.hospital, proposal)
-    account, key = clinic.accounts[SUPER][0], Key(c.ledger.suite)
-    proof = key.prove(c.ledger.chain, c.other.member, account)
-    squatter = AddAccount(account, (Role.DEVICE,), bytes(32), key.public, proof)
-    c.ledger.call(c.other.caller(SUPER), "registry.add_account", squatter)
-    refused(c, c.platform, "approve", ballot(c, c.platform, proposal), AccountExists)
-    state = c.ledger.value(ProposalState, "governance", "proposal", proposal.proposal)
-    assert state is not None
-    assert len(state.votes) == 1
+class TestReservedAccounts:
+    """What a proposal makes public of an applicant can't be used to keep the applicant out (RG10)."""
+
+    @staticmethod
+    def squat(c: Consortium, applicant: Party) -> AddAccount:
+        """Return the call by which the platform would take the id of the applicant's account."""
+        account, _ = applicant.accounts[SUPER]
+        key = Key(c.ledger.suite)
+        proof = key.prove(c.ledger.chain, c.platform.member, account)
+        return AddAccount(account, (Role.AUDITOR,), bytes(32), key.public, proof)
+
+    def test_another_member_can_not_take_the_id(self, consortium: Consortium, clinic: Party) -> None:
+        proposal = propose(consortium, joining(consortium, clinic))
+        before = dict(consortium.ledger.state)
+        with pytest.raises(AccountReserved):
+            consortium.ledger.call(
+                consortium.platform.caller(SUPER), "registry.add_account", self.squat(consortium, clinic)
+            )
+        assert consortium.ledger.state == before
+        approve(consortium, consortium.hospital, proposal)
+        assert approve(consortium, consortium.platform, proposal)["epoch"] == 1
+
+    def test_another_applicant_can_not_take_the_id(self, consortium: Consortium, clinic: Party) -> None:
+        propose(consortium, joining(consortium, clinic))
+        rival = Party(consortium.ledger.suite, MemberKind.MEDICAL_INSTITUTION)
+        rival.accounts[SUPER] = (clinic.accounts[SUPER][0], rival.accounts[SUPER][1])
+        refused(consortium, consortium.platform, "propose", joining(consortium, rival), AccountReserved)
+
+    def test_the_applicant_may_be_proposed_again(self, consortium: Consortium, clinic: Party) -> None:
+        propose(consortium, joining(consortium, clinic))
+        propose(consortium, joining(consortium, clinic), consortium.platform)
+
+    def test_a_reservation_ends_with_its_height(self, consortium: Consortium, clinic: Party) -> None:
+        proposal = propose(consortium, joining(consortium, clinic))
+        consortium.ledger.height = proposal.epoch.from_height
+        consortium.ledger.call(
+            consortium.platform.caller(SUPER), "registry.add_account", self.squat(consortium, clinic)
+        )

@@ -135,6 +135,7 @@ def _check_arrivals(ctx: Context, before: Epoch, call: Propose) -> None:
         _check_cosigning_key(ctx, applicant.member, applicant.key, applicant.proof)
         for account in applicant.accounts:
             entries.check_account(ctx, applicant.member, account)
+            entries.reserve_account(ctx, applicant.member, account.account, call.epoch.from_height)
         managed = any(Role.SUPER_ADMINISTRATOR in account.roles for account in applicant.accounts)
         ctx.require(managed, SuperAdministratorNeeded(member=applicant.member))
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from xinglin.carrier.access.registry.errors import (
     AccountExists,
+    AccountReserved,
     KeyExists,
     KeyUnproven,
     RolesInvalid,
@@ -20,6 +21,7 @@ from xinglin.carrier.access.registry.model import (
     AccountState,
     KeyState,
     MemberState,
+    Reservation,
     SuperAdministrators,
 )
 from xinglin.carrier.access.registry.rules import manageable, roles_in_form, with_key
@@ -35,11 +37,15 @@ def check_account(ctx: Context, member: str, account: FoundingAccount) -> None:
     Raises:
         RolesInvalid: roles are empty, not ascending or not distinct.
         AccountExists: the id is taken.
+        AccountReserved: the id is that of another member's applicant.
         KeyExists, KeyUnproven: as ``check_key``.
     """
     ctx.require(roles_in_form(account.roles), RolesInvalid(account=account.account))
     taken = ctx.read(AccountState, NAMESPACE, "account", account.account)
     ctx.require(taken is None, AccountExists(account=account.account))
+    held = ctx.read(Reservation, NAMESPACE, "reserved", account.account)
+    free = held is None or held.member == member or ctx.height >= held.until_height
+    ctx.require(free, AccountReserved(account=account.account))
     check_key(ctx, member, account.account, account.key, account.proof)
 
 
@@ -61,6 +67,14 @@ def enter_member(ctx: Context, founder: Founder) -> None:
     ctx.put(member, "member", founder.member, namespace=NAMESPACE)
     for account in founder.accounts:
         enter_account(ctx, founder.member, account)
+
+
+def reserve_account(ctx: Context, member: str, account: str, until_height: int) -> None:
+    """Keep an id that a proposal has made public for the applicant whose account it will be."""
+    held = ctx.read(Reservation, NAMESPACE, "reserved", account)
+    if held is not None and held.member == member:
+        until_height = max(until_height, held.until_height)
+    ctx.put(Reservation(member=member, until_height=until_height), "reserved", account, namespace=NAMESPACE)
 
 
 def enter_account(ctx: Context, member: str, account: FoundingAccount) -> None:

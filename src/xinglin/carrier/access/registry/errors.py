@@ -153,3 +153,13 @@ class MemberExists(Conflict):
     zh = "成员 {member} 已存在。"
     hint_en = "An applicant takes a new id; a suspended member returns without applying."
     hint_zh = "申请加入者使用新标识；暂停的成员恢复时无需申请。"
+
+
+class AccountReserved(Conflict):
+    """The account id is named in a proposal by which another member applies to join."""
+
+    code, number, clause = "registry.account_reserved", 1415, "S8.2c"
+    en = "The id {account} is reserved for an account of a member that applies to join."
+    zh = "标识 {account} 已为正在申请加入的成员的账户保留。"
+    hint_en = "Choose a new random id."
+    hint_zh = "请选用新的随机标识。"

@@ -1,8 +1,8 @@
 """State values and arguments of the contract ``registry`` (docs/spec/contracts.md; S6.3a, S8.6a).
 
 State keys: ("registry", "member", id), ("registry", "account", id), ("registry", "key", public key),
-("registry", "node", id), ("registry", "super", member). Every key has three parts: ``directory.py`` rests on
-it. No person's name is on chain: ``person`` is a salted commitment to whoever is responsible.
+("registry", "node", id), ("registry", "super", member), ("registry", "reserved", account). Every key has three parts:
+``directory.py`` rests on it. No person's name is on chain: ``person`` is a salted commitment to whoever is responsible.
 """
 
 from __future__ import annotations
@@ -74,6 +74,15 @@ class NodeState(ChainObject, frozen=True, kw_only=True):
     member: Identifier
     sealing_key: PublicKey
     status: Status
+
+
+class Reservation(ChainObject, frozen=True, kw_only=True):
+    """An account id that a proposal names for an applicant: until that height it serves no other member."""
+
+    kind: Literal["reservation"] = "reservation"
+    version: Literal[1] = 1
+    member: Identifier
+    until_height: Natural
 
 
 class SuperAdministrator(ChainObject, frozen=True):
