@@ -57,6 +57,12 @@ class ChainSettings(_Group):
     )
 
 
+class PrivateChainSettings(_Group):
+    """The private chain, whose blocks this home makes alone."""
+
+    id: str = Field(description="The chain's id.", pattern=r"^p[a-z2-7]{26}$")
+
+
 class StorageSettings(_Group):
     """Where and how much is stored."""
 
@@ -67,14 +73,10 @@ class IntakeSettings(_Group):
     """How records are taken in."""
 
     max_bundle_mib: int = Field(128, ge=1, le=2048, description="Largest bundle file in MiB.")
-    batch_items: int = Field(256, ge=1, le=256, description="Records in one batch, at most.")
+    batch_items: Literal[1, 2, 4, 8, 16, 32, 64, 128, 256] = Field(
+        256, description="Records in one batch, at most: a power of two, to which batches are padded."
+    )
     audience: str = Field("treatment", pattern=r"^[a-z][a-z0-9_.-]{0,63}$", description="Audience of locators.")
-
-
-class AnchorSettings(_Group):
-    """How the private chain is anchored."""
-
-    interval_seconds: float = Field(5.0, gt=0, le=3600, description="Longest time between anchors while it is active.")
 
 
 class Settings(BaseSettings):
@@ -88,10 +90,9 @@ class Settings(BaseSettings):
     node: str = Field(description="The id of this node.", pattern=r"^[a-z2-7]{26}$")
     name: str = Field("", max_length=200, description="The member's name, for people.")
     consortium: ChainSettings = Field(description="The consortium chain.")
-    private: ChainSettings | None = Field(None, description="The institution's private chain.")
+    private: PrivateChainSettings | None = Field(None, description="The institution's private chain.")
     storage: StorageSettings = Field(StorageSettings(), description="Storage.")
     intake: IntakeSettings = Field(IntakeSettings(), description="Intake of records.")
-    anchors: AnchorSettings = Field(AnchorSettings(), description="Anchoring of the private chain.")
 
     @classmethod
     def settings_customise_sources(

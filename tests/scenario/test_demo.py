@@ -100,3 +100,12 @@ def test_a_folder_that_is_not_a_demonstrations_is_left_alone(tmp_path: Path) -> 
     assert refused.status != 0
     assert refused.code == "home.exists"
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_data_inside_the_demonstrations_folder_are_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / ".xinglin-demo").write_text("")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "bundle.json").write_text("{}")
+    refused = run_child(child("demo", "--home", tmp_path, "--data", tmp_path / "mine"), tmp_path)
+    assert refused.code == "demo.data_inside"
+    assert (tmp_path / "mine" / "bundle.json").is_file()

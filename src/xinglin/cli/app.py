@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -112,8 +113,13 @@ def _fault(*, as_json: bool) -> int:
     """Keep a fault's traceback in a file and tell its name."""
     path = Path(f"xinglin-fault-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.txt")
     try:
-        path.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
+        with open(path, "w", encoding="utf-8", errors="backslashreplace", opener=_owner_only) as report:
+            report.write(traceback.format_exc())
     except OSError:
         path = Path("-")
     show_refusal(OwnFault(report=str(path)), as_json=as_json)
     return OwnFault.exit_status
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

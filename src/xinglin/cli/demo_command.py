@@ -13,16 +13,29 @@ from rich.console import Console
 
 from xinglin.carrier.crypto.files import write_durably
 from xinglin.cli.demo.cohort import write_cohort
-from xinglin.cli.demo.founding import found
+from xinglin.cli.demo.founding import APPLICANT, found
 from xinglin.cli.demo.proving import ANCHOR_BUNDLE, RECORD_BUNDLE, TRUST, prove
 from xinglin.cli.demo.records import take_in
-from xinglin.cli.demo.stage import HOMES, NoBundles, Stage
+from xinglin.cli.demo.stage import HOMES, PASSPHRASE, NoBundles, Stage
 from xinglin.cli.demo.tampering import tamper
 from xinglin.cli.options import JsonOption
 from xinglin.cli.output import show
+from xinglin.kernel.errors import Invalid
 from xinglin.node.home import HomeExists
 
-_MARK, _RESULT = ".xinglin-demo", "demo.json"
+_MARK, _RESULT, _COHORT = ".xinglin-demo", "demo.json", "bundles"
+_OWN = (*(name for name, _, _ in HOMES), APPLICANT, _COHORT, PASSPHRASE, RECORD_BUNDLE, ANCHOR_BUNDLE, TRUST, _RESULT)
+"""What a demonstration makes in its folder."""
+
+
+class DataInside(Invalid):
+    """The data lie in the folder that the demonstration makes, and replaces."""
+
+    code, number, clause = "demo.data_inside", 6153, "S6.3b"
+    en = "The data in {folder} lie in {home}, which the demonstration replaces."
+    zh = "数据目录 {folder} 位于演示会替换的 {home} 之内。"
+    hint_en = "Move the data out of it, or choose another folder with --home."
+    hint_zh = "请移出数据，或用 --home 选择其他目录。"
 
 
 def demo(
@@ -33,14 +46,14 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Show the main job: four homes, records registered, anchored, proven to a stranger; tampering found."""
-    files = _given(data) if data is not None else None
+    files = _given(data, home) if data is not None else None
     _prepare(home)
     start = time.perf_counter()
     stage = Stage(home, Console(stderr=True, highlight=False, soft_wrap=True))
     if files is None:
-        (home / "bundles").mkdir()
-        files = write_cohort(home / "bundles")
-        stage.say(f"{len(files)} patients invented by carebundle, in {home / 'bundles'}")
+        (home / _COHORT).mkdir()
+        files = write_cohort(home / _COHORT)
+        stage.say(f"{len(files)} patients invented by carebundle, in {home / _COHORT}")
     found(stage)
     take_in(stage, files)
     prove(stage)
@@ -50,15 +63,17 @@ def demo(
     result = _result(stage, seconds)
     write_durably(home / _RESULT, json.dumps(result, indent=2).encode() + b"\n")
     lines = [
-        f"Homes are left in {home}; the passphrase of their key stores is in {home / 'passphrase'}.",
-        f"Look at one:  xinglin ledger show --home {home / HOMES[0][0]} --passphrase-file {home / 'passphrase'}",
+        f"Homes are left in {home}; the passphrase of their key stores is in {home / PASSPHRASE}.",
+        f"Look at one:  xinglin ledger show --home {home / HOMES[0][0]} --passphrase-file {home / PASSPHRASE}",
         f"Check proof:  xinglin-verify {home / RECORD_BUNDLE} --trust {home / TRUST}",
         f"{stage.figures['records']} records, {seconds} s in all",
     ]
     show(result, lines, as_json=as_json)
 
 
-def _given(data: Path) -> list[Path]:
+def _given(data: Path, home: Path) -> list[Path]:
+    if data.resolve().is_relative_to(home.resolve()):
+        raise DataInside(folder=str(data), home=str(home))
     files = sorted(data.glob("*.json"))
     if not files:
         raise NoBundles(folder=str(data))
@@ -66,10 +81,12 @@ def _given(data: Path) -> list[Path]:
 
 
 def _prepare(home: Path) -> None:
-    """Make the folder; one of an earlier demonstration is replaced, anything else is left alone."""
+    """Make the folder; what an earlier demonstration made in it is replaced, anything else is left alone."""
     if (home / _MARK).is_file():
-        shutil.rmtree(home)
-    if home.exists() and (not home.is_dir() or any(home.iterdir())):
+        for name in _OWN:
+            path = home / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    elif home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise HomeExists(home=str(home))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     (home / _MARK).write_text("A folder of 'xinglin demo': the next demonstration replaces it.\n", encoding="utf-8")
@@ -80,7 +97,7 @@ def _result(stage: Stage, seconds: float) -> dict[str, Any]:
         "homes": {name: str(stage.home(name)) for name, _, _ in HOMES},
         "bundles": {"record": str(stage.folder / RECORD_BUNDLE), "anchor": str(stage.folder / ANCHOR_BUNDLE)},
         "trust": str(stage.folder / TRUST),
-        "passphrase_file": str(stage.folder / "passphrase"),
+        "passphrase_file": str(stage.folder / PASSPHRASE),
         "seconds": seconds,
         "figures": stage.figures,
     }

@@ -12,6 +12,7 @@ from xinglin.cli.output import show
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Invalid
 from xinglin.node.chains import random_bytes
+from xinglin.node.home import made_whole
 from xinglin.node.node import open_node
 from xinglin.node.opening import open_for_business
 from xinglin.node.setup import ALONE, adopt, consortium_genesis, make_home
@@ -39,9 +40,10 @@ def init(
     chosen = _kind(kind)
     check_text("--name", name)
     passphrase = read_passphrase(passphrase_file, confirm=True)
-    new = make_home(home, name, chosen, passphrase, random_bytes)
-    chain = adopt(new, consortium_genesis([new], random_bytes), ALONE, random_bytes)
-    _open_for_business(home, passphrase)
+    with made_whole(home) as making:
+        new = make_home(making, name, chosen, passphrase, random_bytes)
+        chain = adopt(new, consortium_genesis([new], random_bytes), ALONE, random_bytes)
+        _open_for_business(making, passphrase)
     data = {"home": str(home), "member": new.organisation.member, "node": new.organisation.node, "consortium": chain}
     lines = [
         f"Made {home} for {name} ({kind}).",

@@ -11,7 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.recheck import Finding
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
-from xinglin.cli.output import console, show
+from xinglin.cli.output import console, show, tell_refusal
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Integrity
 from xinglin.node.verify import HomeReport, verify_home
@@ -59,7 +59,10 @@ def verify(
         report = verify_home(home, passphrase, lambda what: progress.update(task, description=what))
     show(_report_json(home, report), _report_lines(report), as_json=as_json)
     if report.findings:
-        raise typer.Exit(HomeDamaged.exit_status)
+        damage = HomeDamaged(count=len(report.findings), first=report.findings[0].code)
+        if not as_json:
+            tell_refusal(damage)
+        raise typer.Exit(damage.exit_status)
 
 
 def _row(ledger: Ledger) -> dict[str, Any]:
@@ -88,6 +91,7 @@ def _report_json(home: Path, report: HomeReport) -> dict[str, Any]:
     return {
         "home": str(home),
         "holds": not report.findings,
+        "code": HomeDamaged.code if report.findings else None,
         "chains": [
             {"chain": c.chain, "height": c.height, "entries": c.entries, "app_hash": c.app_hash} for c in report.chains
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -101,12 +102,21 @@ def show_record(
 
 
 @app.command("read")
-def read(home: HomeOption, record: RecordArgument, passphrase_file: PassphraseOption = None) -> None:
-    """Write a record's original to standard output, once it has been checked against its commitment."""
+def read(
+    home: HomeOption, record: RecordArgument, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+) -> None:
+    """Write a record's original to standard output, once it has been checked against its commitment.
+
+    With --json it is in base64 within the object, because the exact bytes are what the commitment is of.
+    """
     identifier_bytes(record)
     with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
+        row = _row(node.consortium.rules.chain, archive.vault.find(record))
         original = archive.vault.read(record)
-    sys.stdout.buffer.write(original)
+    if as_json:
+        show({**row, "original_base64": base64.b64encode(original).decode()}, [], as_json=True)
+    else:
+        sys.stdout.buffer.write(original)
 
 
 @app.command("quarantine")

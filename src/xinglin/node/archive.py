@@ -12,16 +12,18 @@ from dataclasses import dataclass
 
 from xinglin.carrier.access.registry.model import KeyState
 from xinglin.carrier.ledger.build import operation
-from xinglin.kernel.encoding import decode, state_key
-from xinglin.kernel.errors import Integrity, PlatformError
+from xinglin.kernel.encoding import decode, pack, state_key
+from xinglin.kernel.errors import Integrity, Invalid, NotFound, PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import INSTITUTION, SERVICE
 from xinglin.node.node import Node
 from xinglin.node.opening import transmission_key
 from xinglin.service.basic.coordination.ledger_client import LedgerClient
-from xinglin.service.basic.coordination.model import NoteIntake, RecordItem
+from xinglin.service.basic.coordination.locators import open_locator
+from xinglin.service.basic.coordination.model import NoteIntake, RecordItem, RegisterBatch
 from xinglin.service.basic.coordination.outbox.delivery import Outbox, outbox_findings
+from xinglin.service.basic.coordination.outbox.errors import BatchMissing
 from xinglin.service.basic.coordination.outbox.store import Delivery, OutboxStore
 from xinglin.service.basic.intake.model import Incoming, IntakeLimits, IntakeReport, Registrar
 from xinglin.service.basic.intake.preparation import Preparation, commitment_rule
@@ -40,6 +42,10 @@ class NotRegistered(Integrity):
     zh = "记录或批次 {record} 不在应登记它的日志条目 {entry} 中。"
     hint_en = "The index was altered; restore the vault from a backup."
     hint_zh = "索引被改动；请从备份恢复数据仓。"
+
+
+_NOTED_AT_ONCE = 1_000
+"""Batches in one note on the private chain, which has to fit into a transaction."""
 
 
 @dataclass(slots=True)
@@ -67,15 +73,19 @@ class Archive:
             progress: told after each chunk.
 
         Raises:
+            BatchMissing: vault and keyring are older than the chain; taking in would register records twice.
             PlatformError: the chain or the disk takes no more now; what was stored is registered by the next run.
         """
+        for missing in missing_batches(self):
+            raise missing
+        outbox = self.outbox()
         suite = self.node.consortium.rules.suite
         limits = IntakeLimits(batch_records=self.node.settings.intake.batch_items)
         registrar = self._registrar(source)
         preparation = Preparation(suite, registrar, random_bytes, limits.batch_records)
-        intake = Intake(self.vault, self.outbox(), self.quarantine, preparation, SystemClock(), limits)
+        intake = Intake(self.vault, outbox, self.quarantine, preparation, SystemClock(), limits)
         report = intake.run(incoming, progress)
-        self._note(report)
+        self._note(outbox, report)
         return report
 
     def _registrar(self, source: str) -> Registrar:
@@ -92,12 +102,21 @@ class Archive:
             epoch_key=key.key,
         )
 
-    def _note(self, report: IntakeReport) -> None:
-        """Log the run on the private chain."""
-        call = NoteIntake(identifier(random_bytes(16)), report.accepted, report.quarantined, report.batches)
-        private = self.node.private_ledger()
-        named = operation(private.rules.suite, "journal", "intake", call)
-        self.node.client(private).call([named], [self.node.signer(SERVICE)])
+    def _note(self, outbox: Outbox, report: IntakeReport) -> None:
+        """Log on the private chain every batch that is registered and not noted yet, an earlier run's too."""
+        private, refused = self.node.private_ledger(), report.quarantined
+        rows = outbox.unnoted()
+        for start in range(0, max(len(rows), 1), _NOTED_AT_ONCE):
+            part = rows[start : start + _NOTED_AT_ONCE]
+            # Noted and not marked: a crash came between.
+            left = [row for row in part if private.value(state_key("journal", "batch", row.batch)) is None]
+            if left or refused:
+                batches = tuple(row.batch for row in left)
+                call = NoteIntake(identifier(random_bytes(16)), sum(row.count for row in left), refused, batches)
+                named = operation(private.rules.suite, "journal", "intake", call)
+                self.node.client(private).call([named], [self.node.signer(SERVICE)])
+                refused = 0
+            outbox.mark_noted(part)
 
 
 @contextmanager
@@ -137,9 +156,10 @@ def registration_findings(archive: Archive) -> Iterator[PlatformError]:
     """Yield what of the outbox and the index contradicts the consortium chain: batches and the items in them."""
     ledger, vault = archive.node.consortium, archive.vault
     yield from outbox_findings(vault, ledger.rules.suite, vault.index.last_number())
+    yield from missing_batches(archive)
     rows = OutboxStore(vault.database, vault.keyring.keys).rows()
     for row in rows:
-        if isinstance(row, PlatformError) or row.state is not Delivery.REGISTERED:
+        if isinstance(row, PlatformError) or row.state is Delivery.STORED:
             continue
         try:
             operation_ = ledger.entry(row.index).transaction.operations[0]
@@ -152,3 +172,40 @@ def registration_findings(archive: Archive) -> Iterator[PlatformError]:
                 )
         except (PlatformError, IndexError) as fault:
             yield fault if isinstance(fault, PlatformError) else NotRegistered(record=row.batch, entry=row.index)
+
+
+def missing_batches(archive: Archive) -> Iterator[BatchMissing]:
+    """Yield the batches that the chain has from this node and the home has no row of.
+
+    Vault, keyring and the vault's own head lie in one home and can be set back together; the chain can't.
+    """
+    node = archive.node
+    known = OutboxStore(archive.vault.database, archive.vault.keyring.keys).batches()
+    prefix = b"\x94" + b"".join(map(pack, ("records", "batch", node.member)))
+    with node.consortium.state() as state:
+        logged = [decode(tuple[str, str, str, str], key)[3] for key, _ in state.scan(prefix)]
+    strangers = set(logged) - known
+    if strangers:
+        yield from (BatchMissing(batch=batch) for batch in sorted(strangers) if _is_of_node(node, batch))
+
+
+def _is_of_node(node: Node, batch: str) -> bool:
+    """Tell whether a locator of one of the member's batches names this node: the member may have others."""
+    ledger = node.consortium
+    for index in range(ledger.tip.log_size):
+        for one in ledger.entry(index).transaction.operations:
+            if (one.head.contract, one.head.method) != ("records", "register"):
+                continue
+            call = decode(RegisterBatch, one.head.arguments)
+            if call.batch == batch:
+                return any(_names(node, call, place, decode(RecordItem, item)) for place, item in enumerate(one.items))
+    return False
+
+
+def _names(node: Node, call: RegisterBatch, place: int, item: RecordItem) -> bool:
+    suite = node.consortium.rules.suite
+    try:
+        key = transmission_key(node, call.audience, call.audience_epoch).key
+        return open_locator(suite, key, call, place, item).node == node.settings.node
+    except (Invalid, Integrity, NotFound):
+        return False

@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from xinglin.carrier.crypto.files import write_durably
+from xinglin.carrier.crypto.files import sync_folder, write_durably
 from xinglin.kernel.errors import Conflict
 from xinglin.settings import CONFIG_NAME
 
@@ -98,7 +102,7 @@ class Home:
             f'engine = "{consortium[1]}"',
         ]
         if private:
-            lines += ["", "[private]", f'id = "{private}"', 'engine = "embedded"']
+            lines += ["", "[private]", f'id = "{private}"']
         write_durably(self.config, "".join(line + "\n" for line in lines).encode())
 
 
@@ -108,10 +112,37 @@ def new_home(path: Path) -> Home:
     Raises:
         HomeExists: there is something at that path.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise HomeExists(home=str(path))
+    _require_empty(path)
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Home(path)
+
+
+@contextmanager
+def made_whole(path: Path) -> Iterator[Path]:
+    """Give a folder to make a home in, which takes its place when the block ends and is removed when it fails.
+
+    A process that is killed meanwhile leaves a folder ``.NAME.*.tmp`` beside it and no half home.
+
+    Raises:
+        HomeExists: there is something at that path.
+    """
+    _require_empty(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    try:
+        yield making
+        sync_folder(making)
+        if path.is_dir():
+            path.rmdir()
+        making.rename(path)
+        sync_folder(path.parent)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _require_empty(path: Path) -> None:
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise HomeExists(home=str(path))
 
 
 def _toml_string(text: str) -> str:

@@ -86,22 +86,22 @@ def issue_transmission_key(steward: Node, nodes: Sequence[Node], number: int) ->
     _admin_call(steward, "audience", "epoch", call)
 
 
-def transmission_key(node: Node, audience: str) -> TransmissionKey:
-    """Return the newest key of an audience, opened with this node's sealing key.
+def transmission_key(node: Node, audience: str, number: int | None = None) -> TransmissionKey:
+    """Return a key of an audience, the newest when no number is given, opened with this node's sealing key.
 
     Raises:
-        TransmissionKeyMissing: there is no such audience, or no key for this node.
+        TransmissionKeyMissing: there is no such audience or epoch, or no key for this node.
         TransmissionKeyWrong: the key does not match its commitment.
     """
     ledger = node.consortium
     known = ledger.value(state_key("audience", "audience", audience))
     if known is None:
         raise TransmissionKeyMissing(audience=audience)
-    number = decode(AudienceState, known).number
+    number = decode(AudienceState, known).number if number is None else number
     stored = ledger.value(state_key("audience", "epoch", audience, number))
-    epoch = decode(AudienceEpochState, stored or b"")
-    mine = [one for one in epoch.keys if one.node == node.settings.node]
-    if not mine:
+    epoch = decode(AudienceEpochState, stored) if stored is not None else None
+    mine = [one for one in epoch.keys if one.node == node.settings.node] if epoch is not None else []
+    if epoch is None or not mine:
         raise TransmissionKeyMissing(audience=audience)
     key = node.keys.decrypt(SEALING, mine[0].sealed)
     if audience_key_commitment(ledger.rules.suite.hash, audience, number, key) != epoch.commitment:

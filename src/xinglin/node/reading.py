@@ -1,21 +1,23 @@
 """Reads bundle files for intake ahead of it, in a process of its own where there is much to read.
 
 Reading and validating holds the interpreter's lock; a second process lets it go on while records are sealed and
-registered. The worker is spawned, never forked (the native library's threads don't survive a fork).
+registered. The worker is spawned, never forked (the native library's threads don't survive a fork). One pipe each way,
+so that a worker that is killed, by a machine short of memory for example, ends the run and never hangs it.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from xinglin.kernel.errors import PlatformError, Unavailable
-from xinglin.service.basic.intake.files import ReadFile, Refusal, read_files, reader_of
+from xinglin.kernel.errors import PlatformError
+from xinglin.service.basic.intake.files import ReaderStopped, Refusal, read_files, reader_of
 from xinglin.service.basic.intake.model import Incoming
 from xinglin.service.lifecycle.collection.fhir.fhirkit_validator import FhirkitValidator
 from xinglin.service.lifecycle.collection.fhir.model import BundleReading, Limits
@@ -24,17 +26,6 @@ WORTH_A_PROCESS_BYTES = 8 << 20
 _AHEAD = 4
 _WHILE_IT_STARTS = 7
 """Files that are read here while the worker starts, which takes a good half second."""
-_worker_reads: dict[int, ReadFile] = {}
-
-
-class ReaderStopped(Unavailable):
-    """The process that reads bundles was ended from outside, for want of memory for example."""
-
-    code, number, clause = "intake.reader_stopped", 6060, "S8.5a"
-    en = "The process that reads bundles ended while it read {file}."
-    zh = "读取 Bundle 的进程在读取 {file} 时终止。"
-    hint_en = "See whether this machine has enough memory, and start the intake again: nothing is registered twice."
-    hint_zh = "请检查本机内存是否充足后重新采集：不会重复登记。"
 
 
 @contextmanager
@@ -53,59 +44,75 @@ def reading(
         here = reader_of(FhirkitValidator(), Limits(max_bundle_bytes=max_bytes))
         yield read_files(files, here, refusals, file_done)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=1, mp_context=context) as worker:
-        ahead = _Ahead(worker, files[_WHILE_IT_STARTS:], max_bytes, files[:_WHILE_IT_STARTS])
-        try:
-            yield read_files(files, ahead.read, refusals, file_done)
-        finally:
-            ahead.cancel()
+    with _Ahead(files[_WHILE_IT_STARTS:], max_bytes, files[:_WHILE_IT_STARTS]) as ahead:
+        yield read_files(files, ahead.read, refusals, file_done)
 
 
 class _Ahead:
-    """Keeps a few files ahead in the worker, and hands each over when it is asked for; the first ones it reads here."""
+    """Has a worker read a few files ahead, and hands each over when it is asked for; the first ones it reads here.
 
-    def __init__(
-        self, worker: ProcessPoolExecutor, files: Sequence[Path], max_bytes: int, first: Sequence[Path]
-    ) -> None:
-        self._worker = worker
+    A thread takes what the worker sends, so that the worker goes on to the next file while nobody asks.
+    """
+
+    def __init__(self, files: Sequence[Path], max_bytes: int, first: Sequence[Path]) -> None:
         self._first = deque(first)
         self._here = reader_of(FhirkitValidator(), Limits(max_bundle_bytes=max_bytes))
-        self._max_bytes = max_bytes
-        self._left = iter(files)
-        self._flying: list[Future[BundleReading | PlatformError]] = []
+        self._left = deque(files)
+        self._done: queue.Queue[BundleReading | PlatformError | None] = queue.Queue()
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self.worker = context.Process(target=_read_in_worker, args=(theirs, max_bytes), daemon=True)
+        self.worker.start()
+        theirs.close()  # the worker's is the only one left: its end is the end of what can be received
+        threading.Thread(target=self._take, name="bundles-read", daemon=True).start()
+
+    def __enter__(self) -> _Ahead:
         for _ in range(_AHEAD):
             self._send()
+        return self
 
-    def _send(self) -> None:
-        path = next(self._left, None)
-        if path is not None:
-            self._flying.append(self._worker.submit(_read_in_worker, self._max_bytes, path))
+    def __exit__(self, *_: object) -> None:
+        self.worker.terminate()
+        self.worker.join()
+        self._pipe.close()
 
     def read(self, path: Path) -> BundleReading:
-        """Return the next file's reading, or raise its refusal; files are asked for in their order."""
+        """Return the next file's reading, or raise its refusal; files are asked for in their order.
+
+        Raises:
+            ReaderStopped: the worker was ended.
+        """
         if self._first:
             return self._here(self._first.popleft())
-        try:
-            done = self._flying.pop(0).result()
-            self._send()
-        except BrokenProcessPool:
-            raise ReaderStopped(file=path.name) from None
+        done = self._done.get()
+        if done is None:
+            self._done.put(None)
+            raise ReaderStopped(file=path.name)
+        self._send()
         if isinstance(done, PlatformError):
             raise done
         return done
 
-    def cancel(self) -> None:
-        """Let go of what nobody asks for any more."""
-        for future in self._flying:
-            future.cancel()
+    def _send(self) -> None:
+        if self._left:
+            with suppress(OSError):  # a worker that has ended is told by what it doesn't send
+                self._pipe.send(self._left.popleft())
+
+    def _take(self) -> None:
+        try:
+            while True:
+                self._done.put(self._pipe.recv())
+        except (EOFError, OSError):
+            self._done.put(None)
 
 
-def _read_in_worker(max_bytes: int, path: Path) -> BundleReading | PlatformError:
-    """Read one file in the worker; a refusal is an answer."""
-    if max_bytes not in _worker_reads:
-        _worker_reads[max_bytes] = reader_of(FhirkitValidator(), Limits(max_bundle_bytes=max_bytes))
-    try:
-        return _worker_reads[max_bytes](path)
-    except PlatformError as refusal:
-        return refusal
+def _read_in_worker(pipe: Connection, max_bytes: int) -> None:
+    """Read one file after the other; a refusal is an answer. Ends with the process that asks."""
+    read = reader_of(FhirkitValidator(), Limits(max_bundle_bytes=max_bytes))
+    with suppress(EOFError, OSError):
+        while True:
+            path = pipe.recv()
+            try:
+                pipe.send(read(path))
+            except PlatformError as refusal:
+                pipe.send(refusal)

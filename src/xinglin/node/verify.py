@@ -29,6 +29,7 @@ from xinglin.node.archive import open_archive, registration_findings
 from xinglin.node.founding import person_commitment
 from xinglin.node.home import Home
 from xinglin.node.node import Node, open_node
+from xinglin.service.basic.coordination.model import MemberAnchor
 from xinglin.service.lifecycle.storage.verification import findings as vault_findings
 from xinglin.settings import Settings, load_settings
 
@@ -98,6 +99,10 @@ def verify_openings(home: Home, settings: Settings, ledger: Ledger) -> Iterator[
     stored = ledger.value(state_key("registry", "member", settings.member))
     if stored is None or decode(MemberState, stored).name != settings.name.encode():
         yield _finding(HomeContradicted(what="member and name in config.toml"), "config.toml")
+    anchored = ledger.value(state_key("anchor", "member", settings.member))
+    named = decode(MemberAnchor, anchored).chain if anchored is not None else ""
+    if named != (settings.private.id if settings.private else ""):
+        yield _finding(HomeContradicted(what="the private chain in config.toml"), "config.toml")
     node = ledger.value(state_key("registry", "node", settings.node))
     if node is None or decode(NodeState, node).member != settings.member:
         yield _finding(HomeContradicted(what="node in config.toml"), "config.toml")
@@ -178,7 +183,7 @@ def verify_home(
 
 def verify_records(node: Node) -> tuple[list[Finding], int]:
     """Return what is wrong with vault, keyring, outbox and quarantine, and how many records were compared."""
-    if not node.home.vault.exists():
+    if node.private is None:
         return [], 0
     with open_archive(node, writing=False) as archive:
         found = [_finding(one, "vault") for one in vault_findings(archive.vault)]

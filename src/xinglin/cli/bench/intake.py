@@ -9,6 +9,7 @@ from typing import Any
 from xinglin.cli.bench.ledger import fresh_home
 from xinglin.cli.bench.measure import Result, Timer, anonymous_mib, report
 from xinglin.cli.demo.cohort import write_cohort
+from xinglin.cli.demo.stage import NoBundles
 from xinglin.node.archive import open_archive
 from xinglin.node.reading import reading
 from xinglin.service.basic.intake.files import Refusal
@@ -18,6 +19,8 @@ def bench_intake(data: Path | None, folder: Path | None) -> dict[str, Any]:
     """Take every bundle of ``data`` into a fresh home; without ``data``, those of a cohort made up beforehand."""
     with tempfile.TemporaryDirectory(prefix="xinglin-bench-", dir=folder) as made:
         files = sorted(data.glob("*.json")) if data is not None else write_cohort(Path(made))
+        if not files:
+            raise NoBundles(folder=str(data))
         with fresh_home(folder) as node, open_archive(node) as archive:
             refusals: list[Refusal] = []
             timer = Timer()

@@ -10,7 +10,7 @@ from xinglin.carrier.crypto.files import write_durably
 from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.genesis import epoch_hash
 from xinglin.carrier.ledger.model import Epoch, EpochMember, Founder
-from xinglin.cli.demo.stage import HOMES, Stage
+from xinglin.cli.demo.stage import HOMES, PASSPHRASE, Stage
 from xinglin.kernel.encoding import ChainObject
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import add_account
@@ -28,7 +28,7 @@ APPLICANT = "insurer"
 def found(stage: Stage) -> None:
     """Make the homes and found the consortium."""
     stage.head("1. Four institutions found a consortium chain")
-    write_durably(stage.folder / "passphrase", stage.passphrase + b"\n")
+    write_durably(stage.folder / PASSPHRASE, stage.passphrase + b"\n")
     for folder, name, kind in HOMES:
         stage.new[folder] = make_home(stage.home(folder), name, kind, stage.passphrase, random_bytes)
     genesis = consortium_genesis(list(stage.new.values()), random_bytes)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from xinglin.cli.demo.stage import NoBundles, Stage
 from xinglin.cli.progress import records_progress
-from xinglin.kernel.errors import PlatformError
+from xinglin.kernel.errors import Invalid, PlatformError
 from xinglin.node.archive import open_archive
 from xinglin.node.node import Node
 from xinglin.node.opening import anchoring
+from xinglin.service.basic.intake.files import refused_file
 from xinglin.service.basic.intake.model import Incoming, IntakeReport, Refused
 from xinglin.service.lifecycle.collection.fhir.fhirkit_validator import FhirkitValidator
 from xinglin.service.lifecycle.collection.fhir.model import BundleReading, CollectedResource
@@ -26,7 +27,8 @@ def take_in(stage: Stage, files: Sequence[Path]) -> None:
     """Validate, share out by who provided the care, encrypt, register."""
     stage.head(f"2. Hospital A and B take in {len(files)} bundles")
     start = time.perf_counter()
-    readings = list(_readings(stage, files))
+    whole: list[Refused] = []
+    readings = list(_readings(stage, files, whole))
     if not any(reading.accepted for reading in readings):
         raise NoBundles(folder=str(files[0].parent))
     entries = sum(reading.entries for reading in readings)
@@ -35,7 +37,7 @@ def take_in(stage: Stage, files: Sequence[Path]) -> None:
     with stage.group() as group:
         reports = []
         for name, node in zip(HOSPITALS, group.nodes[:2], strict=True):
-            refused = _refused(readings) if node is group.nodes[0] else []
+            refused = _refused(readings) + whole if node is group.nodes[0] else []
             report = _intake(stage, node, shares.shares[name], refused)
             stage.say(
                 f"{node.settings.name}: {report.accepted} records in {len(report.batches)} batches, "
@@ -59,14 +61,16 @@ def take_in(stage: Stage, files: Sequence[Path]) -> None:
     }
 
 
-def _readings(stage: Stage, files: Sequence[Path]) -> Iterator[BundleReading]:
-    """Yield what each file says; one that is no bundle stops no other."""
+def _readings(stage: Stage, files: Sequence[Path], whole: list[Refused]) -> Iterator[BundleReading]:
+    """Yield what each file says; one that is no bundle stops no other and is added to ``whole`` for quarantine."""
     validator = FhirkitValidator()
     for path in files:
         try:
             yield read_bundle_file(path, validator)
         except PlatformError as refusal:
             stage.say(f"refused {path.name}: {refusal.sentence()} [{refusal.code}]")
+            if isinstance(refusal, Invalid):
+                whole.append(refused_file(path, refusal))
 
 
 def _intake(

@@ -26,6 +26,10 @@ HOMES = (
 """Folder, name and kind of each home, in the order in which they commit."""
 
 
+PASSPHRASE = "passphrase"  # noqa: S105  (the name of a file)
+"""Name of the file with the passphrase of all homes."""
+
+
 class NoBundles(NotFound):
     """The folder given with ``--data`` holds no bundle with a resource that can be taken in."""
 

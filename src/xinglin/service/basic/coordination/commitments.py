@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from xinglin.kernel.encoding import encode
-from xinglin.kernel.hashing import Hash, Tag, preimage, tagged
-from xinglin.service.basic.coordination.model import Behaviour
+from xinglin.kernel.hashing import Tag, preimage
 
 HashMany = Callable[[Sequence[bytes]], list[bytes]]
 """Hashes many byte strings at once; gives what hashing each would give."""
@@ -43,26 +41,6 @@ class RecordDigests:
     original: bytes
     copy: bytes
     commitment: bytes
-
-
-def behaviour_digest(hash_: Hash, salt: bytes, behaviour: Behaviour) -> bytes:
-    """Return H("behaviour", salt, canonical bytes of the behaviour data)."""
-    return tagged(hash_, Tag.BEHAVIOUR, salt, encode(behaviour))
-
-
-def original_digest(hash_: Hash, salt: bytes, original: bytes) -> bytes:
-    """Return H("original", salt, bytes)."""
-    return tagged(hash_, Tag.ORIGINAL, salt, original)
-
-
-def copy_digest(hash_: Hash, salt: bytes, copy: bytes = NO_COPY) -> bytes:
-    """Return H("copy", salt, bytes), of no copy by default."""
-    return tagged(hash_, Tag.COPY, salt, copy)
-
-
-def record_commitment(hash_: Hash, behaviour: bytes, original: bytes, copy: bytes) -> bytes:
-    """Return H("record", behaviour digest, original digest, copy digest)."""
-    return tagged(hash_, Tag.RECORD, behaviour, original, copy)
 
 
 def commit_many(hash_many: HashMany, records: Sequence[RecordParts]) -> list[RecordDigests]:

@@ -343,3 +343,13 @@ class HeadWentBack(Integrity):
     zh = "链 {chain} 高度 {height} 的链头落后于或矛盾于已见的高度 {seen}。"
     hint_en = "Keep both heads as evidence; the other chain was rewound or has forked."
     hint_zh = "请保存两者作为证据；该链被回退或已分叉。"
+
+
+class BatchNoted(Conflict):
+    """The registration of a batch is noted already."""
+
+    code, number, clause = "journal.noted", 5371, "S9.2"
+    en = "The registration of batch {batch} has been noted before."
+    zh = "批次 {batch} 的登记此前已记录。"
+    hint_en = "Nothing is to be done: what was noted stands."
+    hint_zh = "无需处理：已有记录有效。"

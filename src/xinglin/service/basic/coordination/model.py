@@ -265,12 +265,20 @@ class NoteHead(ChainObject, frozen=True):
 
 
 class NoteIntake(ChainObject, frozen=True):
-    """journal.intake: an intake run of this institution: how many records, how many refused, which batches."""
+    """journal.intake: what an intake run brought: records, refusals, and the batches that were not noted before."""
 
     run: Identifier
     accepted: Natural
     quarantined: Natural
     batches: tuple[Identifier, ...]
+
+
+class NotedBatch(ChainObject, frozen=True, kw_only=True):
+    """("journal", "batch", id): in which run's note a registered record batch stands."""
+
+    kind: Literal["noted-batch"] = "noted-batch"
+    version: Literal[1] = 1
+    run: Identifier
 
 
 class SeenHead(ChainObject, frozen=True, kw_only=True):

@@ -8,14 +8,7 @@ from hypothesis import strategies as st
 
 from xinglin.carrier.crypto.suite import suite
 from xinglin.kernel.encoding import encode, pack
-from xinglin.service.basic.coordination.commitments import (
-    RecordParts,
-    behaviour_digest,
-    commit_many,
-    copy_digest,
-    original_digest,
-    record_commitment,
-)
+from xinglin.service.basic.coordination.commitments import RecordParts, commit_many
 from xinglin.service.basic.coordination.model import Behaviour
 
 GM = suite("gm")
@@ -34,15 +27,12 @@ records = st.builds(RecordParts, salts, st.binary(), salts, st.binary(max_size=3
 @pytest.mark.requirement("H3")
 def test_the_commitment_is_the_formula() -> None:
     salt_b, salt_r, salt_d = b"b" * 16, b"r" * 16, b"d" * 16
-    behaviour = behaviour_digest(GM.hash, salt_b, BEHAVIOUR)
-    original = original_digest(GM.hash, salt_r, b"{}")
-    copy = copy_digest(GM.hash, salt_d)
-    assert behaviour == GM.hash(b"behaviour\x00" + pack([salt_b, encode(BEHAVIOUR)]))
-    assert original == GM.hash(b"original\x00\x92\xc4\x10" + salt_r + b"\xc4\x02{}")
-    assert copy == GM.hash(b"copy\x00\x92\xc4\x10" + salt_d + b"\xc4\x00")
-    whole = record_commitment(GM.hash, behaviour, original, copy)
-    fields = b"".join(b"\xc4\x20" + digest for digest in (behaviour, original, copy))
-    assert whole == GM.hash(b"record\x00\x93" + fields)
+    made = commit_many(GM.hash_many, [RecordParts(salt_b, encode(BEHAVIOUR), salt_r, b"{}", salt_d)])[0]
+    assert made.behaviour == GM.hash(b"behaviour\x00" + pack([salt_b, encode(BEHAVIOUR)]))
+    assert made.original == GM.hash(b"original\x00\x92\xc4\x10" + salt_r + b"\xc4\x02{}")
+    assert made.copy == GM.hash(b"copy\x00\x92\xc4\x10" + salt_d + b"\xc4\x00")
+    fields = b"".join(b"\xc4\x20" + digest for digest in (made.behaviour, made.original, made.copy))
+    assert made.commitment == GM.hash(b"record\x00\x93" + fields)
 
 
 @pytest.mark.requirement("H3")
@@ -52,9 +42,9 @@ def test_many_commitments_are_what_one_by_one_gives(many: list[RecordParts]) -> 
     assert len(digests) == len(many)
     for record, made in zip(many, digests, strict=True):
         assert made.behaviour == GM.hash(b"behaviour\x00" + pack((record.behaviour_salt, record.behaviour)))
-        assert made.original == original_digest(GM.hash, record.original_salt, record.original)
-        assert made.copy == copy_digest(GM.hash, record.copy_salt, record.copy)
-        assert made.commitment == record_commitment(GM.hash, made.behaviour, made.original, made.copy)
+        assert made.original == GM.hash(b"original\x00" + pack((record.original_salt, record.original)))
+        assert made.copy == GM.hash(b"copy\x00" + pack((record.copy_salt, record.copy)))
+        assert made.commitment == GM.hash(b"record\x00" + pack((made.behaviour, made.original, made.copy)))
 
 
 @given(records, st.integers(0, 5), st.data())

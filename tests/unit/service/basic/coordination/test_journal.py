@@ -6,8 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.support.contract_parties import Consortium, new_id
-from xinglin.carrier.access.policy.errors import RoleDenied
-from xinglin.service.basic.coordination.errors import HeadWentBack
+from xinglin.service.basic.coordination.errors import BatchNoted, HeadWentBack
 from xinglin.service.basic.coordination.model import ChainHead, NoteHead, NoteIntake, SeenHead
 from xinglin.stakeholders.kinds import Role
 
@@ -38,11 +37,17 @@ def test_a_head_that_went_back_or_contradicts_is_refused(consortium: Consortium,
     assert consortium.ledger.state == before
 
 
-def test_an_intake_is_noted_by_the_log_alone(consortium: Consortium) -> None:
-    before, run = dict(consortium.ledger.state), new_id()
-    call = NoteIntake(run, 100, 3, (new_id(),))
-    facts = consortium.ledger.call(consortium.hospital.caller(Role.SERVICE), "journal.intake", call)
+def test_a_batch_is_noted_once(consortium: Consortium) -> None:
+    service, run, batch = consortium.hospital.caller(Role.SERVICE), new_id(), new_id()
+    facts = consortium.ledger.call(service, "journal.intake", NoteIntake(run, 100, 3, (batch,)))
     assert facts == {"run": run}
+    before = dict(consortium.ledger.state)
+    with pytest.raises(BatchNoted):
+        consortium.ledger.call(service, "journal.intake", NoteIntake(new_id(), 200, 0, (new_id(), batch)))
     assert consortium.ledger.state == before
-    with pytest.raises(RoleDenied):
-        consortium.ledger.call(consortium.hospital.caller(Role.PRACTITIONER), "journal.intake", call)
+
+
+def test_a_run_that_only_refused_changes_no_state(consortium: Consortium) -> None:
+    before = dict(consortium.ledger.state)
+    consortium.ledger.call(consortium.hospital.caller(Role.SERVICE), "journal.intake", NoteIntake(new_id(), 0, 3, ()))
+    assert consortium.ledger.state == before

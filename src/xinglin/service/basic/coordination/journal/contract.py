@@ -1,7 +1,8 @@
 """The contract ``journal`` version 1 of private chains (docs/spec/contracts.md JN1, JN2; H2): heads seen, intakes made.
 
 An institution logs here which head of the consortium chain it last saw, so that what it knew at a time can be told,
-and how each intake run ended. The log keeps the notes; the state holds the newest head alone. Pure.
+and each record batch that it had registered, once. The log keeps the notes; the state holds the newest head and which
+batches are noted. Pure.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections.abc import Sequence
 from xinglin.carrier.access.policy.rules import guarded
 from xinglin.carrier.contracts.api import Context, Contract, Method
 from xinglin.service.basic.coordination.anchors.rules import contradict
-from xinglin.service.basic.coordination.errors import HeadWentBack
-from xinglin.service.basic.coordination.model import NoteHead, NoteIntake, SeenHead
+from xinglin.service.basic.coordination.errors import BatchNoted, HeadWentBack
+from xinglin.service.basic.coordination.model import NotedBatch, NoteHead, NoteIntake, SeenHead
 
 NAMESPACE = "journal"
 
@@ -29,7 +30,10 @@ def note_head(ctx: Context, call: NoteHead, _: Sequence[bytes]) -> None:
 
 
 def note_intake(ctx: Context, call: NoteIntake, _: Sequence[bytes]) -> None:
-    """Note how an intake run ended; its arguments in the log are the note."""
+    """Note what an intake run came to; its arguments in the log are the note, and a batch is noted once."""
+    for batch in call.batches:
+        ctx.require(ctx.get(NotedBatch, "batch", batch) is None, BatchNoted(batch=batch))
+        ctx.put(NotedBatch(run=call.run), "batch", batch)
     ctx.emit("run", call.run)
 
 

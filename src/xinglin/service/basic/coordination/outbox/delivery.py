@@ -190,6 +190,14 @@ class Outbox:
             row = self._signed_again(row)  # refused in an earlier run: the reason may be gone
         raise BatchUnsettled(batch=row.batch)
 
+    def unnoted(self) -> list[BatchRow]:
+        """Return the batches that are registered and not noted yet, in order."""
+        return self.store.pending(Delivery.REGISTERED)
+
+    def mark_noted(self, rows: Sequence[BatchRow]) -> None:
+        """Mark batches whose registration is noted on the private chain, durably."""
+        self.store.replace([replace(row, state=Delivery.NOTED) for row in rows])
+
     def find(self, batch: str) -> BatchRow:
         """Return the row of a batch.
 

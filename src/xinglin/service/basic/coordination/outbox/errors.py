@@ -63,3 +63,15 @@ class BatchNotFound(NotFound):
     zh = "本节点没有批次 {batch}。"
     hint_en = "Check the id."
     hint_zh = "请核对标识。"
+
+
+class BatchMissing(Integrity):
+    """The chain holds a batch that this home registered and knows nothing of."""
+
+    code, number, clause = "outbox.batch_missing", 5406, "S9.1"
+    en = "The chain holds batch {batch}, which this node registered and this home doesn't have."
+    zh = "链上有本节点登记的批次 {batch}，而本节点目录中没有。"
+    hint_en = (
+        "Vault and keyring are older than the chain: restore the newest backup of both. Nothing is taken in until then."
+    )
+    hint_zh = "数据仓与密钥环早于链上内容：请恢复两者的最新备份；在此之前不再采集。"

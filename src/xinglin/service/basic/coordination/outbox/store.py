@@ -40,14 +40,16 @@ _all = sa.select(_batches).order_by(_batches.c.number)
 _pending = _all.where(_batches.c.state == sa.bindparam("state"))
 _by_batch = _all.where(_batches.c.batch == sa.bindparam("batch"))
 _replace = _batches.update().where(_batches.c.number == sa.bindparam("row"))
+_ids = sa.select(_batches.c.batch)
 _last = sa.select(sa.func.max(_batches.c.number))
 
 
 class Delivery(IntEnum):
-    """Where a batch is: stored here and not known to be registered, or registered on the chain."""
+    """Where a batch is: stored here and not known to be registered; registered; noted on the private chain too."""
 
     STORED = 0
     REGISTERED = 1
+    NOTED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,19 @@ class OutboxStore:
         with self.database.transaction() as connection:
             connection.execute(_replace, [{"row": one["number"], **one} for one in values])
 
-    def pending(self) -> list[BatchRow]:
-        """Return the rows that are not registered, in order.
+    def pending(self, state: Delivery = Delivery.STORED) -> list[BatchRow]:
+        """Return the rows that are not registered, or those that came to another state, in order.
 
         Raises:
             OutboxRowDamaged: one of them was altered.
         """
-        return [self._row(values) for values in self.database.fetch(_pending, int(Delivery.STORED))]
+        return [self._row(values) for values in self.database.fetch(_pending, int(state))]
+
+    def batches(self) -> set[str]:
+        """Return the ids of all batches; none before the outbox was first opened."""
+        if not sa.inspect(self.database.engine).has_table(_batches.name):
+            return set()
+        return {identifier(row[0]) for row in self.database.fetch(_ids)}
 
     def by_batch(self, batch: str) -> BatchRow | None:
         """Return the row of a batch id, None when there is none.

@@ -1,0 +1,57 @@
+"""A home is made whole or not at all; what is in the way is left alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.product import child, child_environment, run_child, write_passphrase
+from xinglin.node.home import HomeExists, made_whole
+
+
+def test_a_home_that_fails_while_it_is_made_leaves_nothing(tmp_path: Path) -> None:
+    def make() -> None:
+        with made_whole(tmp_path / "home") as making:
+            (making / "config.toml").write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        make()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter").write_text("mine")
+    with pytest.raises(HomeExists), made_whole(tmp_path / "home"):
+        pass
+    assert [path.name for path in tmp_path.rglob("*")] == ["home", "letter"]
+
+
+def test_a_home_is_its_owners_alone(tmp_path: Path) -> None:
+    with made_whole(tmp_path / "deep" / "home") as making:
+        (making / "config.toml").write_text("whole")
+    assert (tmp_path / "deep" / "home").stat().st_mode & 0o777 == 0o700
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["home"]
+
+
+@pytest.mark.parametrize("seen", ["config.toml", "vault", "keys"])
+def test_a_killed_init_can_be_run_again(seen: str, tmp_path: Path) -> None:
+    given = {"XINGLIN_PASSPHRASE_FILE": str(write_passphrase(tmp_path))}
+    command = child("init", "--home", tmp_path / "home", "--name", "Riverside Hospital", "--json")
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=child_environment(given), stdout=subprocess.DEVNULL, start_new_session=True
+    ) as making:
+        while making.poll() is None and not list(tmp_path.glob(f".home.*.tmp/{seen}")):
+            time.sleep(0.001)
+        os.killpg(making.pid, signal.SIGKILL)
+    assert not (tmp_path / "home").exists()
+    again = run_child(command, tmp_path, given)
+    assert again.status == 0, again.err
+    verified = run_child(child("ledger", "verify", "--home", tmp_path / "home", "--json"), tmp_path, given)
+    assert verified.json["findings"] == []
