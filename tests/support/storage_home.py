@@ -71,13 +71,16 @@ class StorageHome:
         self.vault.put(records)
         return [identifier(one.record) for one in records]
 
-    def records(self, contents: Sequence[bytes], first: int = 0, subject: bytes = b"p1") -> list[NewRecord]:
-        """Return new records with these contents."""
+    def records(
+        self, contents: Sequence[bytes], first: int = 0, subject: bytes = b"p1", copies: bool = False
+    ) -> list[NewRecord]:
+        """Return new records with these contents; every other one with a copy if ``copies``."""
         made = []
         for number, content in enumerate(contents, first):
             salts = [os.urandom(16) for _ in range(3)]
             behaviour = b"behaviour %d" % number
-            parts = RecordParts(salts[0], behaviour, salts[1], content, salts[2])
+            copy = b"copy of " + content if copies and number % 2 == 0 else b""
+            parts = RecordParts(salts[0], behaviour, salts[1], content, salts[2], copy)
             digests = commit_many(self.gm.hash_many, [parts])[0]
             made.append(
                 NewRecord(
@@ -87,6 +90,7 @@ class StorageHome:
                     logical_id=b"o%d" % number,
                     subject=subject,
                     content=content,
+                    copy_content=copy,
                     batch=identifier(bytes(16)),
                     item=number,
                     behaviour=behaviour,

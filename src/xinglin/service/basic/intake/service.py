@@ -137,7 +137,7 @@ class Intake:
             return [], 0, []
         named = [Fresh(one, known_by(self._hash, one)) for one in resources]
         found = self._vault.index.by_resource(
-            [(self._preparation.source, one.resource.resource_type.encode(), one.logical_id) for one in named]
+            [(self._preparation.source, one.resource.resource_type.encode(), one.logical_id, 0) for one in named]
         )
         stored = [(one, row) for one, row in zip(named, found, strict=True) if row is not None]
         same = self._vault.same([row for _, row in stored], [one.resource.original for one, _ in stored])

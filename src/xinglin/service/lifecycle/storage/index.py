@@ -1,8 +1,8 @@
 """The vault's index: one sealed row for each record, found by record id or by whose resource it is (D13; S8.6a).
 
-A row's plain columns are its number, the random record id and a keyed hash of (source system, type, logical id);
-everything else is sealed, bound to these, so that a changed byte is found. A row is written once and never changed:
-what a chain made of a record is on the row of its batch, which the outbox keeps in the same file.
+A row's plain columns are its number, the random record id and a keyed hash of (source system, type, logical id,
+version); everything else is sealed, bound to these, so that a changed byte is found. A row is written once and never
+changed: what a chain made of a record is on the row of its batch, which the outbox keeps in the same file.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 from xinglin.service.lifecycle.storage.model import RecordDetails, StoredRecord
 
 FORMAT = 1
+_AT_ONCE = 500
 
 _tables = sa.MetaData()
 _records = sa.Table(
@@ -32,6 +33,7 @@ _records = sa.Table(
     sa.Column("sealed", Blob, nullable=False),
 )
 _by_number = sa.select(_records).where(_records.c.number == sa.bindparam("number"))
+_some_numbers = sa.select(_records).where(_records.c.number.in_(sa.bindparam("numbers", expanding=True)))
 _by_record = sa.select(_records).where(_records.c.record == sa.bindparam("record"))
 _by_lookup = sa.select(_records).where(_records.c.lookup.in_(sa.bindparam("lookups", expanding=True)))
 _slice = (
@@ -65,7 +67,7 @@ class Index:
         Raises:
             StorageUnwritable: the disk refuses; nothing was written.
         """
-        lookups = self.lookups([(one.source, one.type, one.logical_id) for one in details])
+        lookups = self.lookups([(one.source, one.type, one.logical_id, one.version) for one in details])
         keys = list(zip(range(first, first + len(records)), records, lookups, strict=True))
         sealed = self._sealer.seal_many([pack(one) for one in details], [_aad(*key) for key in keys])
         rows = [(*key, content) for key, content in zip(keys, sealed, strict=True)]
@@ -90,8 +92,20 @@ class Index:
         """Return the row of a record id; as ``by_number``."""
         return self._one(_by_record, record)
 
-    def by_resource(self, resources: Sequence[tuple[bytes, bytes, bytes]]) -> list[StoredRecord | None]:
-        """Return for each (source, type, logical id) its row, None for those not stored.
+    def by_numbers(self, numbers: Sequence[int]) -> list[StoredRecord]:
+        """Return the rows of numbers, those that are there, in order.
+
+        Raises:
+            RowDamaged: a row was altered.
+        """
+        found = [row for start in range(0, len(numbers), _AT_ONCE) for row in self._many(numbers[start:][:_AT_ONCE])]
+        return sorted(self._opened_all(found), key=lambda one: one.number)
+
+    def _many(self, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
+        return self.database.fetch_in(_some_numbers, numbers)
+
+    def by_resource(self, resources: Sequence[tuple[bytes, bytes, bytes, int]]) -> list[StoredRecord | None]:
+        """Return for each (source, type, logical id, version) its row, None for those not stored.
 
         Raises:
             RowDamaged: a row was altered.
@@ -108,8 +122,8 @@ class Index:
             yield self._opened(self.database.fetch(_slice, start, min(last, start + size - 1)))
             start = self.database.fetch(_next, start + size)[0][0]
 
-    def lookups(self, resources: Sequence[tuple[bytes, bytes, bytes]]) -> list[bytes]:
-        """Return the keyed hash by which each (source, type, logical id) is found."""
+    def lookups(self, resources: Sequence[tuple[bytes, bytes, bytes, int]]) -> list[bytes]:
+        """Return the keyed hash by which each (source, type, logical id, version) is found."""
         return self._keys.lookups([(b"resource", *one) for one in resources])
 
     def _one(self, query: sa.Select[Any], value: int | bytes) -> StoredRecord | None:

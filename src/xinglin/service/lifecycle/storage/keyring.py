@@ -47,7 +47,7 @@ _records = sa.Table(
     "records",
     _tables,
     sa.Column("number", Whole, primary_key=True, autoincrement=False),
-    sa.Column("patient", Whole, nullable=False),
+    sa.Column("patient", Whole, nullable=False, index=True),
     sa.Column("sealed", Blob, nullable=False),
 )
 
@@ -56,6 +56,12 @@ _with_patients = sa.select(
     _records.c.number, _records.c.patient, _records.c.sealed, _patients.c.subject, _patients.c.wrapped
 ).outerjoin_from(_records, _patients, _records.c.patient == _patients.c.number)
 _some_records = _with_patients.where(_records.c.number.in_(sa.bindparam("numbers", expanding=True)))
+_by_subjects = (
+    sa.select(_records.c.number)
+    .join_from(_records, _patients, _records.c.patient == _patients.c.number)
+    .where(_patients.c.subject.in_(sa.bindparam("subjects", expanding=True)))
+    .order_by(_records.c.number)
+)
 _some_patients = sa.select(_patients).where(_patients.c.number.between(sa.bindparam("first"), sa.bindparam("last")))
 _next_patient = sa.select(sa.func.min(_patients.c.number)).where(_patients.c.number >= sa.bindparam("first"))
 
@@ -195,6 +201,11 @@ class Keyring:
             with suppress(Invalid):
                 found[one[0]] = decode(RecordSecrets, content or b"")
         return found
+
+    def numbers_of(self, patients: Sequence[tuple[bytes, bytes]]) -> list[int]:
+        """Return the row numbers of the records of patients, each (source system, logical id), ascending."""
+        subjects = self.keys.lookups([(b"patient", *one) for one in patients])
+        return [row[0] for row in self._database.fetch_in(_by_subjects, subjects)]
 
     def _rows(self, numbers: Sequence[int]) -> dict[int, tuple[Any, ...]]:
         rows = self._database.fetch_in(_some_records, numbers)

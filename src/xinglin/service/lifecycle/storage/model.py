@@ -27,14 +27,22 @@ class RecordSecrets(ChainObject, frozen=True):
 class RecordDetails(ChainObject, frozen=True):
     """What a row of the index says of a record, sealed: where it is, what it is, what was committed.
 
-    ``batch`` and ``item``: the record batch that registers it and its position there. ``source``, ``type``,
-    ``logical_id``: which system's resource it is; ``subject`` the patient's logical id in that system, possibly
-    empty. ``behaviour`` is the encoded behaviour data with its salt; both outlive the record's destruction.
+    The entry of the de-identified copy lies right behind the original's; ``copy_length`` is 0 while there is none.
+    ``version``: 0, and one more for each correction. ``category``, ``level``, ``special``: its labels
+    (``stakeholders/labels.py``), 0 where it was not labelled. ``batch`` and ``item``: the record batch that registers
+    it and its position there. ``source``, ``type``, ``logical_id``: which system's resource it is; ``subject`` the
+    patient's logical id in that system, possibly empty. ``behaviour`` is the encoded behaviour data with its salt; both
+    outlive the record's destruction.
     """
 
     segment: Natural
     offset: Natural
     length: Natural
+    copy_length: Natural
+    version: Natural
+    category: Natural
+    level: Natural
+    special: Natural
     batch: Identifier
     item: Natural
     source: bytes
@@ -49,7 +57,10 @@ class RecordDetails(ChainObject, frozen=True):
 
 
 class NewRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A record to be stored. Fields as in ``RecordDetails`` and ``RecordSecrets``; ``content`` is the original."""
+    """A record to be stored. Fields as in ``RecordDetails`` and ``RecordSecrets``.
+
+    ``content`` is the original, ``copy_content`` the de-identified copy, empty for none.
+    """
 
     record: bytes
     source: bytes
@@ -57,6 +68,11 @@ class NewRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     logical_id: bytes
     subject: bytes
     content: bytes
+    copy_content: bytes = b""
+    version: int = 0
+    category: int = 0
+    level: int = 0
+    special: int = 0
     batch: str
     item: int
     behaviour: bytes
@@ -90,6 +106,11 @@ class Committed(Protocol):
     @property
     def commitment(self) -> bytes:
         """The record commitment, 32 bytes."""
+        ...
+
+    @property
+    def original(self) -> bytes:
+        """The digest of the salted original, 32 bytes."""
         ...
 
 

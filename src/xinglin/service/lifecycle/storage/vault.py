@@ -43,6 +43,8 @@ from xinglin.service.lifecycle.storage.segments import DEFAULT_SEGMENT_BYTES, ST
 
 NO_COPY = b""
 """What stands for the de-identified copy as long as there is none."""
+COPY_AAD = b"copy"
+"""Put behind the record id in the additional data of a copy, so that it never opens as an original."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +152,46 @@ class Vault:
         """
         with self._writing:
             ids = [one.record for one in records]
-            sealed = self._suite.seal_many([one.secrets.key for one in records], [one.content for one in records], ids)
-            locations = self.segments.append(self._after, ids, sealed)
+            places, entries = self._sealed(records)
+            locations = self.segments.append(
+                self._after, [record for record, _ in entries], [one for _, one in entries]
+            )
             first = self._last + 1
             self.keyring.add(first, [NewSecrets(one.record, (one.source, one.subject), one.secrets) for one in records])
-            details = [_details(one, location) for one, location in zip(records, locations, strict=True)]
+            details = [
+                _details(one, locations[place], locations[place + 1].length if one.copy_content else 0)
+                for one, place in zip(records, places, strict=True)
+            ]
             self.index.add(first, ids, details, also)
             self._last += len(records)
             self._after = locations[-1]
             self.head.write(self._last)
             return first
+
+    def _sealed(self, records: Sequence[NewRecord]) -> tuple[list[int], list[tuple[bytes, bytes]]]:
+        """Return the place of each record among the entries, and these: (record id, sealed bytes), copies behind."""
+        places: list[int] = []
+        keys: list[bytes] = []
+        contents: list[bytes] = []
+        aads: list[bytes] = []
+        ids: list[bytes] = []
+        for one in records:
+            places.append(len(ids))
+            for content, aad in ((one.content, one.record), (one.copy_content, one.record + COPY_AAD)):
+                if content or aad == one.record:
+                    keys.append(one.secrets.key)
+                    contents.append(content)
+                    aads.append(aad)
+                    ids.append(one.record)
+        return places, list(zip(ids, self._suite.seal_many(keys, contents, aads), strict=True))
+
+    def records_of(self, patients: Sequence[tuple[bytes, bytes]]) -> list[StoredRecord]:
+        """Return the rows of all records of patients, each (source system, logical id), in order of storing.
+
+        Raises:
+            RowDamaged: a row was altered.
+        """
+        return self.index.by_numbers(self.keyring.numbers_of(patients)) if patients else []
 
     def find(self, record: str) -> StoredRecord:
         """Return the row of a record.
@@ -206,7 +238,7 @@ class Vault:
         ]
 
     def same(self, stored: Sequence[StoredRecord], contents: Sequence[bytes]) -> list[bool]:
-        """Tell of each record whether its original is these bytes, by the commitment and without opening it.
+        """Tell of each record whether its original is these bytes, by its digest and without opening it.
 
         Raises:
             KeyMissing, KeyRowDamaged: the salts of a record can't be had.
@@ -216,32 +248,44 @@ class Vault:
         for one, secret, content in zip(stored, secrets, contents, strict=True):
             if not isinstance(secret, RecordSecrets):
                 raise secret
-            parts.append(_parts(one.details, secret, content))
+            parts.append(_parts(one.details, secret, content, NO_COPY))
         committed = self.rule(parts)
-        return [found.commitment == one.details.commitment for one, found in zip(stored, committed, strict=True)]
+        return [found.original == one.details.original for one, found in zip(stored, committed, strict=True)]
 
     def _opened(
         self, stored: Sequence[StoredRecord], secrets: Sequence[RecordSecrets | Integrity]
     ) -> list[OpenedRecord | Integrity]:
         """Return each record with the parts of its commitment not yet checked; all are opened in one call."""
         found: list[OpenedRecord | Integrity] = []
-        good: list[tuple[int, StoredRecord, RecordSecrets, bytes]] = []
+        good: list[tuple[int, StoredRecord, RecordSecrets]] = []
+        sealed: list[bytes] = []
         for one, secret in zip(stored, secrets, strict=True):
             at = location_of(one.details)
-            sealed = self.segments.read(one.record, at)
-            if isinstance(secret, RecordSecrets) and sealed is not None:
-                good.append((len(found), one, secret, sealed))
+            entries = self._entries(one)
+            if isinstance(secret, RecordSecrets) and entries is not None:
+                good.append((len(found), one, secret))
+                sealed += entries
             damage = EntryDamaged(record=identifier(one.record), segment=at.segment, offset=at.offset)
             found.append(secret if isinstance(secret, Integrity) else damage)
+        named = [(secret.key, one.record) for _, one, secret in good]
+        # Two for each: the entry of the copy is empty where there is none, and opens to nothing.
         contents = self._suite.open_many(
-            [secret.key for _, _, secret, _ in good],
-            [sealed for *_, sealed in good],
-            [one.record for _, one, _, _ in good],
+            [key for key, _ in named for _ in range(2)],
+            sealed,
+            [aad for _, id_ in named for aad in (id_, id_ + COPY_AAD)],
         )
-        for (place, one, secret, _), content in zip(good, contents, strict=True):
-            if content is not None:
-                found[place] = OpenedRecord(one, _parts(one.details, secret, content))
+        for (place, one, secret), original, copy in zip(good, contents[::2], contents[1::2], strict=True):
+            kept = copy if one.details.copy_length else NO_COPY
+            if original is not None and kept is not None:
+                found[place] = OpenedRecord(one, _parts(one.details, secret, original, kept))
         return found
+
+    def _entries(self, stored: StoredRecord) -> tuple[bytes, bytes] | None:
+        """Return the sealed original and copy of a record, None when they are not where its row says."""
+        at, copied = location_of(stored.details), stored.details.copy_length
+        original = self.segments.read(stored.record, at)
+        copy = self.segments.read(stored.record, at.next(copied)) if copied else b""
+        return None if original is None or copy is None else (original, copy)
 
     def _take_lock(self) -> None:
         self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -262,20 +306,31 @@ class Vault:
             # Where the last entry ends can't be told: keep all there is and write behind it.
             self._after = self.segments.end()
             return
-        self._after = START if last is None else location_of(last.details)
+        self._after = START if last is None else last_entry(last.details)
         self.segments.cut(self._after)
 
 
 def location_of(details: RecordDetails) -> Location:
-    """Return where a record's entry is."""
+    """Return where the entry of a record's original is."""
     return Location(details.segment, details.offset, details.length)
 
 
-def _details(new: NewRecord, location: Location) -> RecordDetails:
+def last_entry(details: RecordDetails) -> Location:
+    """Return where the last entry of a record is: its copy's, its original's where it has none."""
+    original = location_of(details)
+    return original.next(details.copy_length) if details.copy_length else original
+
+
+def _details(new: NewRecord, location: Location, copy_length: int) -> RecordDetails:
     return RecordDetails(
         segment=location.segment,
         offset=location.offset,
         length=location.length,
+        copy_length=copy_length,
+        version=new.version,
+        category=new.category,
+        level=new.level,
+        special=new.special,
         batch=new.batch,
         item=new.item,
         source=new.source,
@@ -290,7 +345,7 @@ def _details(new: NewRecord, location: Location) -> RecordDetails:
     )
 
 
-def _parts(details: RecordDetails, secrets: RecordSecrets, content: bytes) -> Parts:
+def _parts(details: RecordDetails, secrets: RecordSecrets, content: bytes, copy: bytes) -> Parts:
     return Parts(
-        (details.salt_behaviour, details.behaviour), (secrets.salt_original, content), (secrets.salt_copy, NO_COPY)
+        (details.salt_behaviour, details.behaviour), (secrets.salt_original, content), (secrets.salt_copy, copy)
     )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.support.storage_home import StorageHome
+from xinglin.carrier.crypto.errors import OpenFailed
 from xinglin.kernel.errors import IdentifierInvalid, PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.service.lifecycle.storage.errors import (
@@ -29,6 +30,7 @@ from xinglin.service.lifecycle.storage.errors import (
     VaultLocked,
 )
 from xinglin.service.lifecycle.storage.keyring import Keyring
+from xinglin.service.lifecycle.storage.vault import location_of
 from xinglin.service.lifecycle.storage.verification import findings
 
 CONTENT = b'{"resourceType": "Observation", "subject": "Zhang Wei", "value": 6.50}'
@@ -71,7 +73,7 @@ def test_every_record_has_an_identifier_by_which_it_is_found(store: StorageHome)
     stored = store.vault.find(second)
     assert identifier(stored.record) == second
     assert (stored.number, stored.details.logical_id, stored.details.source) == (2, b"o1", b"his")
-    found = store.vault.index.by_resource([(b"his", b"Observation", b"o1"), (b"his", b"Observation", b"o2")])
+    found = store.vault.index.by_resource([(b"his", b"Observation", b"o1", 0), (b"his", b"Observation", b"o1", 1)])
     assert found == [stored, None]
 
 
@@ -197,6 +199,7 @@ import resource, signal, sys
 from pathlib import Path
 from tests.support.storage_home import StorageHome
 from xinglin.service.lifecycle.storage.errors import StorageUnwritable
+from xinglin.service.lifecycle.storage.vault import location_of
 from xinglin.service.lifecycle.storage.verification import findings
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -215,7 +218,7 @@ store.close()
 
 @pytest.mark.parametrize(
     ("room", "size", "file"),
-    [(20_000, 100_000, "00000001.seg"), (4_000, 100, "keyring.sqlite"), (6_000, 100, "index.sqlite")],
+    [(20_000, 100_000, "00000001.seg"), (4_000, 100, "keyring.sqlite"), (10_000, 100, "index.sqlite")],
 )
 def test_a_full_disk_keeps_nothing_half_and_the_next_write_goes_on(
     store: StorageHome, room: int, size: int, file: str
@@ -285,3 +288,57 @@ def test_files_are_readable_by_their_owner_alone(store: StorageHome) -> None:
 
 def _content(store: StorageHome, folder: str) -> bytes:
     return b"".join(path.read_bytes() for path in store.files() if path.parent.name == folder)
+
+
+def test_originals_and_copies_come_back_each_as_itself(store: StorageHome) -> None:
+    records = store.records([b"one", b"two", b"three"], copies=True)
+    store.vault.put(records)
+    store.put([b"four"], 3)
+    store.close()
+    store.open()
+    store.put([b"five"], 4)
+    opened = [store.vault.open_record(identifier(one.record)) for one in records]
+    assert [one.parts.original[1] for one in opened] == [b"one", b"two", b"three"]
+    assert [one.parts.copy[1] for one in opened] == [b"copy of one", b"", b"copy of three"]
+    assert list(findings(store.vault)) == []
+
+
+def test_a_copy_never_opens_as_an_original(store: StorageHome) -> None:
+    (record,) = store.records([b"one"], copies=True)
+    store.vault.put([record])
+    details = store.vault.find(identifier(record.record)).details
+    copy = store.vault.segments.read(record.record, location_of(details).next(details.copy_length))
+    assert copy is not None
+    key = record.secrets.key
+    assert store.gm.open(key, copy, record.record + b"copy") == b"copy of one"
+    with pytest.raises(OpenFailed):
+        store.gm.open(key, copy, record.record)
+
+
+def test_a_crash_behind_a_copy_is_cut_off_behind_the_copy(store: StorageHome) -> None:
+    store.vault.put(store.records([b"one"], copies=True))
+    segment = Path(store.vault.segments.path(1))
+    whole = segment.read_bytes()
+    store.close()
+    segment.write_bytes(whole + b"left by a crash")
+    store.open()
+    assert segment.read_bytes() == whole
+
+
+def test_the_records_of_a_patient_are_found(store: StorageHome) -> None:
+    first = store.put([b"one", b"two"], 0, b"p1")
+    store.put([b"other"], 2, b"p2")
+    last = store.put([b"three"], 3, b"p1")
+    found = store.vault.records_of([(b"his", b"p1"), (b"his", b"nobody")])
+    assert [identifier(one.record) for one in found] == [*first, *last]
+    assert store.vault.records_of([(b"other system", b"p1")]) == store.vault.records_of([]) == []
+
+
+def test_a_correction_is_stored_beside_what_it_corrects(store: StorageHome) -> None:
+    store.put([b"one"])
+    (second,) = store.records([b"corrected"])
+    with pytest.raises(StorageExists):
+        store.vault.put([second])
+    store.vault.put([replace(second, version=1)])
+    found = store.vault.index.by_resource([(b"his", b"Observation", b"o0", version) for version in range(3)])
+    assert [one is not None for one in found] == [True, True, False]
