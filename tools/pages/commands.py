@@ -109,7 +109,7 @@ def section(path: Words, command: Any) -> str:
         text += "".join(row(name, parameter) for parameter in parameters)
     if own := own_statuses(path):
         text += f"\n| Exit status | What the check comes to |\n|---|---|\n{status_rows(own)}"
-        text += "\nA refusal, as of a file that can't be read, has the status of its kind, as everywhere.\n"
+        text += "\nA bundle or trust file that can't be read is undecided, as by `xinglin-verify`.\n"
     return text
 
 
