@@ -70,9 +70,8 @@ def rules_of(genesis: Genesis) -> ChainRules:
 
 def group_member(name: str, home: Home, ledger: Ledger) -> GroupMember:
     """Return a home's part in a group."""
-    return GroupMember(
-        name, LedgerApplication(ledger, home.chain(ledger.rules.chain) / "snapshot"), ledger.blocks, home.keep_evidence
-    )
+    application = LedgerApplication(ledger, home.chain(ledger.rules.chain) / "snapshot")
+    return GroupMember(name, application, ledger.blocks, ledger.app_hash_at, home.keep_evidence)
 
 
 def start_engine(members: list[GroupMember], genesis: Genesis, heartbeat_seconds: float = 2.0) -> EmbeddedEngine:

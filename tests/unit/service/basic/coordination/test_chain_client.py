@@ -79,7 +79,8 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
         yield Case(FakeChain(chain.suite), chain.suite, signer)
         return
     ledger = chain.create(tmp_path / "home")
-    member = GroupMember("home", LedgerApplication(ledger, tmp_path / "snapshot"), ledger.blocks, lambda *_: None)
+    application = LedgerApplication(ledger, tmp_path / "snapshot")
+    member = GroupMember("home", application, ledger.blocks, ledger.app_hash_at, lambda *_: None)
     engine = EmbeddedEngine(EmbeddedGroup([member]), _Clock(ledger.tip.time), 1 << 24, 0)
     try:
         _found_audience(chain, engine)
@@ -140,7 +141,8 @@ def test_what_is_refused_unlogged_is_the_exception_of_the_future(case: Case) -> 
 def test_an_engine_that_is_closed_says_so_by_the_future(tmp_path: Path) -> None:
     chain = found_chain()
     ledger = chain.create(tmp_path / "home")
-    member = GroupMember("home", LedgerApplication(ledger, tmp_path / "snapshot"), ledger.blocks, lambda *_: None)
+    application = LedgerApplication(ledger, tmp_path / "snapshot")
+    member = GroupMember("home", application, ledger.blocks, ledger.app_hash_at, lambda *_: None)
     engine = EmbeddedEngine(EmbeddedGroup([member]), _Clock(ledger.tip.time), 1 << 24, 0)
     engine.close()
     client = LedgerClient(ledger, engine, chain.parties[0].member)
