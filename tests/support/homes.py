@@ -90,7 +90,10 @@ class SetClock:
 @contextmanager
 def engine_of(group: EmbeddedGroup, clock: SetClock, chain: Chain, heartbeat: float = 0.0) -> Iterator[EmbeddedEngine]:
     """Give a running engine; without heartbeat by default."""
-    engine = EmbeddedEngine(group, clock, chain.rules.parameters.max_block_bytes, heartbeat)
+    limits = chain.rules.parameters
+    engine = EmbeddedEngine(
+        group, clock, limits.max_block_bytes, heartbeat, max_transaction_bytes=limits.max_transaction_bytes
+    )
     try:
         yield engine
     finally:

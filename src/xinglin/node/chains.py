@@ -77,4 +77,11 @@ def group_member(name: str, home: Home, ledger: Ledger) -> GroupMember:
 def start_engine(members: list[GroupMember], genesis: Genesis, heartbeat_seconds: float = 2.0) -> EmbeddedEngine:
     """Bring homes to one height and start making blocks."""
     group = EmbeddedGroup(members)
-    return EmbeddedEngine(group, SystemClock(), genesis.parameters.max_block_bytes, heartbeat_seconds)
+    limits = genesis.parameters
+    return EmbeddedEngine(
+        group,
+        SystemClock(),
+        limits.max_block_bytes,
+        heartbeat_seconds,
+        max_transaction_bytes=limits.max_transaction_bytes,
+    )

@@ -49,8 +49,8 @@ class QueueFull(Unavailable):
     """More transactions are waiting than the engine holds."""
 
     code, number, clause = "engine.queue_full", 1354, "S8.5c"
-    en = "{waiting} transactions are waiting for a block."
-    zh = "有 {waiting} 笔事务在等待出块。"
+    en = "{waiting} transactions of {size} bytes together are waiting for a block."
+    zh = "有 {waiting} 笔事务（共 {size} 字节）在等待出块。"
     hint_en = "Submit more slowly, or again in a moment."
     hint_zh = "请放慢提交，或稍后重试。"
 

@@ -81,7 +81,8 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     ledger = chain.create(tmp_path / "home")
     application = LedgerApplication(ledger, tmp_path / "snapshot")
     member = GroupMember("home", application, ledger.blocks, ledger.app_hash_at, lambda *_: None)
-    engine = EmbeddedEngine(EmbeddedGroup([member]), _Clock(ledger.tip.time), 1 << 24, 0)
+    group, clock = EmbeddedGroup([member]), _Clock(ledger.tip.time)
+    engine = EmbeddedEngine(group, clock, 1 << 24, 0, max_transaction_bytes=1 << 20)
     try:
         _found_audience(chain, engine)
         yield Case(LedgerClient(ledger, engine, chain.parties[0].member), chain.suite, signer)
@@ -143,7 +144,8 @@ def test_an_engine_that_is_closed_says_so_by_the_future(tmp_path: Path) -> None:
     ledger = chain.create(tmp_path / "home")
     application = LedgerApplication(ledger, tmp_path / "snapshot")
     member = GroupMember("home", application, ledger.blocks, ledger.app_hash_at, lambda *_: None)
-    engine = EmbeddedEngine(EmbeddedGroup([member]), _Clock(ledger.tip.time), 1 << 24, 0)
+    group, clock = EmbeddedGroup([member]), _Clock(ledger.tip.time)
+    engine = EmbeddedEngine(group, clock, 1 << 24, 0, max_transaction_bytes=1 << 20)
     engine.close()
     client = LedgerClient(ledger, engine, chain.parties[0].member)
     with pytest.raises(EngineClosed):
