@@ -102,6 +102,7 @@ class TestReplay:
         assert code(chain, ledger, loose(other)) == "transaction.signature"
 
 
+@pytest.mark.requirement("S6.2a1")
 class TestSignatures:
     """Who did not sign is no signer."""
 
@@ -185,6 +186,7 @@ class TestSignatures:
             assert refused_block(ledger, raw) == "transaction.signature"
 
 
+@pytest.mark.requirement("S6.2a1")
 class TestSigners:
     """Who may not sign now is passed over, alone and beside another."""
 

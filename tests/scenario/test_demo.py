@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.product import SYNTHEA, Said, child, run_child
+from xinglin.carrier.access.governance.model import Approve, Propose
+from xinglin.carrier.access.registry.model import AddAccount
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.kernel.encoding import ChainObject, decode, pack
+from xinglin.node.directory import Directory
+from xinglin.node.node import open_node
+from xinglin.service.basic.coordination.model import AnchorState, CommitAnchor, RegisterBatch
 
 HOMES = {"hospital-a", "hospital-b", "platform", "regulator"}
 SYNTHEA_RESOURCES, SYNTHEA_AT_BOTH = 8_009, 8
@@ -70,6 +78,53 @@ def test_the_homes_are_left_whole(folder: Path, result: Any) -> None:
         child("ledger", "verify", "--home", result["homes"]["hospital-b"], "--json"), folder, passphrase
     )
     assert (verified.status, verified.json["findings"]) == (0, [])
+
+
+@pytest.mark.requirement("W9", part="members, accounts, records, anchors; reading a record leaves no entry yet")
+def test_every_member_account_batch_and_anchor_has_its_entry_on_the_ledger(result: Any) -> None:
+    """What the state has, and genesis did not, is there by entries that name it: nothing came without one."""
+    passphrase = Path(result["passphrase_file"]).read_bytes().rstrip(b"\n")
+    for name, home in result["homes"].items():
+        node = open_node(Path(home), passphrase)
+        ledger = node.consortium
+        founders = ledger.rules.genesis.founders
+        done = list(operations(ledger))
+        applicants = [one for call in done if isinstance(call, Propose) for one in call.applicants]
+        directory = Directory(ledger)
+        members, accounts = dict(directory.members()), dict(directory.accounts())
+        batch_keys, anchor_keys = b"\x94" + pack("records") + pack("batch"), b"\x93" + pack("anchor") + pack("chain")
+        with ledger.state() as state:
+            batches = [decode(tuple[Any, ...], key)[3] for key, _ in state.scan(batch_keys)]
+            anchors = [decode(AnchorState, value) for _, value in state.scan(anchor_keys)]
+        node.close()
+        assert set(members) == {one.member for one in (*founders, *applicants)}, name
+        assert len(members) == len(HOMES) + 1
+        assert sum(isinstance(call, Approve) for call in done) >= 3
+        founding = {account.account for one in (*founders, *applicants) for account in one.accounts}
+        assert set(accounts) - founding == {call.account for call in done if isinstance(call, AddAccount)}
+        assert len(accounts) - len(founding) == 3
+        assert sorted(batches) == sorted(call.batch for call in done if isinstance(call, RegisterBatch))
+        assert len(batches) > 20
+        anchored = [call.head.size for call in done if isinstance(call, CommitAnchor)]
+        assert len(anchors) == 2
+        assert {anchor.head.size for anchor in anchors} <= {*anchored, 0}
+
+
+def operations(ledger: Ledger) -> Iterator[Any]:
+    """Yield the arguments of every operation that was done, in order, those of the named kinds as their objects."""
+    kinds: dict[tuple[str, str], type[ChainObject]] = {
+        ("governance", "propose"): Propose,
+        ("governance", "approve"): Approve,
+        ("registry", "add_account"): AddAccount,
+        ("records", "register"): RegisterBatch,
+        ("anchor", "commit"): CommitAnchor,
+    }
+    for index in range(ledger.tip.log_size):
+        entry = ledger.entry(index)
+        for one in entry.transaction.operations:
+            kind = kinds.get((one.head.contract, one.head.method))
+            if kind is not None and entry.receipt.number == 0:
+                yield decode(kind, one.head.arguments)
 
 
 @pytest.mark.parametrize("bundle", ["record", "anchor"])

@@ -14,16 +14,21 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.support.product import child_environment, some_bundles
+from tests.support.product import child_environment, opened, record_ids, some_bundles, xinglin
 
 GUIDES = REPOSITORY / "docs" / "guide"
-_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_MADE_BEFORE = "make demo\n"
+_FENCED = re.compile(r"^```(.*?)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_INSTALLS = ("make demo", "pip install")
+
+
+def fenced(kind: str, page: Path) -> list[str]:
+    """Return the blocks of a kind, without their fences."""
+    return [body for name, body in _FENCED.findall(page.read_text(encoding="utf-8")) if name == kind]
 
 
 def blocks(page: Path) -> list[str]:
-    """Return the shell blocks of a page, without the one that installs."""
-    return [block for block in _BLOCK.findall(page.read_text(encoding="utf-8")) if block != _MADE_BEFORE]
+    """Return the shell blocks of a page, without those that install."""
+    return [block for block in fenced("sh", page) if not block.startswith(_INSTALLS)]
 
 
 @pytest.fixture
@@ -33,11 +38,22 @@ def desk(tmp_path: Path) -> Path:
     for path in some_bundles(tmp_path / "made", 2):
         shutil.copy(path, tmp_path / "path/to/bundles")
     (tmp_path / "bin").mkdir()
-    for command, module in (("xinglin", "xinglin"), ("xinglin-verify", "xinglin_verify")):
+    for command, module in (("xinglin", "-m xinglin"), ("xinglin-verify", "-m xinglin_verify"), ("python3", "")):
         program = tmp_path / "bin" / command
-        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m {module} "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {module} "$@"\n')
         program.chmod(0o755)
     return tmp_path
+
+
+@pytest.fixture
+def handed_over(hospital: Path, desk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the desk of somebody who was handed a bundle and a trust file, beside a clone of the repository."""
+    monkeypatch.setenv("XINGLIN_PASSPHRASE_FILE", str(hospital.parent / "passphrase"))
+    assert xinglin("proof", "trust", "--home", hospital, "--out", desk / "trust.json").status == 0
+    record = record_ids(hospital)[0]
+    assert xinglin("proof", "record", "--home", hospital, record, "--out", desk / "record.proof").status == 0
+    (desk / "verifier").symlink_to(REPOSITORY / "verifier")
+    return desk
 
 
 def follow(page: Path, desk: Path) -> dict[str, str]:
@@ -71,11 +87,94 @@ def test_the_first_node_is_made_as_the_page_says(page: str, desk: Path) -> None:
     assert verified.splitlines()[-1] == "holds"
 
 
-def test_both_languages_give_the_same_commands() -> None:
-    """The Chinese page differs in names and in the language of the verifier only."""
+@pytest.mark.parametrize("page", ["verifying.md", "zh/verifying.md"])
+class TestVerifying:
+    """The page for who was handed a bundle."""
 
-    def commands(page: str) -> list[str]:
-        text = "".join(blocks(GUIDES / page))
-        return [re.sub(r"'.*'|\".*\"| --lang zh", "", line) for line in text.splitlines()]
+    def test_its_commands_check_it_and_say_what_the_sample_says(self, page: str, handed_over: Path) -> None:
+        said = follow(GUIDES / page, handed_over)
+        assert [block.split()[0] for block in said] == ["PYTHONPATH=verifier/src", "xinglin-verify"]
+        [sample] = fenced("text", GUIDES / page)
+        output = list(said.values())[-1]
+        steps = [[re.split("[:：]", line)[0] for line in text.splitlines()] for text in (sample, output)]
+        assert steps[0] == steps[1]
+        assert sample.splitlines()[-1] == output.splitlines()[-1]
 
-    assert commands("first-node.md") == commands("zh/first-node.md")
+    def test_its_trust_files_are_what_the_checker_takes(self, page: str, handed_over: Path, hospital: Path) -> None:
+        genesis, keys = map(json.loads, fenced("json", GUIDES / page))
+        path = handed_over / "trust.json"
+        written = json.loads(path.read_bytes())
+        assert genesis.keys() == written.keys()
+        with opened(hospital) as node:
+            [founder] = node.consortium.rules.genesis.founders
+        pinned = dict(zip(keys["keys"][0], (founder.member, founder.key.hex()), strict=True))
+        path.write_text(json.dumps(keys | {"chain": written["chain"], "keys": [pinned], "quorum": 1}))
+        said = follow(GUIDES / page, handed_over)
+        assert all(output.splitlines()[2].startswith("P3") and output.count("\n") == 17 for output in said.values())
+
+
+NO_TWIN = {
+    "cli.md": "made from the help texts of the commands, which are English only",
+    "settings.md": "made from the descriptions of the settings, which are English only",
+}
+PAGES = sorted(path.name for path in GUIDES.glob("*.md") if path.name not in NO_TWIN)
+PAIRS = [(GUIDES / page, GUIDES / "zh" / page) for page in PAGES]
+PAIRS.append((REPOSITORY / "README.md", REPOSITORY / "README.zh.md"))
+_LINK = re.compile(r"\]\(([^)#]+)")
+_NUMBERED = re.compile(r"\d+(?:\.\d+)?\.? |")
+
+
+def test_every_page_has_its_twin() -> None:
+    assert [path.name for path in sorted((GUIDES / "zh").glob("*.md"))] == PAGES
+    assert all((GUIDES / page).is_file() for page in NO_TWIN)
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=lambda path: path.name)
+class TestTwins:
+    """What can be compared without reading either language."""
+
+    def test_the_commands_are_the_same(self, english: Path, chinese: Path) -> None:
+        """But for names, comments and the language of the verifier."""
+
+        def commands(page: Path) -> list[list[str]]:
+            plain = [re.sub(r"'.*'|\".*\"| --lang zh| +#.*", "", block) for block in fenced("sh", page)]
+            return [block.splitlines() for block in plain]
+
+        assert commands(english) == commands(chinese)
+
+    def test_headings_correspond_in_number_level_and_numbering(self, english: Path, chinese: Path) -> None:
+        def headings(page: Path) -> list[tuple[str, str]]:
+            text = _FENCED.sub("", page.read_text(encoding="utf-8"))
+            found = re.findall(r"^(#+) (.*)$", text, re.MULTILINE)
+            return [(level, str(_NUMBERED.match(title)[0])) for level, title in found]  # type: ignore[index]
+
+        assert headings(english) == headings(chinese)
+
+    def test_blocks_tables_and_lists_are_as_long(self, english: Path, chinese: Path) -> None:
+        """Sample output, diagrams, rows and points; and the figures in the rows are the same."""
+
+        def shape(page: Path) -> list[object]:
+            text = page.read_text(encoding="utf-8")
+            framed = [(kind, body.count("\n")) for kind, body in _FENCED.findall(text)]
+            rest = _FENCED.sub("", text)
+            points = re.findall(r"^(?:-|\d+\.) ", rest, re.MULTILINE)
+            figures = [sorted(re.findall(r"\d+", row)) for row in re.findall(r"^\|.*\|$", rest, re.MULTILINE)]
+            return [framed, points, figures]
+
+        assert shape(english) == shape(chinese)
+
+    def test_links_lead_to_the_same_pages(self, english: Path, chinese: Path) -> None:
+        """To the Chinese one where there is one."""
+        twins = {chinese.resolve(): english.resolve() for english, chinese in PAIRS}
+
+        def targets(page: Path) -> list[Path]:
+            links = _LINK.findall(_FENCED.sub("", page.read_text(encoding="utf-8")))
+            found = [(page.parent / link).resolve() for link in links if "://" not in link]
+            assert all(path.is_file() for path in found)
+            if page == chinese:
+                assert not [path for path in found if path in twins.values() and path != english.resolve()]
+            return [twins.get(path, path) for path in found]
+
+        there, here = targets(english), targets(chinese)
+        generated = [GUIDES / page for page in NO_TWIN] if english.name == "index.md" else []  # told of in words, there
+        assert [path for path in here if path not in generated] == there

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.chain import Chain
+from tests.support.chain import BLOCK_MS, Chain
 from xinglin.carrier.consensus.embedded import EmbeddedEngine
 from xinglin.carrier.consensus.group import EmbeddedGroup, GroupMember
 from xinglin.carrier.contracts.application import LedgerApplication
@@ -50,11 +50,17 @@ class Homes:
             self.evidence.setdefault(name, {})[file] = data
 
         application = LedgerApplication(ledger, self.folder / name / "snapshot")
-        return GroupMember(name, application, ledger.blocks, keep)
+        return GroupMember(name, application, ledger.blocks, ledger.app_hash_at, keep)
 
     def group(self, *names: str) -> EmbeddedGroup:
         """Return the group of homes; of all, if none is named."""
         return EmbeddedGroup(self.members(*names))
+
+    def lead_astray(self, name: str) -> None:
+        """Let a home execute with a tree of other content: as if its memory were bad."""
+        ledger = self.ledgers[name]
+        former, ledger._version = ledger._version, ledger._versions.change(ledger._version, {b"\x91\xa1x": b"\x91\x01"})
+        ledger._versions.drop(former)
 
     def heights(self) -> list[int]:
         """Return the height of each home, in order."""
@@ -63,6 +69,11 @@ class Homes:
     def app_hashes(self) -> set[bytes]:
         """Return the app hashes that the homes have."""
         return {ledger.tip.app_hash for ledger in self.ledgers.values()}
+
+
+def append(group: EmbeddedGroup, *raws: bytes) -> list[bool]:
+    """Append a block a second after the tip and tell which transactions were logged."""
+    return [result.logged for result in group.append(group.tip.time + BLOCK_MS, raws).results]
 
 
 class SetClock:
@@ -79,7 +90,10 @@ class SetClock:
 @contextmanager
 def engine_of(group: EmbeddedGroup, clock: SetClock, chain: Chain, heartbeat: float = 0.0) -> Iterator[EmbeddedEngine]:
     """Give a running engine; without heartbeat by default."""
-    engine = EmbeddedEngine(group, clock, chain.rules.parameters.max_block_bytes, heartbeat)
+    limits = chain.rules.parameters
+    engine = EmbeddedEngine(
+        group, clock, limits.max_block_bytes, heartbeat, max_transaction_bytes=limits.max_transaction_bytes
+    )
     try:
         yield engine
     finally:

@@ -1,8 +1,9 @@
 """Which requirement lines hold and what shows it (docs/requirements/index.md), from the markers of the tests.
 
 A test says `@pytest.mark.requirement("S9.1")` when it shows that line working; `command="xinglin ..."` adds
-the command with which a person sees the same. The markers are read from the source text, so no test needs to
-be imported.
+the command with which a person sees the same, and `part="..."` says which part of the line holds and which does
+not yet: the line then counts as holding in part, whatever other tests show of it. The markers are read from the
+source text, so no test needs to be imported.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tools.pages.markdown import plain
+
 HEAD = """# Requirements
 
-The {total} lines that Xinglin has to show, and what shows each of them: {held} hold, {open} not yet. A line
-holds only when a test or a command shows it working on the running system. S lines come from T/ZADT 005-2022
-(clause by clause), H lines from the health-archive paper, W lines from the smart-medicine paper. This page is
-generated from the tests.
+The {total} lines that Xinglin has to show, and what shows each of them: {held} hold, {partly} hold in part,
+{open} not yet. A line holds only when a test or a command shows it working on the running system. S lines come
+from T/ZADT 005-2022 (clause by clause), H lines from the health-archive paper, W lines from the smart-medicine
+paper. This page is generated from the tests.
 """
 AREAS = {
     "S1": "Purpose", "S3": "Terms (clause 3)", "S5": "Framework (clause 5)", "S6": "Carrier layer (clause 6)",
@@ -28,11 +31,12 @@ AREAS = {
 
 
 class Evidence(NamedTuple):
-    """One marker: the requirement, the test that carries it, and the command that shows the same."""
+    """One marker: the requirement, the test that carries it, the command that shows the same, the part that holds."""
 
     requirement: str
     test: str
     command: str
+    part: str
 
 
 def page(root: Path) -> str:
@@ -48,7 +52,9 @@ def page(root: Path) -> str:
         if item.requirement not in lines:
             raise ValueError(f"{item.test}: there is no requirement {item.requirement!r}")
         evidence[item.requirement].append(item)
-    text = HEAD.format(total=len(lines), held=len(evidence), open=len(lines) - len(evidence))
+    partly = sum(any(item.part for item in items) for items in evidence.values())
+    held, left = len(evidence) - partly, len(lines) - len(evidence)
+    text = HEAD.format(total=len(lines), held=held, partly=partly, open=left)
     for prefix, title in AREAS.items():
         text += f"\n## {title}\n\n| id | requirement | holds |\n|---|---|---|\n"
         text += "".join(
@@ -66,9 +72,10 @@ def read_lines(root: Path) -> dict[str, str]:
 
 
 def shown(evidence: list[Evidence]) -> str:
-    """Return the cell that says what shows a line: commands first, then the tests by file."""
+    """Return the cell that says what shows a line: the part that holds, then commands, then the tests by file."""
     if not evidence:
         return "not yet"
+    parts = sorted({f"In part: {plain(item.part)}" for item in evidence if item.part})
     commands = sorted({f"`{item.command}`" for item in evidence if item.command})
     files: dict[str, list[str]] = defaultdict(list)
     for item in sorted(evidence):
@@ -76,7 +83,7 @@ def shown(evidence: list[Evidence]) -> str:
         if name not in files[file]:
             files[file].append(name)
     tests = [f"`{file}`: {', '.join(f'`{name}`' for name in names)}" for file, names in sorted(files.items())]
-    return "<br>".join([*commands, *tests])
+    return "<br>".join([*parts, *commands, *tests])
 
 
 def collect(root: Path) -> Iterator[Evidence]:
@@ -109,7 +116,11 @@ def read_marker(node: ast.expr, test: str) -> Iterator[Evidence]:
         options = {keyword.arg: ast.literal_eval(keyword.value) for keyword in node.keywords}
     except ValueError:
         raise ValueError(f"{test}: write the requirement ids out, as strings") from None
-    if not ids or set(options) - {"command"}:
-        raise ValueError(f"{test}: a requirement marker takes ids, and `command` if a command shows it")
+    if not ids or set(options) - {"command", "part"}:
+        raise ValueError(
+            f"{test}: a requirement marker takes ids, `command` if a command shows it, `part` if a part holds"
+        )
+    if "part" in options and (len(ids) != 1 or not options["part"]):
+        raise ValueError(f"{test}: `part` says something, and of one requirement")
     for id_ in ids:
-        yield Evidence(id_, test, options.get("command", ""))
+        yield Evidence(id_, test, options.get("command", ""), options.get("part", ""))

@@ -10,12 +10,12 @@ import typer
 from xinglin.carrier.crypto.files import write_durably
 from xinglin.carrier.ledger.trust import encode_trust, parse_trust
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
-from xinglin.cli.output import show
-from xinglin.kernel.errors import Invalid
+from xinglin.cli.output import show, show_refusal
+from xinglin.kernel.errors import Invalid, PlatformError
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.archive import open_archive
 from xinglin.node.proofs import prove_anchor, prove_record, trust_of
-from xinglin.service.basic.coordination.bundles.check import BundleReport, check_bundle
+from xinglin.service.basic.coordination.bundles.check import BundleReport, Verdict, check_bundle
 
 app = typer.Typer(help="Proofs: record, anchor, trust, checkpoint, verify.", no_args_is_help=True)
 MAX_BUNDLE_BYTES = 16 << 20
@@ -104,8 +104,12 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check a proof bundle by the numbered steps of docs/spec/proof-bundle.md; exit status as xinglin-verify."""
-    trusted = parse_trust(_read(trust_file, 1 << 20)) if trust_file is not None else None
-    report = check_bundle(_read(bundle, MAX_BUNDLE_BYTES), trusted)
+    try:
+        trusted = parse_trust(_read(trust_file, 1 << 20)) if trust_file is not None else None
+        report = check_bundle(_read(bundle, MAX_BUNDLE_BYTES), trusted)
+    except PlatformError as unread:  # as xinglin-verify: what can't be read can't be decided
+        show_refusal(unread, as_json=as_json)
+        raise typer.Exit(int(Verdict.UNDECIDED)) from None
     show(_report_json(report), _report_lines(report), as_json=as_json)
     if report.verdict:
         raise typer.Exit(int(report.verdict))

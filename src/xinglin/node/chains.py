@@ -70,12 +70,18 @@ def rules_of(genesis: Genesis) -> ChainRules:
 
 def group_member(name: str, home: Home, ledger: Ledger) -> GroupMember:
     """Return a home's part in a group."""
-    return GroupMember(
-        name, LedgerApplication(ledger, home.chain(ledger.rules.chain) / "snapshot"), ledger.blocks, home.keep_evidence
-    )
+    application = LedgerApplication(ledger, home.chain(ledger.rules.chain) / "snapshot")
+    return GroupMember(name, application, ledger.blocks, ledger.app_hash_at, home.keep_evidence)
 
 
 def start_engine(members: list[GroupMember], genesis: Genesis, heartbeat_seconds: float = 2.0) -> EmbeddedEngine:
     """Bring homes to one height and start making blocks."""
     group = EmbeddedGroup(members)
-    return EmbeddedEngine(group, SystemClock(), genesis.parameters.max_block_bytes, heartbeat_seconds)
+    limits = genesis.parameters
+    return EmbeddedEngine(
+        group,
+        SystemClock(),
+        limits.max_block_bytes,
+        heartbeat_seconds,
+        max_transaction_bytes=limits.max_transaction_bytes,
+    )

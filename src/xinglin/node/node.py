@@ -156,7 +156,8 @@ def run_group(nodes: Sequence[Node], heartbeat_seconds: float = 2.0) -> Group:
     """Start the consortium chain of several open homes, and each one's private chain.
 
     Raises:
-        AppHashDiffers: two homes do not agree.
+        AppHashDiffers: homes contradict one another, and none has more than half on its side.
+        MajorityLost: not more than half of them can go on from one height.
     """
     members = [group_member(node.settings.name or node.member, node.home, node.consortium) for node in nodes]
     engine = start_engine(members, nodes[0].consortium.rules.genesis, heartbeat_seconds)

@@ -98,7 +98,6 @@ BUNDLES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 }
 
 
-@pytest.mark.requirement("S7.1a")
 @pytest.mark.parametrize("what", BUNDLES)
 def test_a_file_that_is_no_bundle_is_refused_and_kept_in_quarantine(place: Place, copy: Path, what: str) -> None:
     change, code = BUNDLES[what]

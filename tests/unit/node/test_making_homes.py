@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.product import child, child_environment, run_child, write_passphrase
+from tests.support.product import child, child_environment, make_hospital, run_child, write_passphrase
 from xinglin.node.home import HomeExists, made_whole
 
 
@@ -55,3 +55,9 @@ def test_a_killed_init_can_be_run_again(seen: str, tmp_path: Path) -> None:
     assert again.status == 0, again.err
     verified = run_child(child("ledger", "verify", "--home", tmp_path / "home", "--json"), tmp_path, given)
     assert verified.json["findings"] == []
+
+
+def test_every_file_and_folder_of_a_home_is_its_owners_alone(tmp_path: Path) -> None:
+    home = make_hospital(tmp_path / "home")
+    open_to_others = [str(path.relative_to(home)) for path in home.rglob("*") if path.stat().st_mode & 0o077]
+    assert open_to_others == []

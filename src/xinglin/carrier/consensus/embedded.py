@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, EngineFailed, QueueFull
 from xinglin.carrier.consensus.group import EmbeddedGroup
 from xinglin.carrier.consensus.ports import Committed, TxResult
+from xinglin.carrier.ledger.errors import TransactionTooLarge
 from xinglin.kernel.clock import Clock
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
 
@@ -25,6 +26,8 @@ HEARTBEAT_SECONDS = 2.0
 MAX_CLOCK_DIFFERENCE_MS = 10_000
 MAX_BLOCK_TRANSACTIONS = 2_000
 MAX_WAITING = 100_000
+MAX_WAITING_BYTES = 256 << 20
+"""Sixteen full blocks of a chain with the default limits: 100,000 of its largest transactions would be 100 GiB."""
 
 logger = logging.getLogger(__name__)
 Outcome = Committed | PlatformError
@@ -33,12 +36,13 @@ Outcome = Committed | PlatformError
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """One submission: its transactions, and the future that ends when all are durable or refused.
+    """One submission: its transactions, their bytes together, and the future that ends when all are durable or refused.
 
     The futures that are given out can't be cancelled: what was handed in may be in a block already.
     """
 
     transactions: Sequence[bytes]
+    size: int
     future: Future[list[Outcome]]
 
 
@@ -50,6 +54,7 @@ class EmbeddedEngine:
         clock: gives block time; blocks never go back in time.
         max_block_bytes: a block is closed at this size.
         heartbeat_seconds: time between empty blocks on an idle chain; 0 for none.
+        max_transaction_bytes: a larger transaction is in no block of the chain; it is refused before it waits.
     """
 
     def __init__(
@@ -58,14 +63,18 @@ class EmbeddedEngine:
         clock: Clock,
         max_block_bytes: int,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        *,
+        max_transaction_bytes: int,
     ) -> None:
         self.group = group
         self._clock = clock
         self._max_block_bytes = max_block_bytes
+        self._limits = {"max_transaction_bytes": max_transaction_bytes, "max_block_bytes": max_block_bytes}
+        self._largest = min(self._limits.values())
         self._heartbeat = heartbeat_seconds or None
         self._arrived: deque[_Waiting] = deque()
         self._waiting: deque[_Waiting] = deque()
-        self._count = 0
+        self._count = self._bytes = 0
         self._lock = threading.Lock()
         self._arriving = threading.Condition(self._lock)
         self._changed = threading.Condition(self._lock)
@@ -105,23 +114,58 @@ class EmbeddedEngine:
 
         Raises:
             ClockBehind: block time is too far from this machine's clock.
-            QueueFull: too many are waiting.
+            QueueFull: too many are waiting, or too many bytes; what is in a block in hand does not count.
             EngineClosed: the engine is closed.
         """
         ahead = self.group.tip.time - self._clock.now_ms()
         if ahead > MAX_CLOCK_DIFFERENCE_MS:
             raise ClockBehind(difference=ahead)
-        waiting = _Waiting(tuple(transactions), Future())
+        sizes = list(map(len, transactions))
+        if sizes and max(sizes) > self._largest:
+            return self._without_large(transactions)
+        return self._wait(_Waiting(tuple(transactions), sum(sizes), Future()))
+
+    def _wait(self, waiting: _Waiting) -> Future[list[Outcome]]:
+        """Let a submission wait for its block."""
         waiting.future.set_running_or_notify_cancel()
         with self._changed:
             if self._ended():
                 raise self._failure or EngineClosed()
-            if self._count + len(transactions) > MAX_WAITING:
-                raise QueueFull(waiting=self._count)
-            self._count += len(transactions)
+            count, size = self._count + len(waiting.transactions), self._bytes + waiting.size
+            if count > MAX_WAITING or size > MAX_WAITING_BYTES:
+                raise QueueFull(waiting=self._count, size=self._bytes)
+            self._count, self._bytes = count, size
             self._arrived.append(waiting)
             self._arriving.notify()
         return waiting.future
+
+    def _without_large(self, transactions: Sequence[bytes]) -> Future[list[Outcome]]:
+        """Refuse what is too large for the chain and hand in the rest."""
+        refusals = [self._too_large(len(raw)) for raw in transactions]
+        fitting = [raw for raw, refusal in zip(transactions, refusals, strict=True) if refusal is None]
+        answer: Future[list[Outcome]] = Future()
+        answer.set_running_or_notify_cancel()
+
+        def finish(done: Future[list[Outcome]]) -> None:
+            failure = done.exception()
+            if failure is not None:
+                answer.set_exception(failure)
+                return
+            committed = iter(done.result())
+            answer.set_result([refusal or next(committed) for refusal in refusals])
+
+        if fitting:
+            self.submit_many(fitting).add_done_callback(finish)
+        else:
+            answer.set_result([refusal for refusal in refusals if refusal is not None])
+        return answer
+
+    def _too_large(self, size: int) -> TransactionTooLarge | None:
+        """Return the refusal that the chain has for a transaction of a size."""
+        for limit, maximum in self._limits.items():
+            if size > maximum:
+                return TransactionTooLarge(limit=limit, maximum=maximum, found=size)
+        return None
 
     def close(self) -> None:
         """Stop after the block in hand."""
@@ -164,6 +208,7 @@ class EmbeddedEngine:
                     break
                 batch = self._take(self._waiting)
                 self._count -= sum(len(one.transactions) for one in batch)
+                self._bytes -= sum(one.size for one in batch)
             self._block(batch)
         self._fail_waiting()
 
@@ -174,7 +219,7 @@ class EmbeddedEngine:
         while queue:
             one = queue[0]
             count += len(one.transactions)
-            size += sum(map(len, one.transactions))
+            size += one.size
             if taken and (count > MAX_BLOCK_TRANSACTIONS or size > self._max_block_bytes):
                 break
             taken.append(queue.popleft())
@@ -240,7 +285,8 @@ class EmbeddedEngine:
 
     def _fail_waiting(self) -> None:
         with self._changed:
-            left, self._count = [*self._waiting, *self._arrived], 0
+            left = [*self._waiting, *self._arrived]
+            self._count = self._bytes = 0
             self._waiting.clear()
             self._arrived.clear()
             self._arriving.notify()

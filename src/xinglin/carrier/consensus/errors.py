@@ -36,21 +36,21 @@ class GroupRequired(Conflict):
 
 
 class AppHashDiffers(Integrity):
-    """Executing the same block, one home computed another app hash than the others."""
+    """Executing the same block, homes computed different app hashes."""
 
     code, number, clause = "engine.app_hash", 1353, "S9.2"
-    en = "At height {height} of chain {chain}, home {home} computed another app hash; it is stopped."
-    zh = "在链 {chain} 的高度 {height}，节点 {home} 计算出不同的应用状态哈希，已停用。"
-    hint_en = "The block and both hashes are kept under evidence; verify that home's ledger."
-    hint_zh = "该区块与两个哈希已作为证据保存；请校验该节点的账本。"
+    en = "At height {height} of chain {chain}, homes have different app hashes; stopped: {home}."
+    zh = "在链 {chain} 的高度 {height}，各节点的应用状态哈希不同；已停用：{home}。"
+    hint_en = "The hashes of all homes are kept under evidence; verify the ledgers of those that are stopped."
+    hint_zh = "所有节点的哈希已作为证据保存；请校验已停用节点的账本。"
 
 
 class QueueFull(Unavailable):
     """More transactions are waiting than the engine holds."""
 
     code, number, clause = "engine.queue_full", 1354, "S8.5c"
-    en = "{waiting} transactions are waiting for a block."
-    zh = "有 {waiting} 笔事务在等待出块。"
+    en = "{waiting} transactions of {size} bytes together are waiting for a block."
+    zh = "有 {waiting} 笔事务（共 {size} 字节）在等待出块。"
     hint_en = "Submit more slowly, or again in a moment."
     hint_zh = "请放慢提交，或稍后重试。"
 
@@ -63,3 +63,23 @@ class EngineFailed(Unavailable):
     zh = "链的引擎因程序故障停止：{fault}。"
     hint_en = "Start the node again and look up what became of the transaction; report the fault."
     hint_zh = "请重新启动节点并查询事务结果；并报告该故障。"
+
+
+class MajorityLost(Unavailable):
+    """Not more than half of the homes that a group was opened with can go on."""
+
+    code, number, clause = "engine.majority_lost", 1356, "S9.2"
+    en = "At height {height} of chain {chain}, {left} of the group's {homes} homes can go on, too few ({stopped})."
+    zh = "在链 {chain} 的高度 {height}，该组 {homes} 个节点中有 {left} 个可以继续，未过半数（{stopped}）。"
+    hint_en = "Verify the ledgers of all homes, restore what is damaged, open them again; look up what was submitted."
+    hint_zh = "请校验所有节点的账本，恢复受损的部分后重新打开，并查询已提交事务的结果。"
+
+
+class StoredBlockUnusable(Integrity):
+    """A home that is behind can't execute a block as another home of its group has stored it."""
+
+    code, number, clause = "engine.stored_block", 1357, "S9.2"
+    en = "Home {by} can't execute block {height} of chain {chain} from the store of home {home}: {reason}."
+    zh = "节点 {by} 无法执行节点 {home} 所存的链 {chain} 的区块 {height}：{reason}。"
+    hint_en = "Evidence is kept; verify the ledgers of both homes and restore the one that is damaged."
+    hint_zh = "证据已保存；请校验两个节点的账本，并恢复受损的一方。"

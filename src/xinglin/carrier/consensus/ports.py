@@ -95,7 +95,7 @@ class Application(Protocol):
         ...
 
     def prepare_proposal(self, height: int, time: int, transactions: Sequence[bytes], max_bytes: int) -> list[bytes]:
-        """Return the transactions to propose, in order, at most ``max_bytes`` together."""
+        """Return the transactions to propose, in order, at most ``max_bytes`` together and what the chain allows."""
         ...
 
     def process_proposal(self, height: int, time: int, transactions: Sequence[bytes]) -> bool:
@@ -143,7 +143,13 @@ class Committed:
 
 
 class Engine(Protocol):
-    """Brings transactions into blocks and blocks to the application."""
+    """Brings transactions into blocks and blocks to the application.
+
+    Block times are whole ms, each later than the one before; height 0 has the time of the chain's genesis. An engine
+    MUST keep to that from its first block on. CometBFT gives the first block exactly the genesis time of its own
+    genesis document (with proposer-based timestamps that or later): were it the chain's, no node would take the block.
+    So the document's time MUST be later than the chain's, by 1 ms or more, and the same on every node.
+    """
 
     def submit(self, transaction: bytes) -> Future[Committed]:
         """Hand in a transaction.

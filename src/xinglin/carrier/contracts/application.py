@@ -57,7 +57,11 @@ class LedgerApplication:
         self.ledger.look_ahead(transactions)
 
     def prepare_proposal(self, height: int, time: int, transactions: Sequence[bytes], max_bytes: int) -> list[bytes]:
-        """Return those that would be logged at this block's time, in order, up to the size."""
+        """Return those that would be logged at this block's time, in order, up to the size.
+
+        The engine's limit may be above the chain's own, with which every home would refuse the proposal.
+        """
+        max_bytes = min(max_bytes, self.ledger.rules.parameters.max_block_bytes)
         chosen, size = [], 0
         answers = self.ledger.check(transactions, time)
         for raw, answer in zip(transactions, answers, strict=True):

@@ -116,6 +116,10 @@ class LedgerReading:
             raise CheckpointUnavailable(chain=self.rules.chain, height=height)
         return record.head(self.rules.chain, height)
 
+    def app_hash_at(self, height: int) -> bytes:
+        """Return the app hash that the chain had after a height; refused as by ``head_at``."""
+        return tip_of(self.rules, self.head_at(height)).app_hash
+
     def find(self, valid_until: int, body: bytes) -> int | None:
         """Return the log index of a body id, None while it is not logged.
 

@@ -81,6 +81,8 @@ class Store:
     ) -> None:
         self._chain = chain
         self._lock = _lock(folder, chain) if writable else None
+        if writable:
+            (folder / "data").mkdir(mode=0o700, exist_ok=True)
         try:
             self._env = lmdb.open(
                 str(folder / "data"),
@@ -90,6 +92,7 @@ class Store:
                 readahead=False,
                 sync=sync,
                 max_readers=_MAX_READERS,
+                mode=0o600,
             )
         except lmdb.Error as error:
             self._unlock()
@@ -241,7 +244,8 @@ def _refusal(chain: str, doing: str, error: lmdb.Error) -> PlatformError:
 
 
 def _lock(folder: Path, chain: str) -> int:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(exist_ok=True, mode=0o700)
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -62,6 +62,7 @@ def test_administrators_manage_all_roles_but_their_own() -> None:
     assert grantable(frozenset(Role) - {Role.SUPER_ADMINISTRATOR, Role.ADMINISTRATOR}) == set()
 
 
+@pytest.mark.requirement("S6.2a1")
 @pytest.mark.parametrize(
     ("who", "refusal"),
     [

@@ -97,6 +97,7 @@ def test_an_administrator_adds_no_administrator(consortium: Consortium, role: Ro
     refused(consortium, call, RoleNotManaged)
 
 
+@pytest.mark.requirement("S6.2a1")
 @pytest.mark.parametrize("role", list(Role)[2:])
 def test_nobody_else_adds_accounts(consortium: Consortium, role: Role) -> None:
     call, _ = account_call(consortium, Role.PRACTITIONER, by=role)

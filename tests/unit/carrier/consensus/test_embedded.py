@@ -18,11 +18,11 @@ from tests.support.homes import Homes, SetClock, engine_of
 from tests.support.loose import loose, parsed, put
 from xinglin.carrier.consensus import embedded
 from xinglin.carrier.consensus.embedded import EmbeddedEngine, Outcome
-from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, EngineFailed, QueueFull
+from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, EngineFailed, MajorityLost, QueueFull
 from xinglin.carrier.consensus.group import EmbeddedGroup
 from xinglin.carrier.consensus.ports import Committed
 from xinglin.carrier.contracts.api import ArgumentsInvalid, Context, Contract, Method
-from xinglin.carrier.ledger.errors import StoreFull, ValueDamaged
+from xinglin.carrier.ledger.errors import StoreFull, TransactionTooLarge, ValueDamaged
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.encoding import ChainObject, encode, state_key
 from xinglin.kernel.errors import PlatformError
@@ -175,6 +175,17 @@ class TestSubmitting:
         assert submitted(engine, *[chain.sign() for _ in range(3)]) == [0, 0, 0]
         assert submitted(engine, chain.sign()) == [0]
 
+    def test_what_no_longer_waits_takes_no_bytes(
+        self, chain: Chain, engine: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        size = len(chain.sign())
+        monkeypatch.setattr(embedded, "MAX_WAITING_BYTES", 3 * size)
+        for _ in range(5):
+            assert submitted(engine, *[chain.sign() for _ in range(3)]) == [0, 0, 0]
+        with pytest.raises(QueueFull) as full:
+            engine.submit_many([chain.sign() for _ in range(4)])
+        assert full.value.facts == {"waiting": 0, "size": 0}
+
 
 class TestFutures:
     """Whoever waits may lose patience; that is no matter of the engine."""
@@ -307,6 +318,64 @@ class TestEnding:
         assert {type(future.exception(0)) for future in behind} == {EngineClosed}
         assert homes.heights() == [1]
         engine.close()
+
+    def test_the_bytes_that_wait_are_bounded(
+        self, gate: Gate, gated: tuple[Chain, Homes, EmbeddedEngine], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However few transactions they are in."""
+        chain, _, engine = gated
+        first, behind = self.hold(chain, engine, gate)
+        size = len(chain.sign())
+        monkeypatch.setattr(embedded, "MAX_WAITING_BYTES", 7 * size)
+        behind.append(engine.submit(chain.sign()))
+        with pytest.raises(QueueFull) as full:
+            engine.submit_many([chain.sign(), chain.sign()])
+        assert full.value.facts == {"waiting": 6, "size": 6 * size}
+        behind.append(engine.submit(chain.sign()))
+        with pytest.raises(QueueFull):
+            engine.submit(chain.sign())
+        gate.open.set()
+        assert [future.result(SECONDS).code for future in (first, *behind)] == [0] * 8
+
+    def test_what_is_too_large_for_the_chain_never_waits(
+        self, gate: Gate, gated: tuple[Chain, Homes, EmbeddedEngine]
+    ) -> None:
+        chain, homes, engine = gated
+        limit = chain.rules.parameters.max_transaction_bytes
+        first, behind = self.hold(chain, engine, gate)
+        large, most = bytes(limit + 1), bytes(limit)
+        refused = engine.submit(large).exception(0)
+        assert isinstance(refused, TransactionTooLarge)
+        assert refused.facts == {"limit": "max_transaction_bytes", "maximum": limit, "found": limit + 1}
+        assert codes(engine.submit_many([large, large]).result(0)) == ["transaction.too_large"] * 2
+        mixed = engine.submit_many([large, chain.sign(), most, large, chain.sign()])
+        assert not mixed.done()
+        gate.open.set()
+        found = codes(mixed.result(SECONDS))
+        assert found == ["transaction.too_large", 0, "transaction.malformed", "transaction.too_large", 0]
+        assert [future.result(SECONDS).code for future in (first, *behind)] == [0] * 6
+        assert homes.heights() == [2]
+
+    def test_what_is_left_of_a_submission_fails_with_the_engine(
+        self, gate: Gate, gated: tuple[Chain, Homes, EmbeddedEngine]
+    ) -> None:
+        chain, _, engine = gated
+        gate.fault = ZeroDivisionError()
+        self.hold(chain, engine, gate)
+        mixed = engine.submit_many([bytes(chain.rules.parameters.max_transaction_bytes + 1), chain.sign()])
+        gate.open.set()
+        assert isinstance(mixed.exception(SECONDS), EngineFailed)
+
+    def test_a_group_without_majority(self, chain: Chain, clock: SetClock, tmp_path: Path) -> None:
+        homes = Homes(chain, tmp_path / "two", ("a", "b")).create()
+        with engine_of(homes.group(), clock, chain) as engine:
+            assert submitted(engine, chain.sign(chain.add("a", 200))) == [0]
+            assert alter(data_file(tmp_path / "two" / "b", chain.rules.chain), encode(Count(200)), encode(Count(201)))
+            for _ in range(2):
+                with pytest.raises(MajorityLost):
+                    submitted(engine, chain.sign(), chain.sign())
+        assert homes.heights() == [1, 1]
+        homes.close()
 
     def test_a_fault_of_a_contract(self, gate: Gate, gated: tuple[Chain, Homes, EmbeddedEngine]) -> None:
         chain, homes, engine = gated

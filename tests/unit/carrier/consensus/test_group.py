@@ -1,18 +1,20 @@
-"""Several homes of one chain: all execute, all commit, a home that differs is stopped, a laggard catches up."""
+"""Several homes of one chain: all execute, all commit, and more than half of all of them must agree."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.chain import BLOCK_MS, Chain, commit, dump, execute, found_chain
+from tests.support.chain import Chain, commit, dump, execute, found_chain
 from tests.support.counters import Count
 from tests.support.damage import alter, data_file
-from tests.support.homes import Homes
-from xinglin.carrier.consensus.errors import AppHashDiffers
+from tests.support.homes import Homes, append
+from xinglin.carrier.consensus.errors import AppHashDiffers, EngineFailed, MajorityLost
 from xinglin.carrier.consensus.group import EmbeddedGroup
+from xinglin.carrier.contracts.application import LedgerApplication
 from xinglin.carrier.ledger.errors import BlockInvalid, StoreDamaged, StoreFull, ValueDamaged
 from xinglin.kernel.encoding import encode
 
@@ -25,9 +27,10 @@ def homes(chain: Chain, tmp_path: Path) -> Iterator[Homes]:
     homes.close()
 
 
-def append(group: EmbeddedGroup, *raws: bytes) -> list[bool]:
-    """Append a block a second after the tip and tell which transactions were logged."""
-    return [result.logged for result in group.append(group.tip.time + BLOCK_MS, raws).results]
+def damage_value(homes: Homes, name: str, count: int = 200) -> None:
+    """Change the value of the counter that stands at ``count`` in the store of a home."""
+    path = data_file(homes.folder / name, homes.chain.rules.chain)
+    assert alter(path, encode(Count(count)), encode(Count(count + 1)))
 
 
 @pytest.mark.requirement("S9.2")
@@ -58,79 +61,6 @@ def test_a_malformed_block_is_done_nowhere(chain: Chain, homes: Homes) -> None:
     assert homes.heights() == [1, 1, 1]
 
 
-class TestCatchingUp:
-    """Homes may differ when they are opened."""
-
-    @pytest.mark.parametrize("behind", [("c",), ("b", "c"), ("a", "b")])
-    def test_a_home_killed_between_two_commits(self, chain: Chain, homes: Homes, behind: tuple[str, ...]) -> None:
-        raw = chain.sign()
-        for name in homes.names:
-            if name not in behind:
-                commit(homes.ledgers[name], raw, chain.sign_again(raw))
-        group = homes.group()
-        assert homes.heights() == [1, 1, 1]
-        assert homes.app_hashes() == {group.tip.app_hash}
-        assert append(group, raw, chain.sign()) == [False, True]
-        assert group.stopped == {}
-
-    def test_a_laggard_of_many_blocks(self, chain: Chain, homes: Homes) -> None:
-        group = homes.group("a", "b")
-        for number in range(6):
-            append(group, *[chain.sign() for _ in range(number % 3)], chain.sign(valid_until=chain.start))
-        group = homes.group()
-        assert homes.heights() == [6, 6, 6]
-        # The transactions that were passed over are not stored; nothing shows that they were there.
-        assert dump(homes.ledgers["c"]) == dump(homes.ledgers["a"])
-
-    def test_a_laggard_goes_on_from_where_it_is(self, chain: Chain, homes: Homes) -> None:
-        append(homes.group(), chain.sign())
-        group = homes.group("b", "c")
-        for _ in range(2):
-            append(group, chain.sign())
-        homes.close()
-        homes.open()
-        assert homes.group().tip.height == 3
-        assert homes.heights() == [3, 3, 3]
-
-    def test_a_laggard_that_computes_another_state_is_stopped(self, chain: Chain, homes: Homes) -> None:
-        commit(homes.ledgers["a"], chain.sign())
-        commit(homes.ledgers["b"], chain.sign(chain.add("other")))
-        last = chain.sign(chain.add("b"))
-        for name in ("a", "c"):
-            homes.ledgers[name].close()
-        homes.open("a", "c")
-        group = homes.group("a", "c")
-        append(group, last)
-        group = homes.group()
-        assert group.names == ["a", "c"]
-        assert group.stopped["b"].code == AppHashDiffers.code
-        assert homes.ledgers["b"].tip.height == 2
-        [evidence] = homes.evidence["b"].values()
-        for name in homes.names:
-            assert homes.ledgers[name].tip.app_hash.hex().encode() in evidence
-
-    def test_no_majority_no_group(self, chain: Chain, homes: Homes) -> None:
-        for name, amount in zip(homes.names, (1, 2, 3), strict=True):
-            commit(homes.ledgers[name], chain.sign(chain.add("a", amount)))
-        before = [dump(ledger) for ledger in homes.ledgers.values()]
-        for names in ((), ("a", "b")):
-            with pytest.raises(AppHashDiffers):
-                homes.group(*names)
-        assert [dump(ledger) for ledger in homes.ledgers.values()] == before
-        assert sorted(homes.evidence) == ["a", "b", "c"]
-
-    def test_a_home_that_cannot_execute_a_peers_block_is_stopped(
-        self, chain: Chain, homes: Homes, tmp_path: Path
-    ) -> None:
-        append(homes.group(), chain.sign(chain.add("a", 200)))
-        append(homes.group("a", "b"), chain.sign())
-        assert alter(data_file(tmp_path / "c", chain.rules.chain), encode(Count(200)), encode(Count(201)))
-        group = homes.group()
-        assert group.names == ["a", "b"]
-        assert group.stopped["c"].code == ValueDamaged.code
-        assert append(group, chain.sign()) == [True]
-
-
 class TestDivergence:
     """A home that computes something else than the others is stopped; they go on."""
 
@@ -139,7 +69,7 @@ class TestDivergence:
     def test_another_app_hash(self, chain: Chain, homes: Homes, wrong: str) -> None:
         group = homes.group()
         append(group, chain.sign(chain.add("a", 200)))
-        self.lead_astray(chain, homes, wrong)
+        homes.lead_astray(wrong)
         raw = chain.sign(chain.add("a", 1))
         assert append(group, raw) == [True]
         others = [name for name in homes.names if name != wrong]
@@ -150,33 +80,126 @@ class TestDivergence:
         assert (name, evidence.count(b"\n")) == (f"app-hash-{chain.rules.chain}-2.txt", 5)
         assert list(homes.evidence) == [wrong]
         assert homes.ledgers[wrong].tip.height == 1
+        assert homes.ledgers[wrong]._versions._tree.stats().versions == 1
         assert group.tip.app_hash == homes.ledgers[others[0]].tip.app_hash
         assert append(group, chain.sign()) == [True]
         assert [homes.ledgers[name].tip.height for name in others] == [3, 3]
 
-    @staticmethod
-    def lead_astray(chain: Chain, homes: Homes, name: str) -> None:
-        """Let a home execute with a tree of other content: as if its memory were bad."""
-        ledger = homes.ledgers[name]
-        ledger._version = ledger._versions.change(ledger._version, {b"\x91\xa1x": b"\x91\x01"})
-
     def test_no_majority_no_block(self, chain: Chain, homes: Homes) -> None:
         group = homes.group("a", "b")
         append(group, chain.sign())
-        self.lead_astray(chain, homes, "b")
+        homes.lead_astray("b")
+        with pytest.raises(AppHashDiffers) as differ:
+            append(group, chain.sign())
+        assert differ.value.facts["home"] == "a, b"
+        assert homes.heights()[:2] == [1, 1]
+        assert sorted(homes.evidence) == sorted(group.stopped) == ["a", "b"]
         with pytest.raises(AppHashDiffers):
             append(group, chain.sign())
-        assert homes.heights()[:2] == [1, 1]
-        assert sorted(homes.evidence) == ["a", "b"]
 
-    def test_a_damaged_value_stops_that_home_before_it_counts(self, chain: Chain, homes: Homes, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("damaged", ["a", "b", "c"])
+    def test_a_damaged_value_stops_that_home_before_it_counts(self, chain: Chain, homes: Homes, damaged: str) -> None:
         group = homes.group()
         append(group, chain.sign(chain.add("a", 200)))
-        assert alter(data_file(tmp_path / "b", chain.rules.chain), encode(Count(200)), encode(Count(201)))
+        damage_value(homes, damaged)
         assert append(group, chain.sign()) == [True]
-        assert group.names == ["a", "c"]
-        assert group.stopped["b"].code == ValueDamaged.code
-        assert homes.ledgers["b"].tip.height == 1
+        assert group.names == [name for name in homes.names if name != damaged]
+        assert group.stopped[damaged].code == ValueDamaged.code
+        assert homes.ledgers[damaged].tip.height == 1
+
+    def test_a_home_that_alone_refuses_a_block(self, chain: Chain, homes: Homes) -> None:
+        """The first home has gone on behind the group's back: it does not speak for the others."""
+        group = homes.group()
+        commit(homes.ledgers["a"], chain.sign())
+        assert append(group, chain.sign()) == [True]
+        assert group.names == ["b", "c"]
+        assert group.stopped["a"].code == BlockInvalid.code
+
+    def test_evidence_that_cannot_be_kept_holds_nobody_up(self, chain: Chain, homes: Homes) -> None:
+        def full(name: str, data: bytes) -> None:
+            raise OSError
+
+        members = homes.members()
+        group = EmbeddedGroup([replace(members[0], keep_evidence=full), *members[1:]])
+        homes.lead_astray("a")
+        assert append(group, chain.sign()) == [True]
+        assert group.names == ["b", "c"]
+
+
+class TestMajority:
+    """More than half of the homes that the group was opened with, however many are left."""
+
+    @pytest.mark.requirement("S9.2")
+    def test_homes_that_were_stopped_still_count(self, chain: Chain, tmp_path: Path) -> None:
+        homes = Homes(chain, tmp_path, ("a", "b", "c", "d")).create()
+        group = homes.group()
+        append(group, chain.sign(chain.add("a", 200)), chain.sign(chain.add("b", 300)))
+        damage_value(homes, "d")
+        assert append(group, chain.sign(chain.add("a"))) == [True]
+        damage_value(homes, "a", 300)
+        for _ in range(2):  # it has ended for good
+            with pytest.raises(MajorityLost) as lost:
+                append(group, chain.sign(chain.add("b")))
+            assert (lost.value.facts["left"], lost.value.facts["homes"], lost.value.facts["height"]) == (2, 4, 3)
+        assert (group.names, list(group.stopped)) == (["b", "c"], ["d", "a"])
+        assert (group.tip.height, homes.heights()) == (2, [2, 2, 2, 1])
+        homes.close()
+
+    def test_two_of_four_that_agree_are_no_majority(self, chain: Chain, tmp_path: Path) -> None:
+        homes = Homes(chain, tmp_path, ("a", "b", "c", "d")).create()
+        group = homes.group()
+        append(group, chain.sign(chain.add("a", 200)))
+        damage_value(homes, "d")
+        append(group, chain.sign(chain.add("a")))
+        homes.lead_astray("a")
+        with pytest.raises(AppHashDiffers):
+            append(group, chain.sign())
+        assert homes.heights() == [2, 2, 2, 1]
+        homes.close()
+
+    @pytest.mark.parametrize("damaged", ["a", "b"])
+    def test_of_two_homes_both_must_agree(self, chain: Chain, homes: Homes, damaged: str) -> None:
+        group = homes.group("a", "b")
+        append(group, chain.sign(chain.add("a", 200)))
+        damage_value(homes, damaged)
+        with pytest.raises(MajorityLost) as lost:
+            append(group, chain.sign())
+        assert isinstance(lost.value.__cause__, ValueDamaged)
+        assert f"{damaged}: " in str(lost.value.facts["stopped"])
+        assert homes.heights() == [1, 1, 0]
+        assert all(ledger._versions._tree.stats().versions == 1 for ledger in homes.ledgers.values())
+
+    def test_two_of_three_that_fail_after_the_first_has_committed(self, chain: Chain, homes: Homes) -> None:
+        group = homes.group()
+        append(group, chain.sign())
+        for name in ("b", "c"):
+            homes.ledgers[name]._head_file.close()
+        with pytest.raises(MajorityLost) as lost:
+            append(group, chain.sign())
+        assert isinstance(lost.value.__cause__, StoreDamaged)
+        assert (group.names, group.tip.height) == (["a"], 2)
+        with pytest.raises(MajorityLost):
+            append(group, chain.sign())
+        homes.close()
+        homes.open()
+        assert append(homes.group(), chain.sign()) == [True]
+        assert homes.heights() == [3, 3, 3]
+
+    def test_a_fault_of_the_program_between_two_commits(self, chain: Chain, homes: Homes) -> None:
+        class Faulty(LedgerApplication):
+            def commit(self) -> int:
+                raise ZeroDivisionError
+
+        members = homes.members()
+        faulty = Faulty(homes.ledgers["b"], homes.folder / "snapshot")
+        group = EmbeddedGroup([members[0], replace(members[1], application=faulty), members[2]])
+        with pytest.raises(ZeroDivisionError):
+            append(group, chain.sign())
+        with pytest.raises(EngineFailed):  # b and c would agree on another block than a has committed
+            append(group, chain.sign())
+        assert homes.heights() == [1, 0, 0]
+        assert all(ledger._versions._tree.stats().versions == 1 for ledger in homes.ledgers.values())
+        assert homes.group().tip.height == 1
 
 
 class TestStores:
@@ -201,6 +224,19 @@ class TestStores:
         homes.open()
         assert homes.group().names == ["a", "b", "c"]
         assert len(set(homes.heights())) == 1
+        homes.close()
+
+    def test_a_follower_without_room_ends_a_group_of_two(self, tmp_path: Path) -> None:
+        chain = found_chain()
+        homes = Homes(chain, tmp_path, ("a", "b"))
+        homes.ledgers = {"a": chain.create(tmp_path / "a"), "b": chain.create(tmp_path / "b", map_bytes=300 << 10)}
+        group = homes.group()
+        with pytest.raises(MajorityLost) as lost:  # noqa: PT012
+            while True:
+                raws = [chain.sign(chain.batch(bytes(1000)), valid_until=group.tip.time + 5000) for _ in range(4)]
+                append(group, *raws)
+        assert isinstance(lost.value.__cause__, StoreFull)
+        assert homes.heights() == [group.tip.height, group.tip.height - 1]
         homes.close()
 
     def test_a_first_without_room_commits_nothing_anywhere(self, tmp_path: Path) -> None:
@@ -234,6 +270,14 @@ class TestStores:
         homes.close()
         homes.open()
         assert homes.group().tip.height == 1
+
+    def test_a_first_that_wrote_the_block_and_then_failed(self, chain: Chain, homes: Homes) -> None:
+        group = homes.group()
+        homes.ledgers["a"]._head_file.close()
+        assert append(group, chain.sign()) == [True]
+        assert (group.names, group.stopped["a"].code) == (["b", "c"], StoreDamaged.code)
+        assert homes.heights() == [1, 1, 1]
+        assert append(group, chain.sign()) == [True]
 
 
 def test_looking_ahead_changes_no_answer(chain: Chain, homes: Homes) -> None:

@@ -59,6 +59,11 @@ class TestBlocks:
                 app.commit()
         assert app.process_proposal(1, time, [chain.sign()])
 
+    def test_the_first_block_is_later_than_the_genesis(self, chain: Chain, app: LedgerApplication) -> None:
+        """An engine that gives it the time of the genesis itself would never get beyond height 0."""
+        assert not app.process_proposal(1, chain.start, [])
+        assert app.process_proposal(1, chain.start + 1, [])
+
     def test_rounds_that_failed_leave_nothing(self, chain: Chain, app: LedgerApplication) -> None:
         time = chain.start + BLOCK_MS
         decided = [chain.sign()]
@@ -125,6 +130,18 @@ class TestTransactions:
         assert app.prepare_proposal(1, chain.start + 1, raws, size) == [raws[0], raws[1]]
         assert app.prepare_proposal(1, chain.start + 1, raws, len(raws[1])) == [raws[1]]
         assert app.prepare_proposal(1, chain.start + 1, raws, 10) == []
+
+    def test_a_proposal_keeps_to_the_size_that_the_chain_allows(self, home: Path, tmp_path: Path) -> None:
+        """An engine's limit may be above it; a larger proposal would be refused by every home."""
+        chain = found_chain(max_block_bytes=2_000)
+        ledger = chain.create(home)
+        app = LedgerApplication(ledger, tmp_path / "snapshot")
+        raws = [chain.sign(chain.batch(bytes(500))) for _ in range(4)]
+        proposal = app.prepare_proposal(1, chain.start + 1, raws, 1 << 20)
+        assert proposal == raws[: 2_000 // len(raws[0])]
+        assert app.process_proposal(1, chain.start + 1, proposal)
+        assert not app.process_proposal(1, chain.start + 1, raws)
+        ledger.close()
 
     def test_a_full_store_is_told(self, home: Path, tmp_path: Path) -> None:
         chain = found_chain()

@@ -42,7 +42,6 @@ def _state(ledger: Ledger) -> list[tuple[bytes, bytes]]:
 class TestCalls:
     """A call names a contract, a version, a method, and has its arguments."""
 
-    @pytest.mark.requirement("S6.2a1")
     @pytest.mark.parametrize(
         ("contract", "version", "method"), [("absent", 1, "add"), ("counter", 2, "add"), ("counter", 1, "absent")]
     )

@@ -97,8 +97,8 @@ class TestHashing:
 
 
 class TestSigning:
+    @pytest.mark.requirement("W2", part="SM2, SM3 and SM4; SM9 comes with identity keys")
     @both
-    @pytest.mark.requirement("W2")
     def test_a_signature_holds_for_its_message_and_key_only(self, chosen: Suite) -> None:
         private = chosen.generate_private_key()
         public, other = chosen.public_key(private), chosen.public_key(chosen.generate_private_key())

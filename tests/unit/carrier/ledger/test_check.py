@@ -150,6 +150,7 @@ def test_a3_signers_are_distinct(chain: Chain, ledger: Ledger) -> None:
     assert code(chain, ledger, chain.sign(keys=[chain.key(), chain.key()])) == "transaction.malformed"
 
 
+@pytest.mark.requirement("S6.2a1")
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a3_as_many_signatures_as_signers(chain: Chain, ledger: Ledger, count: int) -> None:
     tx = parsed(chain.sign(keys=[chain.key(0), chain.key(1)]))
@@ -215,6 +216,9 @@ def test_a4_root_of_items(chain: Chain, ledger: Ledger) -> None:
     assert outcomes(commit(ledger, good)) == [0]
 
 
+@pytest.mark.requirement(
+    "S6.2a1", part="calls of contracts; deployment and upgrade come with contracts that can be deployed"
+)
 def test_a5_signatures(chain: Chain, ledger: Ledger) -> None:
     keys = [chain.key(0), chain.key(1)]
     good = chain.sign(keys=keys)

@@ -56,7 +56,7 @@ def entry(sample: Sample, head: Head) -> LogEntry:
     return prove_operation(sample.ledger, head.size, place.entry, place.operation, place.item)
 
 
-@pytest.mark.requirement("S9.2")
+@pytest.mark.requirement("S9.2", "W9")
 def test_every_operation_of_every_logged_transaction_can_be_proven(sample: Sample, head: Head) -> None:
     shown = 0
     for index in range(head.size):

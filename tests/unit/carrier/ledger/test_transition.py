@@ -98,6 +98,7 @@ class TestBlocks:
         assert count(ledger) == 1000
         assert [result.leaf.index for result in results if result.leaf] == [0, 1, 2]
 
+    @pytest.mark.requirement("W9")
     def test_t3_a_leaf_for_each_receipt(self, chain: Chain, ledger: Ledger) -> None:
         commit(ledger, chain.sign())
         raws = [chain.sign(chain.add("b")), b"", chain.sign(chain.add("b", 2000))]
@@ -159,6 +160,7 @@ class TestAdmission:
         assert passed_over(ledger, raw, refused) == ["transaction.replayed"] * 2
         assert count(ledger) == 1
 
+    @pytest.mark.requirement("S6.2a1")
     def test_b3_unknown_key(self, chain: Chain, ledger: Ledger) -> None:
         stranger, account = Key(chain.suite), new_id()
         raw = chain.sign(keys=[chain.key(), stranger])
@@ -170,6 +172,7 @@ class TestAdmission:
         assert outcomes(commit(ledger, chain.sign(add, keys=[chain.key(0, SUPER)]), raw)) == [0, "signer.unknown"]
         assert outcomes(commit(ledger, raw)) == [0]
 
+    @pytest.mark.requirement("S6.2a1")
     def test_b3_ended_key(self, chain: Chain, ledger: Ledger) -> None:
         end = chain.call("registry.end_key", EndKey(chain.key().public, ()))
         ending, same_block = chain.sign(end, keys=[chain.key(0, SUPER)]), chain.sign()
@@ -182,12 +185,14 @@ class TestAdmission:
         assert outcomes(commit(ledger, chain.sign(end, keys=[chain.key(0, SUPER)]), chain.sign())) == [0, 0]
         assert passed_over(ledger, chain.sign()) == ["signer.ended"]
 
+    @pytest.mark.requirement("S6.2a1")
     def test_b3_ended_account(self, chain: Chain, ledger: Ledger) -> None:
         account = chain.parties[0].accounts[Role.SERVICE][0]
         end = chain.call("registry.end_account", EndAccount(account))
         assert outcomes(commit(ledger, chain.sign(end, keys=[chain.key(0, SUPER)]), chain.sign())) == [0, 0]
         assert passed_over(ledger, chain.sign()) == ["signer.ended"]
 
+    @pytest.mark.requirement("S6.2a1")
     @pytest.mark.parametrize("suspend", [True, False])
     def test_b3_member_that_has_left(self, home: Path, suspend: bool) -> None:
         chain = found_chain(parties=3)
@@ -278,7 +283,6 @@ class TestAdmission:
 class TestExecution:
     """(c): logged, and the operations done together or not at all."""
 
-    @pytest.mark.requirement("S6.2a1")
     def test_all_operations_or_none(self, chain: Chain, ledger: Ledger) -> None:
         good, bad = chain.add("a", 5), chain.add("b", 2000)
         assert outcomes(commit(ledger, chain.sign(good, good))) == [0]

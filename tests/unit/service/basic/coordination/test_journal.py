@@ -14,7 +14,9 @@ CHAIN = "c" + "b" * 26
 HEAD = ChainHead(5, b"l" * 32, b"s" * 32, 9, 1000)
 
 
-@pytest.mark.requirement("H2")
+@pytest.mark.requirement(
+    "H2", part="both chains, anchored; of data transactions the registering of records, reads and trade not yet"
+)
 def test_a_head_is_noted_and_moves_forward(consortium: Consortium) -> None:
     who = consortium.hospital.caller(Role.SERVICE)
     later = replace(HEAD, size=6, log_root=b"m" * 32, height=10, time=1001)

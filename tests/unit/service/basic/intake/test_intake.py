@@ -50,7 +50,12 @@ def sound(home: IntakeHome) -> bool:
     return home.outbox.store.pending() == []
 
 
-@pytest.mark.requirement("H3", "S8.6a")
+@pytest.mark.requirement("S8.6a")
+@pytest.mark.requirement(
+    "H3",
+    part="encrypted originals, hash over data and behaviour data, signature, time, block, homes of one process; "
+    "no de-identified copy, no EMPI, no broadcast over a network yet",
+)
 def test_what_is_taken_in_is_stored_committed_and_registered(home: IntakeHome) -> None:
     report = home.intake.run([bundle(range(10)), bundle(range(10, 21))])
     assert (report.accepted, report.already_there, report.quarantined) == (21, 0, 0)
