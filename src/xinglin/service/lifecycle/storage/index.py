@@ -1,8 +1,9 @@
 """The vault's index: one sealed row for each record, found by record id or by whose resource it is (D13; S8.6a).
 
-A row's plain columns are its number, the random record id and a keyed hash of (source system, type, logical id,
-version); everything else is sealed, bound to these, so that a changed byte is found. A row is written once and never
-changed: what a chain made of a record is on the row of its batch, which the outbox keeps in the same file.
+A row's plain columns are its number, the random record id and keyed hashes of (source system, type, logical id,
+version) and of its commitment; everything else is sealed, bound to these, so that a changed byte is found. A row is
+written once and never changed: what a chain made of a record is on the row of its batch, which the outbox keeps in the
+same file.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ _records = sa.Table(
     sa.Column("number", Whole, primary_key=True, autoincrement=False),
     sa.Column("record", Blob, nullable=False, unique=True),
     sa.Column("lookup", Blob, nullable=False, unique=True),
+    sa.Column("commitment", Blob, nullable=False, unique=True),
     sa.Column("sealed", Blob, nullable=False),
 )
 _by_number = sa.select(_records).where(_records.c.number == sa.bindparam("number"))
 _some_numbers = sa.select(_records).where(_records.c.number.in_(sa.bindparam("numbers", expanding=True)))
 _by_record = sa.select(_records).where(_records.c.record == sa.bindparam("record"))
+_by_commitment = sa.select(_records).where(_records.c.commitment == sa.bindparam("commitment"))
 _by_lookup = sa.select(_records).where(_records.c.lookup.in_(sa.bindparam("lookups", expanding=True)))
 _slice = (
     sa.select(_records)
@@ -68,7 +71,8 @@ class Index:
             StorageUnwritable: the disk refuses; nothing was written.
         """
         lookups = self.lookups([(one.source, one.type, one.logical_id, one.version) for one in details])
-        keys = list(zip(range(first, first + len(records)), records, lookups, strict=True))
+        commitments = self._keys.lookups([_commitment(one.commitment) for one in details])
+        keys = list(zip(range(first, first + len(records)), records, lookups, commitments, strict=True))
         sealed = self._sealer.seal_many([pack(one) for one in details], [_aad(*key) for key in keys])
         rows = [(*key, content) for key, content in zip(keys, sealed, strict=True)]
         with self.database.transaction() as connection:
@@ -91,6 +95,10 @@ class Index:
     def by_record(self, record: bytes) -> StoredRecord | None:
         """Return the row of a record id; as ``by_number``."""
         return self._one(_by_record, record)
+
+    def by_commitment(self, commitment: bytes) -> StoredRecord | None:
+        """Return the row of a record commitment, 32 bytes; as ``by_number``."""
+        return self._one(_by_commitment, self._keys.lookups([_commitment(commitment)])[0])
 
     def by_numbers(self, numbers: Sequence[int]) -> list[StoredRecord]:
         """Return the rows of numbers, those that are there, in order.
@@ -139,9 +147,9 @@ class Index:
         return opened
 
     def _opened(self, rows: Sequence[tuple[Any, ...]]) -> list[StoredRecord | RowDamaged]:
-        contents = self._sealer.open_many([row[3] for row in rows], [_aad(*row[:3]) for row in rows])
+        contents = self._sealer.open_many([row[4] for row in rows], [_aad(*row[:4]) for row in rows])
         opened: list[StoredRecord | RowDamaged] = []
-        for (number, record, _, _), content in zip(rows, contents, strict=True):
+        for (number, record, *_), content in zip(rows, contents, strict=True):
             try:
                 opened.append(StoredRecord(number, record, decode(RecordDetails, content or b"")))
             except Invalid:
@@ -149,5 +157,9 @@ class Index:
         return opened
 
 
-def _aad(number: int, record: bytes, lookup: bytes) -> bytes:
-    return pack((number, record, lookup))
+def _commitment(commitment: bytes) -> tuple[int | bytes, ...]:
+    return (b"commitment", commitment)
+
+
+def _aad(number: int, record: bytes, lookup: bytes, commitment: bytes) -> bytes:
+    return pack((number, record, lookup, commitment))

@@ -48,6 +48,7 @@ _records = sa.Table(
     _tables,
     sa.Column("number", Whole, primary_key=True, autoincrement=False),
     sa.Column("patient", Whole, nullable=False, index=True),
+    sa.Column("handle", Blob, nullable=False, unique=True),
     sa.Column("sealed", Blob, nullable=False),
 )
 
@@ -62,6 +63,7 @@ _by_subjects = (
     .where(_patients.c.subject.in_(sa.bindparam("subjects", expanding=True)))
     .order_by(_records.c.number)
 )
+_by_handle = sa.select(_records.c.number).where(_records.c.handle == sa.bindparam("handle"))
 _some_patients = sa.select(_patients).where(_patients.c.number.between(sa.bindparam("first"), sa.bindparam("last")))
 _next_patient = sa.select(sa.func.min(_patients.c.number)).where(_patients.c.number >= sa.bindparam("first"))
 
@@ -164,10 +166,11 @@ class Keyring:
                     for number, (patient, one) in enumerate(zip(patients, secrets, strict=True), first)
                 ],
             )
+            handles = self.keys.lookups([_handle(one.secrets.handle) for one in secrets])
             connection.execute(_records.delete().where(_records.c.number >= first))
             rows = [
-                (number, patient.number, content)
-                for number, (patient, content) in enumerate(zip(patients, sealed, strict=True), first)
+                (number, patient.number, handle, content)
+                for number, (patient, handle, content) in enumerate(zip(patients, handles, sealed, strict=True), first)
             ]
             self._database.insert(connection, _records, rows)
         # Only now: had the commit failed, these patients would not be there.
@@ -206,6 +209,14 @@ class Keyring:
         """Return the row numbers of the records of patients, each (source system, logical id), ascending."""
         subjects = self.keys.lookups([(b"patient", *one) for one in patients])
         return [row[0] for row in self._database.fetch_in(_by_subjects, subjects)]
+
+    def number_of(self, handle: bytes) -> int | None:
+        """Return the row number of the record that locators name by a handle of 16 bytes, None when there is none.
+
+        The index isn't sealed to its row: whoever uses it compares the secrets' own handle.
+        """
+        found = self._database.fetch(_by_handle, self.keys.lookups([_handle(handle)])[0])
+        return found[0][0] if found else None
 
     def _rows(self, numbers: Sequence[int]) -> dict[int, tuple[Any, ...]]:
         rows = self._database.fetch_in(_some_records, numbers)
@@ -262,6 +273,10 @@ class Keyring:
         except (Integrity, Invalid):
             return KeyRowDamaged(table="patients", number=number)
         return _Patient(number, subject, key)
+
+
+def _handle(handle: bytes) -> tuple[int | bytes, ...]:
+    return (b"handle", handle)
 
 
 def _database(folder: Path) -> Database:

@@ -193,6 +193,25 @@ class Vault:
         """
         return self.index.by_numbers(self.keyring.numbers_of(patients)) if patients else []
 
+    def find_commitment(self, commitment: bytes) -> StoredRecord | None:
+        """Return the row of a record commitment, None when it is not here; raises RowDamaged."""
+        return self.index.by_commitment(commitment)
+
+    def find_handle(self, handle: bytes) -> StoredRecord | None:
+        """Return the row of the record that locators name by a handle, None when it is not here (any more).
+
+        Raises:
+            RowDamaged, KeyMissing, KeyRowDamaged: something that it rests on was altered.
+        """
+        number = self.keyring.number_of(handle)
+        row = self.index.by_number(number) if number is not None else None
+        if row is None:
+            return None
+        secrets = self.keyring.secrets_of([(row.number, row.record)])[0]
+        if not isinstance(secrets, RecordSecrets):
+            raise secrets
+        return row if secrets.handle == handle else None
+
     def find(self, record: str) -> StoredRecord:
         """Return the row of a record.
 

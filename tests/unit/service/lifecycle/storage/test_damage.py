@@ -92,7 +92,7 @@ def test_a_schema_that_is_not_even_text_is_found(homes: Homes, scratch: Path) ->
         shutil.copytree(path, scratch)
         file = next(one for one in StorageHome(scratch).files() if one.name == name)
         file.write_bytes(file.read_bytes().replace(b"NOT NULL", b"NUL\x8c NUL"))
-        assert set(check(scratch, records)) == {"storage.database_damaged"}
+        assert "storage.database_damaged" in check(scratch, records)
 
 
 @pytest.mark.requirement("S6.2d")

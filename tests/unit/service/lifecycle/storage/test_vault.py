@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -218,7 +219,7 @@ store.close()
 
 @pytest.mark.parametrize(
     ("room", "size", "file"),
-    [(20_000, 100_000, "00000001.seg"), (4_000, 100, "keyring.sqlite"), (10_000, 100, "index.sqlite")],
+    [(20_000, 100_000, "00000001.seg"), (4_000, 100, "keyring.sqlite"), (14_000, 100, "index.sqlite")],
 )
 def test_a_full_disk_keeps_nothing_half_and_the_next_write_goes_on(
     store: StorageHome, room: int, size: int, file: str
@@ -342,3 +343,26 @@ def test_a_correction_is_stored_beside_what_it_corrects(store: StorageHome) -> N
     store.vault.put([replace(second, version=1)])
     found = store.vault.index.by_resource([(b"his", b"Observation", b"o0", version) for version in range(3)])
     assert [one is not None for one in found] == [True, True, False]
+
+
+def test_records_are_found_by_commitment_and_by_handle(store: StorageHome) -> None:
+    made = store.records([b"one", b"two"])
+    store.vault.put(made)
+    for one in made:
+        by_commitment = store.vault.find_commitment(one.commitment)
+        by_handle = store.vault.find_handle(one.secrets.handle)
+        assert by_commitment == by_handle == store.vault.find(identifier(one.record))
+    assert store.vault.find_commitment(bytes(32)) is None
+    assert store.vault.find_handle(bytes(16)) is None
+
+
+def test_a_handle_that_was_moved_to_another_row_finds_nothing(store: StorageHome) -> None:
+    made = store.records([b"one", b"two"])
+    store.vault.put(made)
+    with sqlite3.connect(store.path / "keyring" / "keyring.sqlite") as keyring:
+        first, second = (row[0] for row in keyring.execute("SELECT handle FROM records ORDER BY number"))
+        keyring.execute("UPDATE records SET handle = ? WHERE number = 2", [bytes(16)])
+        keyring.execute("UPDATE records SET handle = ? WHERE number = 1", [second])
+        keyring.execute("UPDATE records SET handle = ? WHERE number = 2", [first])
+    keyring.close()
+    assert store.vault.find_handle(made[0].secrets.handle) is None
