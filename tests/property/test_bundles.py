@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -12,10 +14,11 @@ from hypothesis import strategies as st
 from xinglin_verify.report import Verdict as TheirVerdict
 from xinglin_verify.verify import verify_bundle
 
+from tests.support.loose import at, put
 from tests.support.mutations import changed, changed_bytes
-from tests.support.proof_bundles import BundleMaker
+from tests.support.proof_bundles import BundleMaker, canonical
 from tests.support.sample_world import Sample
-from tests.support.signing import GM, INTL
+from tests.support.signing import GM, INTL, TestSuite
 from xinglin.carrier.ledger.errors import TrustInvalid
 from xinglin.carrier.ledger.trust import Trust, encode_trust, parse_trust
 from xinglin.service.basic.coordination.bundles.check import Verdict, check_bundle
@@ -26,6 +29,8 @@ STAGES = (
     *("entry", "states", "opening", "bundle"),
 )
 ANCHOR_STAGES = (*(stage for stage in STAGES if stage not in ("items", "behaviour")), "head", "anchored")
+COUNTS = [1, 3, 5, 6]
+"""Numbers of operations of a transaction: alone, and trees that are not complete."""
 REFUSED = (Verdict.DOES_NOT_HOLD, Verdict.UNDECIDED)
 
 
@@ -58,6 +63,45 @@ def test_no_changed_byte_passes(data: st.DataObject, sample: Sample, intl_sample
     other = bytes([bundle[place] ^ data.draw(st.integers(1, 255))])
     verdict, _ = both(bundle[:place] + other + bundle[place + 1 :], world.trust)
     assert verdict in REFUSED
+
+
+@functools.cache
+def of_operations(count: int, position: int, suite: TestSuite) -> tuple[bytes, Trust]:
+    """Return the bundle of one of so many operations, and the trust under which it holds."""
+    maker = BundleMaker("record", suite, operations=count, position=position)
+    return maker.make(), parse_trust(json.dumps(maker.trust()).encode())
+
+
+def numbers(value: Any, path: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
+    """Yield the place of each number in nested lists."""
+    if isinstance(value, list):
+        for index, element in enumerate(value):
+            yield from numbers(element, (*path, index))
+    elif isinstance(value, int):
+        yield path
+
+
+@pytest.mark.requirement("S9.1")
+@given(data=st.data())
+def test_no_changed_byte_of_one_of_several_operations_passes(data: st.DataObject) -> None:
+    count, suite = data.draw(st.sampled_from(COUNTS)), data.draw(st.sampled_from([GM, INTL]))
+    bundle, trust = of_operations(count, data.draw(st.integers(0, count - 1)), suite)
+    place = data.draw(st.integers(0, len(bundle) - 1))
+    other = bytes([bundle[place] ^ data.draw(st.integers(1, 255))])
+    assert both(bundle, trust) == (Verdict.HOLDS, 16)
+    assert both(bundle[:place] + other + bundle[place + 1 :], trust)[0] in REFUSED
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_no_number_that_is_one_more_or_less_passes(count: int) -> None:
+    """Every number of a bundle: a position, a size or a count that nothing commits to shows here."""
+    for position in {0, count - 1}:
+        bundle, trust = of_operations(count, position, INTL)
+        apart = msgspec.msgpack.decode(bundle)
+        for path in numbers(apart):
+            for step in (1, -1):
+                other = canonical(put(apart, path, at(apart, path) + step))
+                assert both(other, trust)[0] in REFUSED, (position, path, step)
 
 
 @given(data=st.data())

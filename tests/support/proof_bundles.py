@@ -52,8 +52,10 @@ class BundleMaker:
         suite: TestSuite = GM,
         tweaks: Mapping[str, Tweak] | None = None,
         operations: int = 2,
+        position: int = 0,
     ) -> None:
-        self.claim, self.suite, self.tweaks, self.operations = claim, suite, dict(tweaks or {}), operations
+        self.claim, self.suite, self.tweaks = claim, suite, dict(tweaks or {})
+        self.operations, self.position = operations, position
         self.keys: dict[str, KeyPair] = {}
         self.state: dict[bytes, bytes] = {}
 
@@ -166,14 +168,14 @@ class BundleMaker:
         contract, version, method, arguments = self.call
         items = [self._leaf_hash(item) for item in self.items]
         batch = [[len(items), naive_root(self.suite.hash, items)]] if items else []
-        heads = [[contract, version, method, canonical(arguments), batch]]
-        heads += [["journal", 1, "intake", canonical([position]), []] for position in range(1, self.operations)]
+        heads = [["journal", 1, "intake", canonical([position]), []] for position in range(1, self.operations)]
+        heads.insert(self.position, [contract, version, method, canonical(arguments), batch])
         heads = self.stage("heads", heads)
         leaves = [self._leaf_hash(self.hashed("operation", head)) for head in heads]
         root = naive_root(self.suite.hash, leaves)
         signer = self.key("hospital service")
-        header = ["transaction", 1, self.chain, random_bytes("tx", 16), DAY + 600000, [signer.public], root]
-        header = self.stage("header", header)
+        header = ["transaction", 1, self.chain, random_bytes("tx", 16), DAY + 600000, [signer.public]]
+        header = self.stage("header", [*header, len(heads), root])
         body = self.hashed("body", header)
         signatures = self.stage("signatures", [signer.sign(body)])
         receipt = self.stage("receipt", ["receipt", 1, 0, [["batch", identifier("batch")]]])
@@ -184,8 +186,8 @@ class BundleMaker:
         log = [self._leaf_hash(one) for one in others]
         self.log_root = naive_root(self.suite.hash, log)
         item = [[self.items[self.index], self.index, naive_path(self.suite.hash, self.index, items)]] if items else []
-        path = naive_path(self.suite.hash, 0, leaves)
-        entry = [header, signatures, heads[0], 0, len(heads), path, item, leaf, receipt]
+        path = naive_path(self.suite.hash, self.position, leaves)
+        entry = [header, signatures, heads[self.position], self.position, path, item, leaf, receipt]
         self.entry = self.stage("entry", [*entry, naive_path(self.suite.hash, 2, log)])
 
     def _close(self) -> None:
