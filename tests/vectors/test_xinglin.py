@@ -593,7 +593,7 @@ def stage_a(verifiers: TheirSuite, chain: str, transaction: TheirTransaction) ->
     signers = header.signers
     if header.chain != chain or not 1 <= len(signers) <= 8 or len(set(signers)) != len(signers):
         return False
-    if len(transaction.signatures) != len(signers) or not 1 <= len(operations) <= 64:
+    if len(transaction.signatures) != len(signers) or not header.operation_count == len(operations) <= 64:
         return False
     for one in operations:
         count = one.head.batch[0].count if one.head.batch else 0

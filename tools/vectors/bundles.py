@@ -158,6 +158,12 @@ CHANGES: tuple[tuple[int, str, str, Change], ...] = (
     (7, "an earlier time", "record", lambda b: _leaf(time=b.entry.leaf.time - 1)(b)),
     (7, "another body id", "record", lambda b: _leaf(body=_other(b.entry.leaf.body))(b)),
     (7, "a header changed", "record", lambda b: _entry(header=replace(b.entry.header, nonce=bytes(16)))(b)),
+    (
+        7,
+        "another number of operations",
+        "record",
+        lambda b: _entry(header=replace(b.entry.header, operation_count=2))(b),
+    ),
     (7, "a signature changed", "record", _entry(signatures=(bytes(64),))),
     (
         7,
@@ -169,7 +175,6 @@ CHANGES: tuple[tuple[int, str, str, Change], ...] = (
     (7, "the log path lengthened", "record", lambda b: _entry(log_path=(*b.entry.log_path, bytes(32)))(b)),
     (9, "another operation", "record", lambda b: _entry(head=replace(b.entry.head, method="order"))(b)),
     (9, "another position", "record of two signers", _entry(position=0)),
-    (9, "another number of operations", "record", _entry(operations=2)),
     (10, "no item", "record", _entry(item=())),
     (
         10,
