@@ -1,1 +1,1 @@
-"""Audit: access entries and heads, twins, receipts, the trace of who read what, and how it is checked (H4, H11, H14)."""
+"""Audit: access entries and heads, twins, receipts, the trace of who read what and its checks (H4, H11, H14)."""

@@ -1,4 +1,4 @@
-"""Refusals of the contract ``access``, of requests and of receipts, and what an auditor finds (numbers 5700 to 5749)."""
+"""Refusals of the contract ``access``, of requests and receipts, and an auditor's findings (numbers 5700 to 5749)."""
 
 from __future__ import annotations
 

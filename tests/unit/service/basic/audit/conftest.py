@@ -1,4 +1,4 @@
-"""A private chain with the contract ``access``, on the fake and on the real runtime; entries that it takes."""
+"""A chain with the contracts ``access`` and ``anchor``, on the fake and on the real runtime."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from xinglin.carrier.access.governance.contract import CONTRACT as GOVERNANCE
 from xinglin.carrier.access.registry.contract import CONTRACT as REGISTRY
 from xinglin.carrier.crypto.suite import suite
 from xinglin.service.basic.audit.contract import CONTRACT as ACCESS
+from xinglin.service.basic.coordination.anchors.contract import CONTRACT as ANCHOR
 
-CONTRACTS = (REGISTRY, GOVERNANCE, ACCESS)
+CONTRACTS = (REGISTRY, GOVERNANCE, ANCHOR, ACCESS)
 
 
 @pytest.fixture(params=[(FakeLedger, "intl"), (RuntimeLedger, "gm")], ids=["fake-intl", "runtime-gm"])

@@ -1,0 +1,87 @@
+"""``xinglin bench access``: access entries, each durable on the private chain before it is answered (design D15)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from xinglin.cli.bench.ledger import fresh_home
+from xinglin.cli.bench.measure import Result, anonymous_mib, report
+from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.founding import SERVICE
+from xinglin.node.node import Node
+from xinglin.service.basic.audit.log import AccessLog
+from xinglin.service.basic.audit.model import AccessEntry, OpenedCopy, Proven, ReaderProof
+
+
+def bench_access(count: int, threads: int, records: int, folder: Path | None) -> dict[str, Any]:
+    """Log ``count`` entries from ``threads`` threads, each waiting until its entry is durable before its next."""
+    with fresh_home(folder) as node:
+        private = node.private_ledger()
+        log = AccessLog(node.client(private), node.signer(SERVICE))
+        commitments = [random_bytes(32) for _ in range(records)]
+        before = private.tip
+        seconds, latencies = _from_threads(log, _Maker(node, commitments), count, threads)
+        log.close()
+        blocks = private.tip.height - before.height
+        extra = {
+            "blocks": blocks,
+            "entries_per_block": round(count / blocks, 2),
+            "rss_anon_mib": round(anonymous_mib(), 1),
+        }
+    settings = {"entries": count, "threads": threads, "records": records}
+    return report("access", settings, [Result("access_entries", count / seconds, "entries/s", latencies, extra)])
+
+
+class _Maker:
+    """Makes entries that the contract takes."""
+
+    def __init__(self, node: Node, commitments: list[bytes]) -> None:
+        self._commitments = commitments
+        self._member = node.member
+        self._clock = SystemClock()
+        self._seen = node.consortium.tip
+
+    def entry(self, number: int) -> AccessEntry:
+        return AccessEntry(
+            commitment=self._commitments[number % len(self._commitments)],
+            member=self._member,
+            account=self._member,
+            action="read",
+            outcome=0,
+            basis="consent",
+            reference=bytes(16),
+            purpose="treat",
+            copy=OpenedCopy.ORIGINAL,
+            request=random_bytes(32),
+            proven=Proven.SIGNATURE,
+            proof=(ReaderProof(random_bytes(65), random_bytes(64)),),
+            seen_height=self._seen.height,
+            seen_time=self._seen.time,
+            time=self._clock.now_ms(),
+        )
+
+
+def _from_threads(log: AccessLog, maker: _Maker, count: int, threads: int) -> tuple[float, list[float]]:
+    """Return seconds in all and the latency of each entry in ms."""
+    latencies: list[list[float]] = [[] for _ in range(threads)]
+    begun = threading.Barrier(threads + 1)
+
+    def work(number: int) -> None:
+        mine = latencies[number]
+        begun.wait()
+        for one in range(number, count, threads):
+            start = time.perf_counter()
+            log.log(maker.entry(one))
+            mine.append((time.perf_counter() - start) * 1000)
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+    for worker in workers:
+        worker.start()
+    begun.wait()
+    start = time.perf_counter()
+    for worker in workers:
+        worker.join()
+    return time.perf_counter() - start, [latency for mine in latencies for latency in mine]
