@@ -9,37 +9,40 @@ from typing import Any
 
 from xinglin.cli.bench.ledger import fresh_home
 from xinglin.cli.bench.measure import Result, anonymous_mib, report
+from xinglin.cli.bench.syncs import syncs_per_block
+from xinglin.node.access import access_log
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.founding import SERVICE
 from xinglin.node.node import Node
 from xinglin.service.basic.audit.log import AccessLog
 from xinglin.service.basic.audit.model import AccessEntry, OpenedCopy, Proven, ReaderProof
 
+_RECORDS = 10_000
+"""Entries are of so many records in turn."""
 
-def bench_access(count: int, threads: int, records: int, folder: Path | None) -> dict[str, Any]:
+
+def bench_access(count: int, threads: int, folder: Path | None) -> dict[str, Any]:
     """Log ``count`` entries from ``threads`` threads, each waiting until its entry is durable before its next."""
-    with fresh_home(folder) as node:
-        private = node.private_ledger()
-        log = AccessLog(node.client(private), node.signer(SERVICE))
-        commitments = [random_bytes(32) for _ in range(records)]
-        before = private.tip
-        seconds, latencies = _from_threads(log, _Maker(node, commitments), count, threads)
-        log.close()
-        blocks = private.tip.height - before.height
-        extra = {
-            "blocks": blocks,
-            "entries_per_block": round(count / blocks, 2),
-            "rss_anon_mib": round(anonymous_mib(), 1),
-        }
-    settings = {"entries": count, "threads": threads, "records": records}
+    with fresh_home(folder) as node, access_log(node) as log:
+        before = node.private_ledger().tip.height
+        seconds, latencies = _from_threads(log, _Maker(node), count, threads)
+        blocks = node.private_ledger().tip.height - before
+        memory = anonymous_mib()
+    per_block = syncs_per_block(folder)
+    extra = {
+        "blocks": blocks,
+        "entries_per_block": round(count / blocks, 2),
+        "fsyncs_per_entry": None if per_block is None else round(per_block * blocks / count, 3),
+        "rss_anon_mib": round(memory, 1),
+    }
+    settings = {"entries": count, "threads": threads, "records": _RECORDS}
     return report("access", settings, [Result("access_entries", count / seconds, "entries/s", latencies, extra)])
 
 
 class _Maker:
     """Makes entries that the contract takes."""
 
-    def __init__(self, node: Node, commitments: list[bytes]) -> None:
-        self._commitments = commitments
+    def __init__(self, node: Node) -> None:
+        self._commitments = [random_bytes(32) for _ in range(_RECORDS)]
         self._member = node.member
         self._clock = SystemClock()
         self._seen = node.consortium.tip

@@ -61,8 +61,13 @@ def rebuild(folder: Path, ledger: Ledger) -> dict[str, int]:
     return found
 
 
-def differs(folder: Path, ledger: Ledger) -> dict[str, int]:
+def differs(folder: Path, ledger: Ledger, scratch: Path) -> dict[str, int]:
     """Tell how a projection differs from what the chain makes it at that place; changes nothing of it.
+
+    Args:
+        folder: the projection's.
+        ledger: the private chain.
+        scratch: a folder in which another is made meanwhile.
 
     Raises:
         StorageMissing: there is none.
@@ -72,7 +77,7 @@ def differs(folder: Path, ledger: Ledger) -> dict[str, int]:
     store.database.check()
     try:
         size, _ = store.position()
-        new = _scratch(folder, ledger, min(size, ledger.tip.log_size))
+        new = _scratch(scratch, ledger, min(size, ledger.tip.log_size))
         try:
             return differences(store, new)
         finally:
@@ -90,7 +95,7 @@ def access_operations(entry: Entry) -> list[Operation]:
 
 
 def _scratch(folder: Path, ledger: Ledger, size: int) -> TraceStore:
-    """Make a projection beside the other one."""
+    """Make a projection up to a log size in another file."""
     new = TraceStore(folder, f"{FILE}.new")
     _remove(new.path)
     new.open()

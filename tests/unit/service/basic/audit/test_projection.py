@@ -254,14 +254,16 @@ def full(made: Made) -> Made:
 
 @pytest.mark.requirement("S9.1")
 @pytest.mark.parametrize(("statement", "table"), ALTERED.items(), ids=list(ALTERED))
-def test_an_altered_projection_is_found_and_made_again(full: Made, statement: str, table: str) -> None:
-    folder = full.folder / "projections"
-    assert differs(folder, full.ledger) == {}
+def test_an_altered_projection_is_found_and_made_again(
+    full: Made, statement: str, table: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, scratch = full.folder / "projections", tmp_path_factory.mktemp("scratch")
+    assert differs(folder, full.ledger, scratch) == {}
     full.sql(statement)
-    assert differs(folder, full.ledger) == {table: 1}
+    assert differs(folder, full.ledger, scratch) == {table: 1}
     full.projection.close()
     assert rebuild(folder, full.ledger) != {}
-    assert differs(folder, full.ledger) == {}
+    assert differs(folder, full.ledger, scratch) == {}
     assert rebuild(folder, full.ledger) == {}
     full.projection = AccessProjection(folder, full.ledger)
     assert len(full.projection.entries_of([RECORDS[0]])) == 1
@@ -362,5 +364,5 @@ def test_any_log_is_answered_as_a_plain_search_would(
     for account in ACCOUNTS:
         mine = [one for one in everything if one.account == account]
         assert [row.entry for row in made.projection.entries_by(account)] == mine
-    assert differs(made.folder / "projections", made.ledger) == {}
+    assert differs(made.folder / "projections", made.ledger, tmp_path_factory.mktemp("scratch")) == {}
     made.close()

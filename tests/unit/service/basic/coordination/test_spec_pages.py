@@ -24,7 +24,13 @@ PAGES = {
     for name in ("contracts.md", "anchor.md", "access.md", "locator.md")
 }
 METHODS = [(c.name, name, method) for c in CONTRACTS for name, method in c.methods.items()]
-OWN = {"policy": (1390, 1399), "registry": (1400, 1449), "governance": (1450, 1499), "": (5300, 5389), "access": (5700, 5739)}
+OWN = {
+    "policy": (1390, 1399),
+    "registry": (1400, 1449),
+    "governance": (1450, 1499),
+    "": (5300, 5389),
+    "access": (5700, 5739),
+}
 
 
 @pytest.mark.requirement("S5.2")
