@@ -26,7 +26,7 @@ from xinglin.service.basic.audit.rules import entry_hash
 LINGER_SECONDS = 0.001
 """A batch waits so long for as many entries as the one before had: those whose answers have just gone out come back.
 
-With 8 readers on 2 shared cores: 3,300 entries/s, p99 5 ms, 0.25 waits for the disk an entry; without lingering 2,300/s,
+With 8 readers on 2 shared cores: 3,300 entries/s, p99 5 ms, 0.25 waits for the disk each; without lingering 2,300/s,
 p99 8 ms; each entry in a transaction of its own 1,400/s, p99 10 ms.
 """
 WAIT_SECONDS = 60.0
