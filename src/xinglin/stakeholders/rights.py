@@ -55,6 +55,10 @@ RIGHTS: Mapping[tuple[str, str], Right] = MappingProxyType(
         ("anchor", "acknowledge"): Right(frozenset({MemberKind.REGULATOR}), OVERSEERS),
         ("journal", "head"): Right(ALL_KINDS, OPERATORS),
         ("journal", "intake"): Right(ALL_KINDS, OPERATORS),
+        ("access", "log"): Right(HOLDERS, frozenset({Role.SERVICE})),
+        ("access", "aggregate"): Right(HOLDERS, frozenset({Role.SERVICE})),
+        ("access", "ask"): Right(ALL_KINDS, frozenset({Role.SERVICE})),
+        ("access", "answered"): Right(ALL_KINDS, frozenset({Role.SERVICE})),
     }
 )
 
