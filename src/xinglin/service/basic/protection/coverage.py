@@ -46,8 +46,6 @@ from xinglin.service.basic.protection.terms import (
     dead,
     happened,
     has_guardian,
-    high,
-    low,
     named,
     names,
     opening,
@@ -88,9 +86,9 @@ def mandate_fails(s: Situation, mandate: Mandate) -> Code | None:
     condition = _condition(s, mandate.article)
     if condition is not None:
         return condition
-    if mandate.from_ms > low(s):
+    if mandate.from_ms > s.low_ms:
         return NotYetInForce
-    if high(s) >= min(mandate.until_ms, mandate.from_ms + limit.days * DAY_MS):
+    if s.high_ms >= min(mandate.until_ms, mandate.from_ms + limit.days * DAY_MS):
         return PermitExpired
     if s.target.category not in mandate.categories:
         return CategoryNotCovered
@@ -123,8 +121,8 @@ def binds(s: Situation, held: Held) -> bool:
         and validly_given(s, held)
         and happened(s, held.acknowledged_ms)
         and not happened(s, held.revoked_ms)
-        and held.from_ms <= high(s)
-        and low(s) < held.until_ms
+        and held.from_ms <= s.high_ms
+        and s.low_ms < held.until_ms
         and (s.purpose in held.purposes or (not held.purposes and s.purpose is not Purpose.ETREAT))
         and (not held.categories or s.target.category in held.categories)
         and s.target.level >= held.level
@@ -203,9 +201,9 @@ def _out_of_force(s: Situation, held: Held) -> Iterator[Code]:
         yield GuardianEnded
     if happened(s, held.revoked_ms):
         yield ConsentRevoked
-    if held.from_ms > low(s):
+    if held.from_ms > s.low_ms:
         yield NotYetInForce
-    if high(s) >= held.until_ms:
+    if s.high_ms >= held.until_ms:
         yield PermitExpired
 
 

@@ -7,7 +7,7 @@ page's tables.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from xinglin.kernel.errors import PlatformError
@@ -202,7 +202,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything that a decision rests on."""
+    """Everything that a decision rests on; ``low_ms`` and ``high_ms`` are the smaller and the larger clock (T1)."""
 
     action: Action
     purpose: Purpose
@@ -219,6 +219,13 @@ class Situation:
     default_guardian: bytes = b""
     institution_default: InstitutionDefault = InstitutionDefault.OVERSIGHT
     stale_after_ms: int = 10_000
+    low_ms: int = field(init=False)
+    high_ms: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out both clocks once: every dated thing is compared with them."""
+        object.__setattr__(self, "low_ms", min(self.now_ms, self.chain_ms))
+        object.__setattr__(self, "high_ms", max(self.now_ms, self.chain_ms))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The policy of permits: one pure function over a situation (docs/spec/permit.md; S6.3c, S7.2a, S8.3; design D9).
 
 Rules PM1 to PM17 are asked in order, and the first that permits or refuses decides. Each is one function that returns
-a decision, or the words by which it passes on; ``explain`` collects both from the same functions, so that an
-explanation can't differ from the decision. No clock, no I/O.
+a decision, or None to pass on; ``explain`` asks the same functions, so that an explanation can't differ from the
+decision, and adds why each passed on. No clock, no I/O.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ from xinglin.stakeholders.labels import Special
 from xinglin.stakeholders.purposes import Action, Basis, Copy, Purpose
 
 Code = type[PlatformError]
-Answer = Decision | str
-"""What a rule says: it decides, or passes on with these words."""
+Answer = Decision | None
+"""What a rule says: it decides, or passes on."""
 PASSES: Final = "passes"
 _SERVING = frozenset({Action.READ, Action.HISTORY, Action.SEARCH})
 _OF_CURRENT = frozenset({Action.READ, Action.SEARCH, Action.CORRECT})
@@ -91,7 +91,7 @@ def decide(s: Situation) -> Decision:
     """Return the decision on a situation."""
     for _, ask in RULES:
         answer = ask(s)
-        if isinstance(answer, Decision):
+        if answer is not None:
             return _of_version(s, answer)
     raise AssertionError("PM16 always decides")
 
@@ -101,12 +101,13 @@ def explain(s: Situation) -> tuple[Decision, tuple[Step, ...]]:
     steps: list[Step] = []
     for rule, ask in RULES:
         answer = ask(s)
-        if isinstance(answer, Decision):
+        if answer is not None:
             decision = _of_version(s, answer)
             if decision is answer:
                 return decision, (*steps, Step(rule, _said(answer), decided=True))
             return decision, (*steps, Step(rule, _said(answer)), Step(Rule.VERSION, _said(decision), decided=True))
-        steps.append(Step(rule, answer))
+        note = _NOTES.get(rule)
+        steps.append(Step(rule, PASSES if note is None else note(s)))
     raise AssertionError("PM16 always decides")
 
 
@@ -130,33 +131,31 @@ _KEY = {Standing.UNKNOWN: KeyNotKnown, Standing.ENDED: KeyHasEnded, Standing.COM
 
 
 def _chain(s: Situation) -> Answer:
-    if not stale(s):
-        return PASSES
-    return "stale: no consent permits" if s.reader.own else _refuse(Rule.CHAIN, ChainStale)
+    return _refuse(Rule.CHAIN, ChainStale) if stale(s) and not s.reader.own else None
 
 
 def _member(s: Situation) -> Answer:
     refusal = _MEMBER.get(s.reader.member_standing)
-    return PASSES if refusal is None else _refuse(Rule.MEMBER, refusal)
+    return None if refusal is None else _refuse(Rule.MEMBER, refusal)
 
 
 def _account(s: Situation) -> Answer:
     refusal = _ACCOUNT.get(s.reader.account_standing)
-    return PASSES if refusal is None else _refuse(Rule.ACCOUNT, refusal)
+    return None if refusal is None else _refuse(Rule.ACCOUNT, refusal)
 
 
 def _key(s: Situation) -> Answer:
     refusal = _KEY.get(s.reader.key_standing)
-    return PASSES if refusal is None else _refuse(Rule.KEY, refusal)
+    return None if refusal is None else _refuse(Rule.KEY, refusal)
 
 
 def _quota(s: Situation) -> Answer:
-    return _refuse(Rule.QUOTA, QuotaUsed) if s.reader.over_quota else PASSES
+    return _refuse(Rule.QUOTA, QuotaUsed) if s.reader.over_quota else None
 
 
 def _role(s: Situation) -> Answer:
     reads_nothing = s.action in _SERVING and READING_ROLES.isdisjoint(s.reader.roles)
-    return _refuse(Rule.ROLE, RoleReadsNothing) if reads_nothing else PASSES
+    return _refuse(Rule.ROLE, RoleReadsNothing) if reads_nothing else None
 
 
 # --- PM7, PM8: the record, and acts of its producer ---
@@ -166,14 +165,14 @@ def _record(s: Situation) -> Answer:
     if s.target.state is RecordState.DESTROYED:
         return _refuse(Rule.RECORD, RecordIsDestroyed)
     if s.target.state is not RecordState.RESTRICTED or s.action is Action.SEAL:
-        return PASSES
-    ordered = s.action in _SERVING and isinstance(_court_order(s), Decision)
-    return "restricted, but a court order covers" if ordered else _refuse(Rule.RECORD, RecordRestricted)
+        return None
+    ordered = s.action in _SERVING and _court_order(s) is not None
+    return None if ordered else _refuse(Rule.RECORD, RecordRestricted)
 
 
 def _own_act(s: Situation) -> Answer:
     if s.action in _SERVING:
-        return PASSES
+        return None
     correcting = s.action is Action.CORRECT
     may = Role.PRACTITIONER in s.reader.roles if correcting else not SEALING_ROLES.isdisjoint(s.reader.roles)
     if not (s.reader.own and may):
@@ -188,7 +187,7 @@ def _court_order(s: Situation) -> Answer:
     for mandate in _considered_mandates(s, court=True):
         if mandate_fails(s, mandate) is None:
             return _permit(s, Rule.COURT_ORDER, Basis.COURT_ORDER, mandate.document, mandate_copy(s, mandate))
-    return _uncovered(_mandate_code(s, court=True))
+    return None
 
 
 def _legal_duty(s: Situation) -> Answer:
@@ -196,7 +195,7 @@ def _legal_duty(s: Situation) -> Answer:
         if mandate_fails(s, mandate) is None:
             reference = mandate.article.value.encode()
             return _permit(s, Rule.LEGAL_DUTY, Basis.LEGAL_DUTY, reference, mandate_copy(s, mandate))
-    return _uncovered(_mandate_code(s, court=False))
+    return None
 
 
 def _considered_mandates(s: Situation, *, court: bool) -> list[Mandate]:
@@ -215,29 +214,28 @@ def _mandate_code(s: Situation, *, court: bool) -> Code | None:
 
 def _prohibition(s: Situation) -> Answer:
     binding = newest_first(one for one in s.held if binds(s, one))
-    return _refuse(Rule.PROHIBITION, Prohibited, binding[0].id) if binding else PASSES
+    return _refuse(Rule.PROHIBITION, Prohibited, binding[0].id) if binding else None
 
 
 def _break_glass(s: Situation) -> Answer:
-    if s.grant is None or not grant_considered(s, s.grant):
-        return PASSES
-    failing = grant_fails(s, s.grant)
-    if failing is not None:
-        return _uncovered(failing)
+    if s.grant is None or not grant_considered(s, s.grant) or grant_fails(s, s.grant) is not None:
+        return None
     return _permit(s, Rule.BREAK_GLASS, Basis.EMERGENCY, s.grant.id, grant_copy(s, s.grant))
+
+
+def _grant_code(s: Situation) -> Code | None:
+    considered = s.grant is not None and grant_considered(s, s.grant)
+    return grant_fails(s, s.grant) if s.grant is not None and considered else None
 
 
 # --- PM13, PM14: consent, care ---
 
 
 def _consent(s: Situation) -> Answer:
-    covering = _covering(s)
-    if covering is not None and not stale(s):
-        return _permit(s, Rule.CONSENT, Basis.CONSENT, covering.id, consent_copy(s, covering))
-    if covering is not None:
-        return _uncovered(ChainStale)
-    nearest = _nearest(s)
-    return _uncovered(None if nearest is None else nearest.refusal)
+    covering = None if stale(s) else _covering(s)
+    if covering is None:
+        return None
+    return _permit(s, Rule.CONSENT, Basis.CONSENT, covering.id, consent_copy(s, covering))
 
 
 def _considered(s: Situation) -> list[Held]:
@@ -259,7 +257,7 @@ def _nearest(s: Situation) -> Nearest | None:
 def _care(s: Situation) -> Answer:
     episode, reader = s.episode, s.reader
     if not reader.own or episode is None or not running(s, episode.from_ms, episode.until_ms):
-        return PASSES
+        return None
     highest, special = 4, Special.NONE
     if s.purpose in CARE_PURPOSES:
         roles, categories = {Role.PRACTITIONER}, CLINICAL
@@ -268,12 +266,12 @@ def _care(s: Situation) -> Answer:
     elif s.purpose is Purpose.HPAYMT:
         roles, categories = {Role.PRACTITIONER, Role.SERVICE}, BILLING
     else:
-        return PASSES
+        return None
     copy = opening(s.target.level, highest, Copy.ORIGINAL)
     if roles.isdisjoint(reader.roles) or s.target.category not in categories:
-        return PASSES
+        return None
     if copy is Copy.NONE or not named(s.target, special):
-        return PASSES
+        return None
     return _permit(s, Rule.CARE, Basis.CARE, episode.reference, copy)
 
 
@@ -286,11 +284,11 @@ def _patient_default(s: Situation) -> Answer:
     if default is PatientDefault.CLOSED:
         return _without_basis(s, Rule.PATIENT_DEFAULT)
     if default is PatientDefault.UNSET or not _treats(s):
-        return PASSES
+        return None
     copies = default is PatientDefault.COPIES
     copy = opening(s.target.level, 3 if copies else 4, Copy.DEIDENTIFIED if copies else Copy.ORIGINAL)
     if copy is Copy.NONE:
-        return PASSES
+        return None
     return _permit(s, Rule.PATIENT_DEFAULT, Basis.CONSENT, b"default", copy)
 
 
@@ -322,10 +320,9 @@ def _institution_default(s: Situation) -> Answer:
 def _without_basis(s: Situation, rule: Rule) -> Decision:
     """Refuse because nothing permits, with the code that tells most (PM16)."""
     nearest = _nearest(s)
-    grant = grant_fails(s, s.grant) if s.grant is not None and grant_considered(s, s.grant) else None
     codes: Iterable[Code | None] = (
         ChainStale if stale(s) and nearest is not None and nearest.refusal is ChainStale else None,
-        grant,
+        _grant_code(s),
         _mandate_code(s, court=True) or _mandate_code(s, court=False),
         None if nearest is None else nearest.refusal,
         NoConsent,
@@ -343,9 +340,27 @@ def _of_version(s: Situation, decision: Decision) -> Decision:
     return decision
 
 
-def _uncovered(code: Code | None) -> str:
+# --- what an explanation adds ---
+
+
+def _why(code: Code | None) -> str:
     return PASSES if code is None else f"passes: {code.code}"
 
+
+def _why_no_consent(s: Situation) -> str:
+    nearest = _nearest(s)
+    return _why(None if nearest is None else nearest.refusal)
+
+
+_NOTES: Final[dict[Rule, Callable[[Situation], str]]] = {
+    Rule.CHAIN: lambda s: "passes: stale, own staff" if stale(s) else PASSES,
+    Rule.RECORD: lambda s: "passes: restricted" if s.target.state is RecordState.RESTRICTED else PASSES,
+    Rule.COURT_ORDER: lambda s: _why(_mandate_code(s, court=True)),
+    Rule.LEGAL_DUTY: lambda s: _why(_mandate_code(s, court=False)),
+    Rule.BREAK_GLASS: lambda s: _why(_grant_code(s)),
+    Rule.CONSENT: _why_no_consent,
+}
+"""Why a rule passed on, where there is more to say than that it did."""
 
 RULES: Final[tuple[tuple[Rule, Callable[[Situation], Answer]], ...]] = (
     (Rule.CHAIN, _chain),

@@ -24,24 +24,14 @@ _CHINA = timezone(timedelta(hours=8))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def low(s: Situation) -> int:
-    """Return the smaller of the two clocks (T1)."""
-    return min(s.now_ms, s.chain_ms)
-
-
-def high(s: Situation) -> int:
-    """Return the larger of the two clocks (T1)."""
-    return max(s.now_ms, s.chain_ms)
-
-
 def happened(s: Situation, when_ms: int | None) -> bool:
     """Tell whether something dated has happened (T1)."""
-    return when_ms is not None and when_ms <= high(s)
+    return when_ms is not None and when_ms <= s.high_ms
 
 
 def running(s: Situation, from_ms: int, until_ms: int | None) -> bool:
     """Tell whether a period is running by both clocks (T2)."""
-    return from_ms <= low(s) and (until_ms is None or high(s) < until_ms)
+    return from_ms <= s.low_ms and (until_ms is None or s.high_ms < until_ms)
 
 
 def dead(s: Situation) -> bool:
@@ -56,7 +46,7 @@ def stale(s: Situation) -> bool:
 
 def holds(s: Situation, relation: Guardianship) -> bool:
     """Tell whether a guardianship holds (T4): it ends with the 18th birthday, whatever it says."""
-    of_age = s.patient.adult_ms is not None and high(s) >= s.patient.adult_ms
+    of_age = s.patient.adult_ms is not None and s.high_ms >= s.patient.adult_ms
     return running(s, relation.from_ms, relation.until_ms) and not of_age
 
 

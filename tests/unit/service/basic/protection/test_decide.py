@@ -114,6 +114,9 @@ REFUSED: list[tuple[Situation, Rule, str]] = [
     (own(Role.AUDITOR, action=Action.CORRECT), Rule.OWN_ACT, "permit.action"),
     (own(Role.PRACTITIONER, action=Action.SEAL), Rule.OWN_ACT, "permit.action"),
     (replace(COVERED, held=(CONSENT, PROHIBITION)), Rule.PROHIBITION, "permit.prohibited"),
+    (replace(COVERED, held=(CONSENT, replace(PROHIBITION, from_ms=NOW))), Rule.PROHIBITION, "permit.prohibited"),
+    (replace(COVERED, held=(CONSENT, replace(PROHIBITION, until_ms=NOW))), Rule.PROHIBITION, "permit.prohibited"),
+    (replace(COVERED, held=(PROHIBITION,), patient=DEAD), Rule.PROHIBITION, "permit.prohibited"),
     # the consent, by each of its dimensions
     (consent(acknowledged_ms=None), Rule.INSTITUTION_DEFAULT, "permit.not_acknowledged"),
     (consent(acknowledged_ms=NOW + 1), Rule.INSTITUTION_DEFAULT, "permit.not_acknowledged"),
@@ -251,6 +254,35 @@ def test_one_change_and_it_is_refused(situation: Situation, rule: Rule, code: st
 
 
 PERMITTED: list[tuple[Situation, Rule, Basis, bytes, Copy]] = [
+    (
+        replace(consent(level=Level.MEDIUM), target=replace(TARGET, level=Level.WIDE)),
+        Rule.CONSENT,
+        Basis.CONSENT,
+        CONSENT.id,
+        Copy.DEIDENTIFIED,
+    ),
+    (target(level=Level.WIDE), Rule.CONSENT, Basis.CONSENT, CONSENT.id, Copy.ORIGINAL),
+    (
+        replace(COVERED, held=(CONSENT, replace(PROHIBITION, until_ms=NOW - 1_000))),
+        Rule.CONSENT,
+        Basis.CONSENT,
+        CONSENT.id,
+        Copy.ORIGINAL,
+    ),
+    (
+        replace(COVERED, held=(CONSENT, replace(PROHIBITION, special=Special.HIV))),
+        Rule.CONSENT,
+        Basis.CONSENT,
+        CONSENT.id,
+        Copy.ORIGINAL,
+    ),
+    (
+        replace(COVERED, held=(CONSENT, replace(PROHIBITION, categories=frozenset({Category.MEDICAL_PAYMENT})))),
+        Rule.CONSENT,
+        Basis.CONSENT,
+        CONSENT.id,
+        Copy.ORIGINAL,
+    ),
     (COVERED, Rule.CONSENT, Basis.CONSENT, CONSENT.id, Copy.ORIGINAL),
     (replace(COVERED, action=Action.HISTORY), Rule.CONSENT, Basis.CONSENT, CONSENT.id, Copy.ORIGINAL),
     (replace(COVERED, action=Action.SEARCH), Rule.CONSENT, Basis.CONSENT, CONSENT.id, Copy.NONE),
@@ -524,3 +556,12 @@ def test_a_consent_never_opens_more_when_it_is_narrowed(data: st.DataObject) -> 
     if after.permit:
         assert before.permit
         assert before.copy in (after.copy, Copy.ORIGINAL)
+
+
+def test_an_explanation_says_why_each_basis_did_not_apply() -> None:
+    s = ordered({"until_ms": NOW}, held=(replace(CONSENT, revoked_ms=NOW, purposes=frozenset({Purpose.LEGAL})),))
+    said = {step.rule: step.said for step in explain(s)[1]}
+    assert said[Rule.COURT_ORDER] == "passes: permit.expired"
+    assert said[Rule.CONSENT] == "passes: permit.revoked"
+    assert said[Rule.CARE] == "passes"
+    assert said[Rule.INSTITUTION_DEFAULT] == "permit.expired"
