@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinglin.kernel.errors import Conflict, Denied, Invalid, NotFound
+from xinglin.kernel.errors import Conflict, Denied, Integrity, Invalid, NotFound
 
 
 class ConsentExists(Conflict):
@@ -163,3 +163,173 @@ class ConsentAcknowledged(Conflict):
     zh = "节点 {node} 已确认授权 {consent}。"
     hint_en = "Nothing is left to do."
     hint_zh = "无需再次确认。"
+
+
+class ConsentTermsInvalid(Invalid):
+    """The terms break CN6."""
+
+    code, number, clause = "consent.terms", 5616, "S6.3c"
+    en = "The terms of the consent are not in form, or name no custodian or more than eight."
+    zh = "授权条款格式不符，或未指明保管节点，或超过八个。"
+    hint_en = "A consent has a purpose, a category, a period that ends after it begins, and 1 to 8 custodians."
+    hint_zh = "授权须有用途、类别、起止期限与 1 至 8 个保管节点。"
+
+
+class ConsentTooLong(Invalid):
+    """Openings have one fixed length."""
+
+    code, number, clause = "consent.too_long", 5617, "H9"
+    en = "The consent names too much for one sealed opening."
+    zh = "授权所列内容超出一份密封件的长度。"
+    hint_en = "Make two consents of it."
+    hint_zh = "请拆为两项授权。"
+
+
+class ConsentRefused(Denied):
+    """The opening does not match the chain, this node or a patient of it."""
+
+    code, number, clause = "consent.refused", 5618, "S6.3c"
+    en = "Consent {consent} is addressed to this node but is not taken in: {reason}."
+    zh = "授权 {consent} 发往本节点，但未被接受：{reason}。"
+    hint_en = "The patient, or the counter, makes a new one."
+    hint_zh = "请由患者或受理窗口重新办理。"
+
+
+class WalletConsentUnknown(NotFound):
+    """The patient's wallet keeps no such consent."""
+
+    code, number, clause = "wallet.consent_unknown", 5619, "S6.3c"
+    en = "The wallet has no consent {consent}."
+    zh = "钱包中没有授权 {consent}。"
+    hint_en = "Look at the consents that the wallet lists."
+    hint_zh = "请查看钱包所列授权。"
+
+
+class WalletDamaged(Integrity):
+    """A file of the wallet does not open."""
+
+    code, number, clause = "wallet.damaged", 5620, "S8.2d"
+    en = "What the wallet keeps of consent {consent} was altered."
+    zh = "钱包中授权 {consent} 的内容已被改动。"
+    hint_en = "Restore the wallet from a backup."
+    hint_zh = "请从备份恢复钱包。"
+
+
+class ProtectionRowDamaged(Integrity):
+    """A row does not open or is gone."""
+
+    code, number, clause = "protection.row_damaged", 5621, "S6.2d"
+    en = "Row {number} of the store of protection was altered or is missing."
+    zh = "授权数据库第 {number} 行被改动或缺失。"
+    hint_en = "Restore protection.sqlite from a backup."
+    hint_zh = "请从备份恢复 protection.sqlite。"
+
+
+class BreakGlassDenied(Denied):
+    """Not a treating practitioner of the institution."""
+
+    code, number, clause = "break_glass.denied", 5622, "S6.3c"
+    en = "Account {account} may not break the glass here."
+    zh = "账户 {account} 无权在此使用紧急访问。"
+    hint_en = "Active practitioners do it at their own institution."
+    hint_zh = "仅本机构在岗医务人员可用。"
+
+
+class BreakGlassHours(Invalid):
+    """Too long, or no time at all."""
+
+    code, number, clause = "break_glass.hours", 5623, "S6.3c"
+    en = "An emergency access lasts 1 to {longest} hours, not {hours}."
+    zh = "紧急访问时长为 1 至 {longest} 小时，而非 {hours} 小时。"
+    hint_en = "Open another one if it goes on."
+    hint_zh = "如仍需要请重新申请。"
+
+
+class BreakGlassQuota(Denied):
+    """The account's quota is used up."""
+
+    code, number, clause = "break_glass.quota", 5624, "S6.3c"
+    en = "Account {account} has broken the glass {grants} times within 24 hours."
+    zh = "账户 {account} 在 24 小时内已使用 {grants} 次紧急访问。"
+    hint_en = "A colleague can; the institution sets the number."
+    hint_zh = "可由同事办理；次数由机构设定。"
+
+
+class BreakGlassReason(Invalid):
+    """No reason, or a novel."""
+
+    code, number, clause = "break_glass.reason", 5625, "S6.3c"
+    en = "An emergency access needs a reason of at most 1024 bytes."
+    zh = "紧急访问须填写理由，至多 1024 字节。"
+    hint_en = "Say in a sentence why."
+    hint_zh = "请用一句话说明。"
+
+
+class ReviewUnknown(NotFound):
+    """No grant of that id."""
+
+    code, number, clause = "review.unknown", 5626, "S6.3c"
+    en = "There is no emergency access {grant} here."
+    zh = "此处没有紧急访问 {grant}。"
+    hint_en = "Look at the list of reviews."
+    hint_zh = "请查看待审列表。"
+
+
+class ReviewDone(Conflict):
+    """A review is done once."""
+
+    code, number, clause = "review.done", 5627, "S6.3c"
+    en = "The emergency access {grant} has been reviewed."
+    zh = "紧急访问 {grant} 已审查。"
+    hint_en = "Nothing is left to do."
+    hint_zh = "无需再次审查。"
+
+
+class ReviewDenied(Denied):
+    """Not a reviewer, or the one who broke the glass."""
+
+    code, number, clause = "review.denied", 5628, "S6.3c"
+    en = "Account {account} can't review this emergency access."
+    zh = "账户 {account} 不能审查该紧急访问。"
+    hint_en = "Another person, an auditor or compliance officer of the institution, does."
+    hint_zh = "须由本机构的其他审计员或合规专员审查。"
+
+
+class GuardianAdult(Denied):
+    """A guardianship that would begin after majority."""
+
+    code, number, clause = "guardian.adult", 5629, "S6.3c"
+    en = "The patient is of age; a guardianship of minors ends at the 18th birthday."
+    zh = "患者已成年；未成年人监护于年满十八周岁时终止。"
+    hint_en = "The patient decides."
+    hint_zh = "由患者本人决定。"
+
+
+class GuardianPeriod(Invalid):
+    """The dates of a guardianship are out of order."""
+
+    code, number, clause = "guardian.period", 5630, "S6.3c"
+    en = "The guardianship would end before it begins, or later than known."
+    zh = "监护关系的终止时间早于开始时间或晚于已知时间。"
+    hint_en = "Check the dates against the evidence."
+    hint_zh = "请对照证明材料核对日期。"
+
+
+class GuardianshipUnknown(NotFound):
+    """No guardianship of that id."""
+
+    code, number, clause = "guardian.unknown", 5631, "S6.3c"
+    en = "There is no guardianship {guardianship} of this patient here."
+    zh = "此处没有该患者的监护关系 {guardianship}。"
+    hint_en = "Enter it with its evidence first."
+    hint_zh = "请先凭证明材料登记。"
+
+
+class MandateInvalid(Invalid):
+    """Beyond the row of its article."""
+
+    code, number, clause = "mandate.invalid", 5632, "S6.3c"
+    en = "The mandate names nothing, or reaches beyond what '{article}' allows."
+    zh = "该凭据未列明内容，或超出“{article}”允许的范围。"
+    hint_en = "See table L of docs/spec/permit.md."
+    hint_zh = "见 docs/spec/permit.md 的表 L。"
