@@ -1,4 +1,4 @@
-"""Break-glass: one practitioner, one patient, some hours, a reason, a review afterwards (docs/spec/consent.md BG1 to BG6).
+"""Break-glass: one practitioner, one patient, some hours, a reason, a review (docs/spec/consent.md BG1 to BG6).
 
 A grant is durable before it is given, together with its review task. Blocked while a review is overdue, counted by
 account and day, never bulk. Telling the patient is the caller's: the notice is in what is returned. Whether a grant
@@ -39,8 +39,8 @@ REVIEWERS = frozenset({Role.AUDITOR, Role.COMPLIANCE_OFFICER})
 class BreakGlassLimits:
     """What an institution allows.
 
-    ``max_hours``: of a grant, never more than 24; ``grants_per_day``: of an account in 24 hours; ``review_hours``: until
-    its review is overdue.
+    ``max_hours``: of a grant, never more than 24; ``grants_per_day``: of an account in 24 hours;
+    ``review_hours``: from a grant until its review is overdue.
     """
 
     max_hours: int = 24
@@ -134,7 +134,7 @@ class BreakGlass:
             now_ms: the node's clock.
 
         Raises:
-            BreakGlassDenied: the account is not an active practitioner of that institution, or the grant is this node's.
+            BreakGlassDenied: not an active practitioner of that institution, or the grant is this institution's own.
             BreakGlassReason, BreakGlassHours, ReviewOverdue, BreakGlassQuota: as ``open``.
         """
         if grant.member == self._member or self._practice(grant.account) != grant.member:

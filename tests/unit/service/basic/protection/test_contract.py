@@ -6,13 +6,20 @@ import os
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tests.support.contract_parties import Consortium, Key, Party, new_id
+from tests.support.contract_parties import Consortium, Key, Party, found_consortium, new_id
+from tests.support.fake_context import FakeLedger
+from xinglin.carrier.access.governance.contract import CONTRACT as GOVERNANCE
 from xinglin.carrier.access.policy.errors import KindDenied, RoleDenied
+from xinglin.carrier.access.registry.contract import CONTRACT as REGISTRY
 from xinglin.carrier.access.registry.model import EndNode
+from xinglin.carrier.crypto.suite import suite
 from xinglin.kernel.encoding import ChainObject
 from xinglin.kernel.errors import EncodingInvalid, PlatformError
+from xinglin.service.basic.protection.consents.contract import CONTRACT as CONSENT
 from xinglin.service.basic.protection.consents.model import (
     AcknowledgeConsent,
     Acknowledgement,
@@ -290,3 +297,31 @@ def test_a_grant_by_counter_is_not_in_form(consortium: Consortium, key: Key) -> 
     card = replace(made, method=KeyMethod.CARD)
     call(consortium, Role.SERVICE, "grant", card)
     assert state(consortium, card.consent).method is Method.CARD
+
+
+@pytest.mark.requirement("S6.3c")
+@given(st.lists(st.tuples(st.sampled_from([FIRST, SECOND, Role.ADMINISTRATOR]), st.integers(0, 4)), max_size=12))
+def test_whatever_staff_do_two_accounts_stand_behind_every_step(steps: list[tuple[Role, int]]) -> None:
+    c = found_consortium(suite("intl"), FakeLedger, (REGISTRY, GOVERNANCE, CONSENT))
+    key, consent = Key(c.ledger.suite), new_id()
+    calls: list[tuple[str, ChainObject]] = [
+        ("propose", ProposeConsent(consent, key.public, b"t" * 32, OPENINGS)),
+        ("approve", ApproveConsent(consent, b"t" * 32)),
+        ("propose_revocation", ProposeRevocation(consent)),
+        ("approve_revocation", ApproveRevocation(consent)),
+        ("propose", ProposeConsent(consent, Key(c.ledger.suite).public, bytes(32), OPENINGS)),
+    ]
+    by: dict[str, Role] = {}
+    seen = ConsentStatus.PROPOSED
+    for role, number in steps:
+        method, arguments = calls[number]
+        try:
+            call(c, role, method, arguments)
+        except PlatformError:
+            continue
+        by[method] = role
+        now = state(c, consent).status
+        assert now >= seen
+        seen = now
+    assert seen is not ConsentStatus.GRANTED or by["propose"] is not by["approve"]
+    assert seen is not ConsentStatus.REVOKED or by["propose_revocation"] is not by["approve_revocation"]
