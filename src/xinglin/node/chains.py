@@ -26,10 +26,11 @@ from xinglin.service.basic.coordination.anchors.contract import CONTRACT as ANCH
 from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUDIENCE
 from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
 from xinglin.service.basic.coordination.records.contract import CONTRACT as RECORDS
+from xinglin.service.basic.protection.consents.contract import CONTRACT as CONSENT
 
 SUITES = {SuiteNumber.GM: "gm", SuiteNumber.INTL: "intl"}
 CONTRACTS: dict[Profile, tuple[Contract, ...]] = {
-    Profile.CONSORTIUM: (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR),
+    Profile.CONSORTIUM: (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, CONSENT),
     Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL, ACCESS),
     Profile.SUPERVISION: (REGISTRY, GOVERNANCE),
 }

@@ -30,8 +30,12 @@ OVERSEERS = ADMINISTRATORS | {Role.AUDITOR, Role.COMPLIANCE_OFFICER}
 
 HOLDERS = frozenset({MemberKind.MEDICAL_INSTITUTION})
 """Kinds that produce and keep medical records."""
+COUNTER = ADMINISTRATORS | {Role.PRACTITIONER, Role.COMPLIANCE_OFFICER}
+"""Roles of staff who take a patient's paper: people, not devices or services."""
 STEWARDS = frozenset({MemberKind.MEDICAL_INSTITUTION, MemberKind.TECHNOLOGY_PROVIDER, MemberKind.REGULATOR})
 """Kinds that may issue transmission keys: who keeps, carries or supervises records, not who uses them."""
+VOUCHERS = frozenset({MemberKind.MEDICAL_INSTITUTION, MemberKind.TECHNOLOGY_PROVIDER})
+"""Kinds that vouch for a patient's identity: who has seen the document or runs the card's log-in."""
 
 RIGHTS: Mapping[tuple[str, str], Right] = MappingProxyType(
     {
@@ -53,6 +57,13 @@ RIGHTS: Mapping[tuple[str, str], Right] = MappingProxyType(
         ("anchor", "fork"): Right(ALL_KINDS, OVERSEERS | {Role.SERVICE}),
         ("anchor", "succeed"): Right(ALL_KINDS, ADMINISTRATORS),
         ("anchor", "acknowledge"): Right(frozenset({MemberKind.REGULATOR}), OVERSEERS),
+        ("consent", "grant"): Right(VOUCHERS, frozenset({Role.PRACTITIONER, Role.SERVICE})),
+        ("consent", "propose"): Right(HOLDERS, COUNTER),
+        ("consent", "approve"): Right(HOLDERS, COUNTER),
+        ("consent", "revoke"): Right(ALL_KINDS, ANYONE),
+        ("consent", "propose_revocation"): Right(HOLDERS, COUNTER),
+        ("consent", "approve_revocation"): Right(HOLDERS, COUNTER),
+        ("consent", "acknowledge"): Right(HOLDERS, frozenset({Role.SERVICE})),
         ("journal", "head"): Right(ALL_KINDS, OPERATORS),
         ("journal", "intake"): Right(ALL_KINDS, OPERATORS),
         ("access", "log"): Right(HOLDERS, frozenset({Role.SERVICE})),

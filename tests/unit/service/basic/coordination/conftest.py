@@ -17,9 +17,10 @@ from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUD
 from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
 from xinglin.service.basic.coordination.model import IssueEpochKey, SealedKey
 from xinglin.service.basic.coordination.records.contract import CONTRACT as RECORDS
+from xinglin.service.basic.protection.consents.contract import CONTRACT as CONSENT
 from xinglin.stakeholders.kinds import Role
 
-CONTRACTS = (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, JOURNAL, ACCESS)
+CONTRACTS = (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, JOURNAL, ACCESS, CONSENT)
 
 
 @pytest.fixture(params=[(FakeLedger, "intl"), (RuntimeLedger, "gm")], ids=["fake-intl", "runtime-gm"])

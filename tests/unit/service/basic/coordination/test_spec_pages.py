@@ -1,4 +1,4 @@
-"""The pages of the contracts, of anchors, access entries and locators say what the code says."""
+"""The pages of the contracts, of anchors, access entries, consents and locators say what the code says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from xinglin.stakeholders.rights import RIGHTS
 
 PAGES = {
     name: (REPOSITORY / "docs" / "spec" / name).read_text(encoding="utf-8")
-    for name in ("contracts.md", "anchor.md", "access.md", "locator.md")
+    for name in ("contracts.md", "anchor.md", "access.md", "locator.md", "consent.md")
 }
 METHODS = [(c.name, name, method) for c in CONTRACTS for name, method in c.methods.items()]
 OWN = {
@@ -30,6 +30,7 @@ OWN = {
     "governance": (1450, 1499),
     "": (5300, 5389),
     "access": (5700, 5739),
+    "consent": (5600, 5615),
 }
 
 

@@ -1,0 +1,82 @@
+"""The consortium chain of this home as protection sees it: registry and consents, read from its ledger.
+
+Every value is compared with the state tree before it is used, by the ledger. Writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from xinglin.carrier.access.registry.model import NAMESPACE as REGISTRY
+from xinglin.carrier.access.registry.model import AccountState, KeyState, MemberState, NodeState
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.kernel.encoding import ChainObject, decode, pack, state_key
+from xinglin.service.basic.protection.consents.model import (
+    NAMESPACE,
+    Acknowledgement,
+    ConsentOpenings,
+    ConsentState,
+)
+
+T = TypeVar("T", bound=ChainObject)
+
+
+class LedgerFacts:
+    """Implements the port ``ConsortiumFacts`` over one ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.chain = ledger.rules.chain
+        self._ledger = ledger
+
+    def time_ms(self) -> int:
+        """See ``ConsortiumFacts.time_ms``."""
+        return self._ledger.tip.time
+
+    def member(self, member: str) -> MemberState | None:
+        """See ``ConsortiumFacts.member``."""
+        return self._value(MemberState, REGISTRY, "member", member)
+
+    def account(self, account: str) -> AccountState | None:
+        """See ``ConsortiumFacts.account``."""
+        return self._value(AccountState, REGISTRY, "account", account)
+
+    def key(self, key: bytes) -> KeyState | None:
+        """See ``ConsortiumFacts.key``."""
+        return self._value(KeyState, REGISTRY, "key", key)
+
+    def node(self, node: str) -> NodeState | None:
+        """See ``ConsortiumFacts.node``."""
+        return self._value(NodeState, REGISTRY, "node", node)
+
+    def consents(self) -> Iterator[str]:
+        """See ``ConsortiumFacts.consents``."""
+        return iter(self._last_parts(b"\x93" + pack(NAMESPACE) + pack("consent")))
+
+    def consent(self, consent: str) -> ConsentState | None:
+        """See ``ConsortiumFacts.consent``."""
+        return self._value(ConsentState, NAMESPACE, "consent", consent)
+
+    def openings(self, consent: str) -> tuple[bytes, ...]:
+        """See ``ConsortiumFacts.openings``."""
+        found = self._value(ConsentOpenings, NAMESPACE, "openings", consent)
+        return () if found is None else found.sealed
+
+    def acknowledged(self, consent: str) -> Mapping[str, int]:
+        """See ``ConsortiumFacts.acknowledged``."""
+        nodes = self._last_parts(b"\x94" + pack(NAMESPACE) + pack("acknowledged") + pack(consent))
+        times = {node: self.acknowledged_by(consent, node) for node in nodes}
+        return {node: time for node, time in times.items() if time is not None}
+
+    def acknowledged_by(self, consent: str, node: str) -> int | None:
+        """See ``ConsortiumFacts.acknowledged_by``."""
+        found = self._value(Acknowledgement, NAMESPACE, "acknowledged", consent, node)
+        return None if found is None else found.time
+
+    def _value(self, kind: type[T], namespace: str, *parts: str | bytes) -> T | None:
+        stored = self._ledger.value(state_key(namespace, *parts))
+        return None if stored is None else decode(kind, stored)
+
+    def _last_parts(self, prefix: bytes) -> list[str]:
+        with self._ledger.state() as state:
+            return [str(decode(tuple[Any, ...], key)[-1]) for key, _ in state.scan(prefix)]

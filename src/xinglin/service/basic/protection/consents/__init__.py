@@ -1,0 +1,1 @@
+"""The contract ``consent`` of the consortium chain, and a consent's terms, openings and signatures."""

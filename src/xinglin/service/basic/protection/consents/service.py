@@ -1,0 +1,200 @@
+"""The consents of one node: takes in what is addressed to it, acknowledges, lists (docs/spec/consent.md CN20 to CN24).
+
+A node decides on what it holds: an opening is kept durably before the node acknowledges, and whether a consent stands
+is read from the chain whenever it is asked. What is addressed to others stays closed. Submits nothing: returns calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from xinglin.carrier.crypto.errors import OpenFailed
+from xinglin.carrier.crypto.suite import Suite
+from xinglin.kernel.errors import PlatformError
+from xinglin.kernel.identifiers import identifier_bytes
+from xinglin.service.basic.protection.consents.model import (
+    AcknowledgeConsent,
+    ConsentOpening,
+    ConsentState,
+    ConsentStatus,
+    ConsentTerms,
+)
+from xinglin.service.basic.protection.consents.rules import terms_fault, try_unpadded
+from xinglin.service.basic.protection.errors import (
+    ConsentNotGranted,
+    ConsentRefused,
+    ConsentUnknown,
+    ConsentWithdrawn,
+)
+from xinglin.service.basic.protection.model import Grantees, Held
+from xinglin.service.basic.protection.ports import ConsortiumFacts, Persons
+from xinglin.service.basic.protection.store import ProtectionStore
+from xinglin.service.basic.protection.store_model import KeptConsent, KeptPaper
+from xinglin.stakeholders.labels import Special
+
+Decrypt = Callable[[bytes], bytes]
+"""Decrypts with the node's sealing key; raises OpenFailed for what is not for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentView:
+    """A consent as shown to its patient: the terms, where it stands, since when each node that it binds follows it."""
+
+    terms: ConsentTerms
+    state: ConsentState | None
+    nodes: dict[str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What came of going through the chain: calls to make, and what was addressed to this node but is not right."""
+
+    calls: list[AcknowledgeConsent]
+    refused: list[PlatformError]
+
+
+class Consents:
+    """The consents that one node holds.
+
+    Args:
+        suite: the consortium chain's suite.
+        node: this node's id.
+        chain: the consortium chain as this node has it.
+        store: the node's store of protection.
+        persons: the node's patient index.
+        decrypt: decrypts with the node's sealing key.
+    """
+
+    def __init__(
+        self,
+        suite: Suite,
+        node: str,
+        chain: ConsortiumFacts,
+        store: ProtectionStore,
+        persons: Persons,
+        decrypt: Decrypt,
+    ) -> None:
+        self._suite = suite
+        self._node = node
+        self._chain = chain
+        self._store = store
+        self._persons = persons
+        self._decrypt = decrypt
+        self._not_ours: set[str] = set()
+
+    def take_in(self, consent: str) -> AcknowledgeConsent | None:
+        """Open a granted consent, keep it durably, and return the acknowledgement to call; None when there is none.
+
+        Returns None for a consent that is addressed to others, and for one that this node has acknowledged.
+
+        Raises:
+            ConsentUnknown, ConsentNotGranted, ConsentWithdrawn: the chain has none that stands.
+            ConsentRefused: it is addressed to this node, but is not what was committed, or not of a patient of it.
+        """
+        state = self._standing(consent)
+        if self._chain.acknowledged_by(consent, self._node) is not None:
+            return None
+        if self._store.by_id(KeptConsent, identifier_bytes(consent)) is None:
+            opening = self._opening(consent)
+            if opening is None:
+                return None
+            self._check(consent, state, opening)
+            kept = KeptConsent(opening=opening)
+            self._store.add(kept, identifier_bytes(consent), opening.person)
+        return AcknowledgeConsent(consent, self._node)
+
+    def take_in_new(self) -> TakenIn:
+        """Go through the consents of the chain and take in those for this node; others are looked at once."""
+        taken = TakenIn([], [])
+        for consent in self._chain.consents():
+            state = self._chain.consent(consent)
+            if consent in self._not_ours or state is None or state.status is not ConsentStatus.GRANTED:
+                continue
+            try:
+                call = self.take_in(consent)
+            except ConsentRefused as refusal:
+                taken.refused.append(refusal)
+                call = None
+            if call is None:
+                self._not_ours.add(consent)
+            else:
+                taken.calls.append(call)
+        return taken
+
+    def held(self, person: bytes) -> tuple[Held, ...]:
+        """Return the consents and prohibitions of a person with what the chain says of each now."""
+        return tuple(self._held(row.value) for row in self._store.of_person(KeptConsent, person))
+
+    def views(self, person: bytes) -> Iterator[ConsentView]:
+        """Yield a person's consents that this node holds, for the person to see."""
+        for row in self._store.of_person(KeptConsent, person):
+            terms = row.value.opening.terms
+            times = self._chain.acknowledged(terms.consent)
+            nodes = {one.node: times.get(one.node) for one in terms.custodians}
+            yield ConsentView(terms, self._chain.consent(terms.consent), nodes)
+
+    def keep_paper(self, scan: bytes, person: bytes, account: str, now_ms: int) -> bytes:
+        """Keep the hash of a scanned paper and return it for the terms; the same scan again is no error."""
+        paper = self._suite.hash(scan)
+        if self._store.by_id(KeptPaper, paper) is None:
+            self._store.add(KeptPaper(paper=paper, account=account, time=now_ms), paper, person)
+        return paper
+
+    def _standing(self, consent: str) -> ConsentState:
+        state = self._chain.consent(consent)
+        if state is None:
+            raise ConsentUnknown(consent=consent)
+        if state.status is ConsentStatus.REVOKED:
+            raise ConsentWithdrawn(consent=consent)
+        if state.status is not ConsentStatus.GRANTED:
+            raise ConsentNotGranted(consent=consent)
+        return state
+
+    def _opening(self, consent: str) -> ConsentOpening | None:
+        for sealed in self._chain.openings(consent):
+            try:
+                plaintext = self._decrypt(sealed)
+            except OpenFailed:
+                continue
+            opening = try_unpadded(plaintext)
+            if opening is None:
+                raise ConsentRefused(consent=consent, reason="the opening is not in form")
+            return opening
+        return None
+
+    def _check(self, consent: str, state: ConsentState, opening: ConsentOpening) -> None:
+        fault = terms_fault(self._suite.hash, opening, consent, state.terms, self._node)
+        died, given = self._persons.died_ms(opening.person), opening.terms.given_ms
+        if not fault and not self._persons.knows(opening.person):
+            fault = "the person is not known here"
+        if not fault and given > min(state.granted_ms):
+            fault = "it was given later than granted"
+        if not fault and died is not None and given >= died:
+            fault = "the patient had died"
+        if fault:
+            raise ConsentRefused(consent=consent, reason=fault)
+
+    def _held(self, kept: KeptConsent) -> Held:
+        terms = kept.opening.terms
+        state = self._chain.consent(terms.consent)
+        return Held(
+            id=identifier_bytes(terms.consent),
+            prohibits=terms.prohibits == 1,
+            grantees=Grantees(
+                frozenset(map(identifier_bytes, terms.members)),
+                frozenset(terms.roles),
+                frozenset(map(identifier_bytes, terms.accounts)),
+            ),
+            purposes=frozenset(terms.purposes),
+            categories=frozenset(terms.categories),
+            level=terms.level,
+            special=Special(terms.special),
+            copy=terms.copy,
+            given_ms=terms.given_ms,
+            from_ms=terms.from_ms,
+            until_ms=terms.until_ms,
+            guardian=identifier_bytes(terms.guardian[0]) if terms.guardian else b"",
+            acknowledged_ms=self._chain.acknowledged_by(terms.consent, self._node),
+            revoked_ms=state.revoked_ms[0] if state is not None and state.revoked_ms else None,
+        )

@@ -1,0 +1,144 @@
+"""Puts together what a decision rests on: the node's stores, the consortium chain, index and episodes (permit.md S1).
+
+``Situations.of`` is the one place where a ``Situation`` is built; the policy then decides without looking anything up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xinglin.carrier.access.registry.model import AccountState, KeyState, MemberState
+from xinglin.kernel.identifiers import identifier_bytes
+from xinglin.service.basic.protection.break_glass import BreakGlass
+from xinglin.service.basic.protection.consents.service import Consents
+from xinglin.service.basic.protection.guardians import Guardians
+from xinglin.service.basic.protection.mandates import Mandates
+from xinglin.service.basic.protection.model import (
+    InstitutionDefault,
+    Reader,
+    Situation,
+    Standing,
+    Target,
+)
+from xinglin.service.basic.protection.ports import ConsortiumFacts, Episodes, Quotas
+from xinglin.stakeholders.kinds import MemberKind, Status
+from xinglin.stakeholders.purposes import Action, Purpose
+
+STALE_AFTER_MS = 10_000
+"""How old the newest block may be before no permit rests on a consent (design D7)."""
+_MEMBER = {Status.ACTIVE: Standing.IN_FORCE, Status.SUSPENDED: Standing.SUSPENDED, Status.ENDED: Standing.ENDED}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a reader asks: which account of which member, by which key, to do what for which purpose."""
+
+    action: Action
+    purpose: Purpose
+    member: str
+    account: str
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a situation comes from."""
+
+    chain: ConsortiumFacts
+    consents: Consents
+    break_glass: BreakGlass
+    guardians: Guardians
+    mandates: Mandates
+    episodes: Episodes
+    quotas: Quotas
+
+
+class Situations:
+    """Builds situations at one node.
+
+    Args:
+        member: the member that owns the node, the custodian.
+        sources: the node's stores and the chain.
+        institution_default: what the institution decided (table I).
+        stale_after_ms: how old the newest block may be.
+    """
+
+    def __init__(
+        self,
+        member: str,
+        sources: Sources,
+        institution_default: InstitutionDefault = InstitutionDefault.OVERSIGHT,
+        stale_after_ms: int = STALE_AFTER_MS,
+    ) -> None:
+        self._member = member
+        self._sources = sources
+        self._institution_default = institution_default
+        self._stale_after_ms = stale_after_ms
+
+    def of(self, asked: Asked, person: bytes, target: Target, now_ms: int, at_ms: int | None = None) -> Situation:
+        """Return the situation of one request.
+
+        Args:
+            asked: by whom, for what; the signature of the request has been checked.
+            person: whose the record is, in the node's index.
+            target: the record's labels and state.
+            now_ms: the node's clock.
+            at_ms: another moment to look at (``access explain --at``): both clocks are then there. Members and accounts
+                are as known now; keys, consents, guardianships, grants and defaults have their times.
+        """
+        s = self._sources
+        now, chain = (now_ms, s.chain.time_ms()) if at_ms is None else (at_ms, at_ms)
+        late = max(now, chain)
+        default, guardian = s.guardians.default(person, late)
+        emergency = asked.purpose is Purpose.ETREAT
+        return Situation(
+            action=asked.action,
+            purpose=asked.purpose,
+            now_ms=now,
+            chain_ms=chain,
+            reader=self._reader(asked, late),
+            target=target,
+            patient=s.guardians.patient(person),
+            held=s.consents.held(person),
+            grant=s.break_glass.grant_for(person, asked.account, now) if emergency else None,
+            mandates=s.mandates.of(person),
+            episode=s.episodes.of(person, late) if asked.member == self._member else None,
+            patient_default=default,
+            default_guardian=guardian,
+            institution_default=self._institution_default,
+            stale_after_ms=self._stale_after_ms,
+        )
+
+    def _reader(self, asked: Asked, at_ms: int) -> Reader:
+        chain = self._sources.chain
+        member, account = chain.member(asked.member), chain.account(asked.account)
+        return Reader(
+            account=identifier_bytes(asked.account),
+            member=identifier_bytes(asked.member),
+            kind=MemberKind.DATA_USER if member is None else member.member_kind,
+            roles=frozenset() if account is None else frozenset(account.roles),
+            own=asked.member == self._member,
+            member_standing=_member_standing(member),
+            account_standing=_account_standing(account, asked.member),
+            key_standing=_key_standing(chain.key(asked.key), asked.account, at_ms),
+            over_quota=self._sources.quotas.over(asked.account, at_ms),
+        )
+
+
+def _member_standing(member: MemberState | None) -> Standing:
+    return Standing.UNKNOWN if member is None else _MEMBER[member.status]
+
+
+def _account_standing(account: AccountState | None, member: str) -> Standing:
+    if account is None or account.member != member:
+        return Standing.UNKNOWN
+    return Standing.IN_FORCE if account.status is Status.ACTIVE else Standing.ENDED
+
+
+def _key_standing(key: KeyState | None, account: str, at_ms: int) -> Standing:
+    """Return how the chain knows a key at a time: another account's, or one that begins later, is unknown."""
+    if key is None or key.account != account or at_ms < key.from_ms:
+        return Standing.UNKNOWN
+    if key.compromised and at_ms >= key.compromised[0]:
+        return Standing.COMPROMISED
+    return Standing.ENDED if key.until and at_ms >= key.until[0] else Standing.IN_FORCE
