@@ -27,10 +27,11 @@ from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUD
 from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
 from xinglin.service.basic.coordination.records.contract import CONTRACT as RECORDS
 from xinglin.service.basic.protection.consents.contract import CONTRACT as CONSENT
+from xinglin.service.basic.sharing.agreements.contract import CONTRACT as AGREEMENT
 
 SUITES = {SuiteNumber.GM: "gm", SuiteNumber.INTL: "intl"}
 CONTRACTS: dict[Profile, tuple[Contract, ...]] = {
-    Profile.CONSORTIUM: (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, CONSENT),
+    Profile.CONSORTIUM: (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, CONSENT, AGREEMENT),
     Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL, ACCESS),
     Profile.SUPERVISION: (REGISTRY, GOVERNANCE),
 }

@@ -1,0 +1,1 @@
+"""Sharing between institutions: what two members have signed before one asks the other (design D11)."""

@@ -1,0 +1,50 @@
+"""Pure rules of agreements: terms in form, and whether one covers a request (docs/spec/agreement.md AG2, AG6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xinglin.service.basic.sharing.agreements.model import AgreementState, AgreementTerms
+from xinglin.stakeholders.labels import Category, Level
+from xinglin.stakeholders.purposes import Purpose
+
+
+def terms_fault(terms: AgreementTerms) -> str:
+    """Return what is wrong with terms, empty for nothing (AG2)."""
+    if terms.custodian == terms.reader:
+        return "both parties are one"
+    if not _ascending(terms.purposes) or not _ascending(terms.categories):
+        return "purposes or categories are empty or out of order"
+    if terms.from_ms >= terms.until_ms:
+        return "it ends before it begins"
+    return ""
+
+
+def uncovered(
+    state: AgreementState | None, purpose: Purpose, time_ms: int, category: Category | None, level: Level | None
+) -> str:
+    """Return why an agreement does not cover a request, empty when it does (AG6).
+
+    Args:
+        state: the agreement that was accepted last, None when there was none.
+        purpose: what is asked for.
+        time_ms: when, by the custodian's node.
+        category: of the record, None for a search or a match.
+        level: of the record, None for a search or a match.
+    """
+    if state is None or not state.accepted_ms:
+        return "there is none"
+    terms = state.terms
+    if state.ended_ms:
+        return "it was ended"
+    if not terms.from_ms <= time_ms < terms.until_ms:
+        return "it is not in force"
+    if purpose not in terms.purposes:
+        return "the purpose"
+    if category is not None and category not in terms.categories:
+        return "the category"
+    return "the level" if level is not None and level > terms.level else ""
+
+
+def _ascending(values: Sequence[str] | Sequence[int]) -> bool:
+    return len(values) > 0 and list(values) == sorted(set(values))
