@@ -34,6 +34,7 @@ FORMS: Final[Mapping[str, Pattern[str]]] = MappingProxyType(
             "icd11": r"[0-9A-Z]{4}(?:\.[0-9A-Z]{1,2})?(?:[&/][0-9A-Z.]{4,7}){0,8}",
             "icd9": r"[EV]?\d{2,4}(?:\.\d{1,2})?",
             "language": r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}",
+            "link": r"(?!.*\d{9})[A-Za-z0-9/][A-Za-z0-9._/+-]{0,63}",
             "loinc": r"(?:L[AGP])?\d{1,7}-\d",
             "ndc": r"\d{4,5}-\d{3,4}-\d{1,2}|\d{10,11}",
             "number": r"\d{1,8}",

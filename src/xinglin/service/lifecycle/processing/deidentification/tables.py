@@ -93,7 +93,8 @@ def with_institution(text: str) -> tuple[Rule, ...]:
         RuleMalformed, RuleRepeated, RuleLaxer: as for ``home_rules``.
     """
     known = {rule.id for rule in own_rules()}
-    listed = {subject for rule in own_rules() if rule.kind == "system" for subject in rule.subjects}
+    removed = [one for rule in own_rules() if (rule.kind, rule.action) == ("system", "remove") for one in rule.subjects]
+    starts = tuple(subject.removesuffix("*") for subject in removed)
     added = []
     for line in read_lines(text, HOME_FILE, COLUMNS):
         rule = _rule(line)
@@ -101,7 +102,7 @@ def with_institution(text: str) -> tuple[Rule, ...]:
             raise line.fault(f"'{rule.id}' is a rule of Xinglin's own; choose another id")
         if rule.kind in ("resource", "otherwise"):
             raise line.fault(f"rules of kind '{rule.kind}' are Xinglin's own")
-        if rule.action != "remove" and (rule.kind != "system" or listed & set(rule.subjects)):
+        if rule.action != "remove" and (rule.kind != "system" or any(one.startswith(starts) for one in rule.subjects)):
             raise RuleLaxer(file=line.file, line=line.number, reason="it keeps what goes by Xinglin's rules")
         if rule.action != "remove" and any(_is_too_wide(subject) for subject in rule.subjects):
             raise RuleLaxer(file=line.file, line=line.number, reason="the address of the code system is not its own")
