@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final, NamedTuple
 
-from xinglin.service.lifecycle.processing.errors import RuleMalformed, RuleRepeated, RulesUnreadable
+from xinglin.service.lifecycle.processing.errors import RuleMalformed, RuleRepeated
 
 RULE_ID: Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
-MAX_BYTES: Final = 4 * 1024 * 1024
-"""Of one file of an institution; the product's own have some tens of thousands."""
 
 
 class Line(NamedTuple):
@@ -61,24 +58,3 @@ def read_lines(text: str, file: str, columns: int) -> Iterator[Line]:
             raise RuleRepeated(file=file, line=number, rule=rule)
         seen.add(rule)
         yield line
-
-
-def read_file(path: Path) -> str | None:
-    """Return the text of an institution's file of rules, None where it has none.
-
-    Raises:
-        RulesUnreadable: it can't be read, is too large or not UTF-8.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise RulesUnreadable(file=path.name, reason=error.strerror or "the system refuses it") from None
-    if len(data) > MAX_BYTES:
-        raise RulesUnreadable(file=path.name, reason=f"more than {MAX_BYTES} bytes")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise RulesUnreadable(file=path.name, reason="it is not UTF-8") from None

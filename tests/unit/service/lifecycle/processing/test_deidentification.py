@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xinglin.carrier.crypto.suite import suite
@@ -345,6 +345,14 @@ def test_what_is_no_clinical_resource_gives_an_empty_copy(resource: dict[str, An
     assert copied({**resource, "name": "Wang"}) == Copy({}, {"unknown.resource": 1})
 
 
+@pytest.mark.parametrize(
+    "meta", [None, "x", [{"tag": []}], [{"security": [{}]}], {"security": {"code": "R"}}, {"security": ["x"]}]
+)
+def test_the_label_of_a_copy_stands_whatever_stood_there(meta: Any) -> None:
+    labels = copied({"resourceType": "Basic", "meta": meta}).content["meta"]["security"]
+    assert [one["code"] for one in labels] == ["PSEUDED"]
+
+
 def test_nesting_is_bounded() -> None:
     item: dict[str, Any] = {"linkId": "1"}
     for _ in range(5000):
@@ -433,6 +441,7 @@ def resources(draw: st.DrawFn, left: int = 4) -> dict[str, Any]:
 
 
 @pytest.mark.requirement("H8")
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])  # whole resources are drawn
 @given(resources())
 def test_no_secret_comes_through_wherever_it_stands(resource: dict[str, Any]) -> None:
     copy = copied(resource)

@@ -10,7 +10,7 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.service.lifecycle.processing.classification import tables as classification
 from xinglin.service.lifecycle.processing.deidentification import tables as deidentification
 from xinglin.service.lifecycle.processing.errors import RuleLaxer, RuleMalformed, RuleRepeated, RulesUnreadable
-from xinglin.service.lifecycle.processing.lines import MAX_BYTES
+from xinglin.service.lifecycle.processing.homes import MAX_BYTES, copy_rules, label_rules
 
 GOOD = "own.a\t*\t*\ticd-10\tZ99*\t-\t5\t-\tboard\n"
 
@@ -119,22 +119,32 @@ def test_an_institution_can_not_keep_what_goes(text: str) -> None:
     assert refused.value.facts["line"] == 1
 
 
-@pytest.mark.parametrize("module", [classification, deidentification], ids=["classification", "deidentification"])
-def test_the_file_of_a_home(module: object, tmp_path: Path) -> None:
-    read, path = module.home_rules, tmp_path / module.HOME_FILE  # type: ignore[attr-defined]
-    assert read(tmp_path) == module.own_rules()  # type: ignore[attr-defined]
+GOOD_OF = {
+    "classification": (label_rules, GOOD, len(classification.own_rules())),
+    "deidentification": (
+        copy_rules,
+        "own.wards\tsystem\turn:oid:1.2.3.4\tkeep\ttoken\tboard\n",
+        len(deidentification.own_rules()),
+    ),
+}
+BAD: tuple[tuple[bytes, type[PlatformError]], ...] = (
+    (b"\xff", RulesUnreadable),
+    (b"#" * (MAX_BYTES + 1), RulesUnreadable),
+    (b"own.a\n", RuleMalformed),
+)
+
+
+@pytest.mark.parametrize("name", GOOD_OF)
+def test_the_file_of_a_home(name: str, tmp_path: Path) -> None:
+    read, good, own = GOOD_OF[name]
+    path = tmp_path / "rules" / f"{name}.tsv"
+    assert len(read(tmp_path)) == own
     path.parent.mkdir()
-    good = GOOD if module is classification else "own.wards\tsystem\turn:oid:1.2.3.4\tkeep\ttoken\tboard\n"
     path.write_text(good, encoding="utf-8-sig")
-    assert len(read(tmp_path)) == len(module.own_rules()) + 1  # type: ignore[attr-defined]
-    for data, case in (
-        (good.encode() * 2, RuleRepeated),
-        (b"\xff", RulesUnreadable),
-        (b"#" * (MAX_BYTES + 1), RulesUnreadable),
-    ):
+    assert len(read(tmp_path)) == own + 1
+    for data, case in (*BAD, (good.encode() * 2, RuleRepeated)):
         path.write_bytes(data)
-        refused: type[PlatformError] = case
-        with pytest.raises(refused):
+        with pytest.raises(case):
             read(tmp_path)
     path.unlink()
     path.mkdir()

@@ -9,13 +9,12 @@ import functools
 import re
 from collections.abc import Iterator, Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Final
 
 from xinglin.service.lifecycle.collection.fhir.elements import definitions
 from xinglin.service.lifecycle.processing.classification.model import Rule
 from xinglin.service.lifecycle.processing.errors import RuleLaxer
-from xinglin.service.lifecycle.processing.lines import Line, read_file, read_lines
+from xinglin.service.lifecycle.processing.lines import Line, read_lines
 from xinglin.stakeholders.labels import Category, Level, Special
 
 OWN_FILE: Final = "rules.tsv"
@@ -44,19 +43,6 @@ def own_rules() -> tuple[Rule, ...]:
     return tuple(rule for _, rule in parse(text, OWN_FILE))
 
 
-def home_rules(home: Path) -> tuple[Rule, ...]:
-    """Return the product's rules with those of an institution.
-
-    Args:
-        home: folder of the node; it may have a file ``rules/classification.tsv``.
-
-    Raises:
-        RulesUnreadable, RuleMalformed, RuleRepeated, RuleLaxer: the file is at fault; nothing of it counts.
-    """
-    text = read_file(home / HOME_FILE)
-    return own_rules() if text is None else with_institution(text)
-
-
 def with_institution(text: str) -> tuple[Rule, ...]:
     """Return the product's rules with an institution's: one with a known id replaces it, others come after.
 
@@ -64,7 +50,7 @@ def with_institution(text: str) -> tuple[Rule, ...]:
         text: of the institution's file.
 
     Raises:
-        RuleMalformed, RuleRepeated, RuleLaxer: as for ``home_rules``.
+        RuleMalformed, RuleRepeated, RuleLaxer: a line is at fault.
     """
     rules = {rule.id: rule for rule in own_rules()}
     for line, rule in parse(text, HOME_FILE):

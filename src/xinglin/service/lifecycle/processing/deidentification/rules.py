@@ -81,8 +81,7 @@ class Deidentifier:
         if logical_id and "id" not in content and kind:
             content["id"] = pseudonyms.of(logical_id, shared=kind in self._shared)
         if kind:
-            meta = content.setdefault("meta", {})
-            meta["security"] = [PSEUDONYMISED, *(one for one in meta.get("security", ()) if one != PSEUDONYMISED)]
+            content["meta"] = _labelled(content.get("meta"))
         return Copy(content, run.dropped)
 
     def _resource(self, value: Any, run: Run, left: int, *, contained: bool = False) -> Any:
@@ -217,6 +216,17 @@ class Deidentifier:
             return self._object(value, fields, run, left - 1)
 
         return descend
+
+
+def _labelled(meta: object) -> dict[str, Any]:
+    """Return the meta of a copy with the label that says what it is; of a meta that is no object nothing stays."""
+    kept = meta if isinstance(meta, dict) else {}
+    stated = kept.get("security")
+    return {**kept, "security": [PSEUDONYMISED, *(one for one in _listed(stated) if one != PSEUDONYMISED)]}
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _by_subject(rules: Sequence[Rule], kind: str) -> dict[str, Rule]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from xinglin.service.lifecycle.processing.deidentification.forms import FORMS
 from xinglin.service.lifecycle.processing.errors import RuleLaxer
-from xinglin.service.lifecycle.processing.lines import Line, read_file, read_lines
+from xinglin.service.lifecycle.processing.lines import Line, read_lines
 
 OWN_FILE: Final = "rules.tsv"
 HOME_FILE: Final = "rules/deidentification.tsv"
@@ -70,19 +69,6 @@ def own_rules() -> tuple[Rule, ...]:
     return tuple(_rule(line) for line in read_lines(_text(OWN_FILE), OWN_FILE, COLUMNS))
 
 
-def home_rules(home: Path) -> tuple[Rule, ...]:
-    """Return the product's rules with those of an institution after them.
-
-    Args:
-        home: folder of the node; it may have a file ``rules/deidentification.tsv``.
-
-    Raises:
-        RulesUnreadable, RuleMalformed, RuleRepeated, RuleLaxer: the file is at fault; nothing of it counts.
-    """
-    text = read_file(home / HOME_FILE)
-    return own_rules() if text is None else with_institution(text)
-
-
 def with_institution(text: str) -> tuple[Rule, ...]:
     """Return the product's rules with an institution's after them; of several for one subject the last counts.
 
@@ -90,7 +76,7 @@ def with_institution(text: str) -> tuple[Rule, ...]:
         text: of the institution's file.
 
     Raises:
-        RuleMalformed, RuleRepeated, RuleLaxer: as for ``home_rules``.
+        RuleMalformed, RuleRepeated, RuleLaxer: a line is at fault.
     """
     known = {rule.id for rule in own_rules()}
     removed = [one for rule in own_rules() if (rule.kind, rule.action) == ("system", "remove") for one in rule.subjects]
