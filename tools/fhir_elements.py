@@ -81,7 +81,7 @@ def _all_codes(concepts: Iterable[Json]) -> Iterator[str]:
         yield from _all_codes(concept.get("concept", ()))
 
 
-def _structures(folder: Path) -> list[Json]:
+def structures_of(folder: Path) -> list[Json]:
     """Return the definitions of the types and resources themselves, without profiles on them."""
     return [
         resource
@@ -170,7 +170,7 @@ def main(arguments: list[str]) -> int:
     folder, target = Path(arguments[0]), Path(arguments[1])
     tables = ("valuesets.json", "v3-codesystems.json", "v2-tables.json")
     value_sets = ValueSets(resource for name in tables for resource in _resources(folder / name))
-    structures = _structures(folder)
+    structures = structures_of(folder)
     rows, named = _rows(structures, value_sets)
     kept = sorted(set(_worth_keeping(rows)))
     used = {label for _, kind, label in kept if kind in ("code", "concept")}

@@ -59,6 +59,7 @@ class Tag(StrEnum):
     BLOCK_RECORD = "block-record"
     VAULT_KEY = "vault-key"
     VAULT_LOOKUP = "vault-lookup"
+    PSEUDONYM = "pseudonym"
 
 
 def preimage(tag: Tag, *values: Any) -> bytes:
