@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from xinglin.service.basic.sharing.agreements.model import AgreementState, AgreementTerms
 from xinglin.stakeholders.labels import Category, Level
@@ -46,5 +47,5 @@ def uncovered(
     return "the level" if level is not None and level > terms.level else ""
 
 
-def _ascending(values: Sequence[str] | Sequence[int]) -> bool:
-    return len(values) > 0 and list(values) == sorted(set(values))
+def _ascending(values: Sequence[Purpose] | Sequence[Category]) -> bool:
+    return len(values) > 0 and all(a < b for a, b in pairwise(values))
