@@ -55,6 +55,7 @@ class Tag(StrEnum):
     CONSENT_REVOKE = "consent-revoke"
     SUBJECT = "subject"
     SUBJECT_CERTIFICATE = "subject-certificate"
+    SUBJECT_STATEMENT = "subject-statement"
     HEAD_SLOT = "head-slot"
     BLOCK_RECORD = "block-record"
     VAULT_KEY = "vault-key"

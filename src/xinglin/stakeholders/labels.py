@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 
 class Category(IntEnum):
-    """The six categories of health data (GB/T 39725-2020, 6.1, table 1)."""
+    """The six categories of health data (GB/T 39725-2020, 6.1)."""
 
     """The six categories of health data (GB/T 39725-2020, 6.1)."""
 

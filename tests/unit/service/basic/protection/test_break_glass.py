@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.support.contract_parties import Consortium, new_id
+from tests.support.contract_parties import Consortium, Key, new_id
 from tests.support.protection_home import ProtectionHome
-from xinglin.carrier.access.registry.model import EndAccount
+from xinglin.carrier.access.registry.model import AddAccount, EndAccount
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.protection.break_glass import BreakGlass, BreakGlassLimits, Emergency
@@ -152,6 +152,18 @@ def test_who_reviews_and_how_often(gm: Consortium, here: ProtectionHome) -> None
     assert (done.review[0].account, done.review[0].time) == (account(gm, Role.AUDITOR), now + 1)
     with pytest.raises(ReviewDone):
         here.break_glass.review(grant, account(gm, Role.COMPLIANCE_OFFICER), Verdict.JUSTIFIED, now)
+
+
+def test_nobody_reviews_what_they_did_themselves(gm: Consortium, here: ProtectionHome) -> None:
+    key, both = Key(gm.ledger.suite), new_id()
+    proof = key.prove(gm.ledger.chain, gm.hospital.member, both)
+    call = AddAccount(both, (Role.PRACTITIONER, Role.AUDITOR), bytes(32), key.public, proof)
+    gm.ledger.call(gm.hospital.caller(Role.SUPER_ADMINISTRATOR), "registry.add_account", call)
+    own = here.break_glass.open(both, here.patient(), FAINTED, gm.ledger.time).grant
+    other = here.break_glass.open(account(gm, Role.PRACTITIONER), here.patient(), FAINTED, gm.ledger.time).grant
+    here.break_glass.review(identifier(other.id), both, Verdict.JUSTIFIED, gm.ledger.time)
+    with pytest.raises(ReviewDenied):
+        here.break_glass.review(identifier(own.id), both, Verdict.JUSTIFIED, gm.ledger.time)
 
 
 @pytest.mark.requirement("S6.3c")

@@ -15,8 +15,15 @@ from tests.unit.service.basic.protection.test_consents import wanted
 from xinglin.carrier.crypto.keystore_errors import KeyExists, PassphraseWrong
 from xinglin.service.basic.protection.break_glass import Emergency
 from xinglin.service.basic.protection.consents.drafts import draft_consent
-from xinglin.service.basic.protection.consents.wallet import Wallet
-from xinglin.service.basic.protection.errors import ProtectionRowDamaged, WalletConsentUnknown, WalletDamaged
+from xinglin.service.basic.protection.consents.model import SubjectCertificate, SubjectStatement
+from xinglin.service.basic.protection.consents.rules import certificate_commitment, certificate_opens, statement_message
+from xinglin.service.basic.protection.consents.wallet import SaltedCertificate, Wallet
+from xinglin.service.basic.protection.errors import (
+    ConsentTermsInvalid,
+    ProtectionRowDamaged,
+    WalletConsentUnknown,
+    WalletDamaged,
+)
 from xinglin.service.basic.protection.guardians import GuardianEvidence
 from xinglin.service.basic.protection.store_model import KeptGrant, KeptGuardianship
 from xinglin.service.lifecycle.storage.errors import StorageExists
@@ -127,3 +134,26 @@ def test_a_wallet_keeps_a_key_and_the_terms_of_each_consent(
     (tmp_path / "wallet" / f"{consent}.consent").write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
     with pytest.raises(WalletDamaged):
         again.consent(consent)
+
+
+@pytest.mark.requirement("H9")
+def test_a_certificate_of_the_key_stays_with_the_patient(gm: Consortium, here: ProtectionHome, wallet: Wallet) -> None:
+    consent, hash_, salt = new_id(), gm.ledger.suite.hash, b"s" * 16
+    account, signer = gm.hospital.accounts[Role.PRACTITIONER]
+    key = wallet.new_key(consent)
+    statement = SubjectStatement(
+        chain=gm.ledger.chain, consent=consent, subject_key=key, account=account, person=SECRET, time=gm.ledger.time
+    )
+    certificate = SubjectCertificate(statement, signer.sign(statement_message(hash_, statement)))
+    committed = wanted(gm, certificate=certificate_commitment(hash_, salt, certificate))
+    custodians = [here.addressee(here.patient())]
+    draft = draft_consent(gm.ledger.suite, lambda n: b"r" * n, consent, key, committed, custodians)
+    with pytest.raises(ConsentTermsInvalid):
+        wallet.sign(gm.ledger.chain, draft, SaltedCertificate(bytes(16), certificate))
+    wallet.sign(gm.ledger.chain, draft, SaltedCertificate(salt, certificate))
+    (kept,) = wallet.consent(consent).certificate
+    assert gm.ledger.suite.verify(
+        signer.public, statement_message(hash_, kept.certificate.statement), certificate.signature
+    )
+    other = draft_consent(gm.ledger.suite, lambda n: b"r" * n, new_id(), key, committed, custodians)
+    assert not certificate_opens(hash_, other.terms, salt, certificate)

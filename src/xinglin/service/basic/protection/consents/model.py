@@ -109,13 +109,13 @@ class ConsentOpening(ChainObject, frozen=True, kw_only=True):
     person: Bytes16
 
 
-class SubjectCertificate(ChainObject, frozen=True, kw_only=True):
-    """A member's statement, off chain, whose a consent's subject key is; ``signature`` is the account's over the rest.
+class SubjectStatement(ChainObject, frozen=True, kw_only=True):
+    """A member's statement whose a consent's subject key is.
 
     ``person`` is the patient in words (name, kind and number of the document that was shown).
     """
 
-    kind: Literal["subject-certificate"] = "subject-certificate"
+    kind: Literal["subject-statement"] = "subject-statement"
     version: Literal[1] = 1
     chain: ChainId
     consent: Identifier
@@ -123,6 +123,15 @@ class SubjectCertificate(ChainObject, frozen=True, kw_only=True):
     account: Identifier
     person: Text
     time: Milliseconds
+
+
+class SubjectCertificate(ChainObject, frozen=True):
+    """A statement with the signature of the account that it names, over H("subject-statement", statement).
+
+    Never on a chain, nor is any node told: whoever holds it shows it with its salt to whom it likes.
+    """
+
+    statement: SubjectStatement
     signature: Signature
 
 

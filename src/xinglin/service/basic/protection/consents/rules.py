@@ -18,6 +18,7 @@ from xinglin.service.basic.protection.consents.model import (
     ConsentOpening,
     ConsentTerms,
     SubjectCertificate,
+    SubjectStatement,
 )
 from xinglin.stakeholders.purposes import Copy
 
@@ -37,6 +38,17 @@ def subject_commitment(hash_: Hash, salt: bytes, person: bytes) -> bytes:
 def certificate_commitment(hash_: Hash, salt: bytes, certificate: SubjectCertificate) -> bytes:
     """Return H("subject-certificate", salt, bytes of the certificate) (CN3)."""
     return tagged(hash_, Tag.SUBJECT_CERTIFICATE, salt, encode(certificate))
+
+
+def statement_message(hash_: Hash, statement: SubjectStatement) -> bytes:
+    """Return what an account signs to certify a subject key: H("subject-statement", statement) (CN3)."""
+    return tagged(hash_, Tag.SUBJECT_STATEMENT, statement)
+
+
+def certificate_opens(hash_: Hash, terms: ConsentTerms, salt: bytes, certificate: SubjectCertificate) -> bool:
+    """Tell whether terms hold the commitment to a certificate, and the certificate is about their consent (CN3)."""
+    about = certificate.statement.consent == terms.consent
+    return about and terms.certificate == (certificate_commitment(hash_, salt, certificate),)
 
 
 def grant_message(hash_: Hash, chain: str, consent: str, terms: bytes) -> bytes:

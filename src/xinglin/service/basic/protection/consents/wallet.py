@@ -7,7 +7,9 @@ anything. What opens a consent lies beside, encrypted to a key of the same store
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from xinglin.carrier.crypto.files import write_durably
 from xinglin.carrier.crypto.keystore import (
@@ -22,22 +24,33 @@ from xinglin.carrier.crypto.suite import Suite
 from xinglin.kernel.encoding import Bytes16, ChainId, ChainObject, decode, encode
 from xinglin.kernel.errors import Integrity, Invalid
 from xinglin.service.basic.protection.consents.drafts import ConsentDraft, signed_message
-from xinglin.service.basic.protection.consents.model import ConsentTerms, RevokeConsent
-from xinglin.service.basic.protection.consents.rules import revoke_message
-from xinglin.service.basic.protection.errors import WalletConsentUnknown, WalletDamaged
+from xinglin.service.basic.protection.consents.model import ConsentTerms, RevokeConsent, SubjectCertificate
+from xinglin.service.basic.protection.consents.rules import certificate_opens, revoke_message
+from xinglin.service.basic.protection.errors import ConsentTermsInvalid, WalletConsentUnknown, WalletDamaged
 
 _SEALING = "sealing"
 _SUFFIX = ".consent"
 
 
+class SaltedCertificate(ChainObject, frozen=True):
+    """A certificate and the salt of its commitment in the terms."""
+
+    salt: Bytes16
+    certificate: SubjectCertificate
+
+
 class WalletConsent(ChainObject, frozen=True, kw_only=True):
-    """What the patient keeps of one consent: its chain, and what opens the commitment there."""
+    """What the patient keeps of one consent: its chain, and what opens the commitment there.
+
+    ``certificate``: the certificate of the subject key with the salt of its commitment, where there is one.
+    """
 
     kind: Literal["wallet-consent"] = "wallet-consent"
     version: Literal[1] = 1
     chain: ChainId
     salt: Bytes16
     terms: ConsentTerms
+    certificate: Annotated[tuple[SaltedCertificate, ...], msgspec.Meta(max_length=1)]
 
 
 class Wallet:
@@ -69,9 +82,19 @@ class Wallet:
         """Make the subject key of a consent and return its public half; raises KeyExists for a second one."""
         return self._keys.generate(_key_name(consent), KeyUse.SIGNING)
 
-    def sign(self, chain: str, draft: ConsentDraft) -> bytes:
-        """Keep a drafted consent durably and return the subject key's signature that gives it."""
-        kept = WalletConsent(chain=chain, salt=draft.salt, terms=draft.terms)
+    def sign(self, chain: str, draft: ConsentDraft, certificate: SaltedCertificate | None = None) -> bytes:
+        """Keep a drafted consent durably and return the subject key's signature that gives it.
+
+        Raises:
+            ConsentTermsInvalid: the certificate is not the one that the terms commit to.
+        """
+        opens = certificate is None or certificate_opens(
+            self._keys.suite.hash, draft.terms, certificate.salt, certificate.certificate
+        )
+        if not opens:
+            raise ConsentTermsInvalid
+        certificates = () if certificate is None else (certificate,)
+        kept = WalletConsent(chain=chain, salt=draft.salt, terms=draft.terms, certificate=certificates)
         sealed = self._keys.suite.encrypt(self._keys.public(_SEALING), encode(kept))
         write_durably(self._path(draft.consent), sealed)
         return self._keys.sign(_key_name(draft.consent), signed_message(self._keys.suite, chain, draft))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from typing import TypeVar
 
 from xinglin.service.basic.sharing.agreements.model import AgreementState, AgreementTerms
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Purpose
+
+T = TypeVar("T", int, str)
 
 
 def terms_fault(terms: AgreementTerms) -> str:
     """Return what is wrong with terms, empty for nothing (AG2)."""
     if terms.custodian == terms.reader:
         return "both parties are one"
-    if not _ascending(terms.purposes) or not _ascending(terms.categories):
+    if not _ascending([str(one) for one in terms.purposes]) or not _ascending([int(one) for one in terms.categories]):
         return "purposes or categories are empty or out of order"
     if terms.from_ms >= terms.until_ms:
         return "it ends before it begins"
@@ -47,5 +49,5 @@ def uncovered(
     return "the level" if level is not None and level > terms.level else ""
 
 
-def _ascending(values: Sequence[Purpose] | Sequence[Category]) -> bool:
-    return len(values) > 0 and all(a < b for a, b in pairwise(values))
+def _ascending(values: Sequence[T]) -> bool:
+    return len(values) > 0 and list(values) == sorted(set(values))
