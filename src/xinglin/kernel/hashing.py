@@ -50,6 +50,7 @@ class Tag(StrEnum):
     ACCESS_REQUEST = "access-request"
     ACCESS_RECEIPT = "access-receipt"
     ACCESS_SOURCE = "access-source"
+    MATCH = "match"
     CONSENT = "consent"
     CONSENT_GRANT = "consent-grant"
     CONSENT_REVOKE = "consent-revoke"

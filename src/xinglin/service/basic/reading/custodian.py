@@ -1,0 +1,328 @@
+"""The custodian's side of a read: permit, audit, entry, content, in this order (docs/spec/reading.md RD1 to RD12).
+
+Whoever can't show who it is gets nothing and is counted. Everybody else gets an answer with a receipt: the access entry
+is durable on the private chain before the first byte is handed back, for refusals too (H4, H6; invariant 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from xinglin.carrier.crypto.suite import Suite
+from xinglin.carrier.ledger.build import Signer
+from xinglin.carrier.ledger.model import ReceiptFact
+from xinglin.kernel.clock import Clock
+from xinglin.kernel.encoding import decode, encode
+from xinglin.kernel.errors import Fact, Integrity, PlatformError
+from xinglin.kernel.hashing import Tag, tagged
+from xinglin.service.basic.audit.log import AccessLog, Logged
+from xinglin.service.basic.audit.model import NO_RECORD, AccessEntry, OpenedCopy, Proven, ReaderProof
+from xinglin.service.basic.audit.receipts import (
+    AccessReceipt,
+    AccessRequest,
+    Here,
+    SignedRequest,
+    Values,
+    authenticate,
+    read_request,
+    request_hash,
+    sign_receipt,
+)
+from xinglin.service.basic.coordination.model import Behaviour
+from xinglin.service.basic.protection.break_glass import BreakGlass, PatientNotice
+from xinglin.service.basic.protection.model import Decision, RecordState, Target
+from xinglin.service.basic.protection.rules import decide
+from xinglin.service.basic.protection.service import Asked, Situations
+from xinglin.service.basic.protection.store_model import KeptGrant
+from xinglin.service.basic.reading.errors import ActionUnknown, CopyMissing, NoMatch, PersonNotHere, RecordNotHere
+from xinglin.service.basic.reading.model import Answer, Custody, Disclosure, Found
+from xinglin.service.basic.reading.ports import Agreements, Links, Records
+from xinglin.service.basic.sharing.agreements.errors import AgreementMissing
+from xinglin.service.lifecycle.storage.model import StoredRecord
+from xinglin.service.lifecycle.storage.vault import OpenedRecord
+from xinglin.stakeholders.labels import Category, Level, Special
+from xinglin.stakeholders.purposes import Action, Basis, Copy, Purpose
+
+MATCH = "match"
+"""The action of asking who a person is at this node; it opens nothing and needs an agreement."""
+MAX_FOUND = 10_000
+"""Records that one search tells of, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsortiumHead:
+    """The consortium head that a decision rests on: height and block time (ms)."""
+
+    height: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a custodian is made of."""
+
+    custody: Custody
+    suite: Suite
+    values: Values
+    records: Records
+    situations: Situations
+    agreements: Agreements
+    links: Links
+    break_glass: BreakGlass
+    tell: Callable[[PatientNotice], None]
+    log: AccessLog
+    private_chain: str
+    signer: Signer
+    clock: Clock
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What a request comes to: the record it is about, the decision, the refusal, what is handed back."""
+
+    commitment: bytes = NO_RECORD
+    decision: Decision | None = None
+    refusal: PlatformError | None = None
+    disclosed: tuple[Disclosure, ...] = ()
+    found: tuple[Found, ...] = ()
+    link: tuple[bytes, ...] = ()
+    facts: dict[str, Fact] = field(default_factory=dict)
+
+
+class Custodian:
+    """Answers the requests that come to one node.
+
+    Args:
+        parts: what it is made of.
+        head: returns the consortium head as of now.
+    """
+
+    def __init__(self, parts: Parts, head: Callable[[], ConsortiumHead]) -> None:
+        self._parts = parts
+        self._head = head
+        self._here = parts.custody
+
+    def answer(self, data: bytes, payload: bytes = b"") -> bytes:
+        """Return the answer to a signed request, whose access entry is durable by then.
+
+        Args:
+            data: the canonical bytes of a ``SignedRequest``.
+            payload: for a match, what is known of the person, whose hash the request names; for emergency care, the
+            break-glass grant that the reader's institution gave.
+
+        Raises:
+            RequestMalformed, RequestElsewhere, RequestExpired, RequestSignatureInvalid: it is not known who asks, or
+                it is not for this node; no entry is made (the caller counts it).
+            PlatformError: the private chain takes no entry now; nothing is served then.
+        """
+        parts, now = self._parts, self._parts.clock.now_ms()
+        signed = read_request(data)
+        authenticate(parts.suite, signed, Here(self._here.chain, self._here.node, now), parts.values)
+        head = self._head()
+        outcome = self._outcome(signed, payload, now)
+        logged = parts.log.log(self._entry(signed, outcome, head, now))
+        return encode(self._answer(signed, outcome, logged, head, now))
+
+    # --- what it comes to ---
+
+    def _outcome(self, signed: SignedRequest, payload: bytes, now: int) -> _Outcome:
+        request = signed.request
+        try:
+            purpose = Purpose(request.purpose)
+            if request.action == MATCH:
+                return self._match(request, purpose, payload, now)
+            action = Action(request.action)
+        except ValueError:
+            return _Outcome(refusal=ActionUnknown(what=f"{request.action} {request.purpose}"))
+        asked = Asked(action, purpose, request.member, request.account, signed.key)
+        if request.asked.what == "record" and action in (Action.READ, Action.HISTORY):
+            return self._read(asked, request.asked.name, payload, now)
+        if request.asked.what == "person" and action is Action.SEARCH:
+            return self._search(asked, request.asked.name, now)
+        return _Outcome(refusal=ActionUnknown(what=f"{request.action} of a {request.asked.what}"))
+
+    def _read(self, asked: Asked, commitment: bytes, payload: bytes, now: int) -> _Outcome:
+        records = self._parts.records
+        try:
+            row = records.find(commitment)
+        except Integrity as damage:
+            return _Outcome(commitment, refusal=damage)
+        if row is None:
+            return _Outcome(commitment, refusal=RecordNotHere())
+        try:
+            self._admit(asked, row, payload, now)
+        except PlatformError as refused:
+            return _Outcome(commitment, refusal=refused)
+        decision, refusal = self._decided(asked, row, now)
+        outcome = _Outcome(commitment, decision, refusal)
+        if refusal is not None:
+            outcome.facts = _said(decision)
+            return outcome
+        try:
+            opened = records.audited(row)
+            outcome.disclosed = (self._disclosure(opened, decision.copy if decision else Copy.NONE),)
+        except (Integrity, CopyMissing) as damage:
+            outcome.refusal = damage
+        return outcome
+
+    def _admit(self, asked: Asked, row: StoredRecord, payload: bytes, now: int) -> None:
+        """Let in the break-glass grant that another institution presents for its own practitioner (permit.md S2)."""
+        if asked.purpose is not Purpose.ETREAT or not payload or asked.member == self._here.member:
+            return
+        if self._uncovered(asked, None, now) is None:
+            grant = decode(KeptGrant, payload)
+            if (grant.member, grant.account) == (asked.member, asked.account):
+                glass = self._parts.break_glass
+                self._parts.tell(glass.admit(grant, self._parts.records.person_of(row), now).notice)
+
+    def _search(self, asked: Asked, link: bytes, now: int) -> _Outcome:
+        """Tell of the records of a person that a read would be permitted; each is decided as a read (permit.md)."""
+        missing = self._uncovered(asked, None, now)
+        if missing is not None:
+            return _Outcome(refusal=missing)
+        own = asked.member == self._here.member
+        person = link if own else self._parts.links.person(link, asked.member)
+        if person is None:
+            return _Outcome(refusal=PersonNotHere())
+        rows = self._parts.records.of_person(person)[:MAX_FOUND]
+        found = tuple(self._findings(asked, rows, now))
+        if found or not rows:
+            return _Outcome(found=found)
+        decision, refusal = self._decided(asked, rows[-1], now)  # why nothing is told: what the newest says
+        return _Outcome(decision=decision, refusal=refusal, facts=_said(decision))
+
+    def _findings(self, asked: Asked, rows: Sequence[StoredRecord], now: int) -> Iterator[Found]:
+        reading = Asked(Action.READ, asked.purpose, asked.member, asked.account, asked.key)
+        for row in rows:
+            decision, refusal = self._decided(reading, row, now)
+            if refusal is None and decision is not None:
+                d = row.details
+                time = decode(Behaviour, d.behaviour).time
+                yield Found(
+                    d.commitment, d.type.decode(), d.category, d.level, d.special, d.version, time, decision.copy
+                )
+
+    def _match(self, request: AccessRequest, purpose: Purpose, payload: bytes, now: int) -> _Outcome:
+        reason = self._parts.agreements.uncovered(request.member, purpose, now, None, None)
+        if reason:
+            return _Outcome(refusal=AgreementMissing(reason=reason))
+        if request.asked.what != "person" or match_name(self._parts.suite, payload) != request.asked.name:
+            return _Outcome(refusal=ActionUnknown(what="match of other traits than were signed"))
+        link, grade = self._parts.links.match(payload, request.member)
+        return _Outcome(link=(link,)) if link else _Outcome(refusal=NoMatch(grade=grade))
+
+    def _decided(self, asked: Asked, row: StoredRecord, now: int) -> tuple[Decision | None, PlatformError | None]:
+        """Return the policy's decision on one record, and the refusal; an agreement is looked at before."""
+        target = self._target(row)
+        missing = self._uncovered(asked, target, now)
+        if missing is not None:
+            return None, missing
+        person = self._parts.records.person_of(row)
+        decision = decide(self._parts.situations.of(asked, person, target, now))
+        return decision, None if decision.refusal is None else decision.refusal(**_said(decision))
+
+    def _uncovered(self, asked: Asked, target: Target | None, now: int) -> PlatformError | None:
+        if asked.member == self._here.member:
+            return None
+        labels = (None, None) if target is None else (target.category, target.level)
+        reason = self._parts.agreements.uncovered(asked.member, asked.purpose, now, *labels)
+        return AgreementMissing(reason=reason) if reason else None
+
+    def _target(self, row: StoredRecord) -> Target:
+        state, current = self._parts.records.state(row.details.commitment)
+        category, level = labels_of(row)
+        return Target(category, level, Special(row.details.special), state, current)
+
+    def _disclosure(self, opened: OpenedRecord, copy: Copy) -> Disclosure:
+        row, parts = opened.stored.details, opened.parts
+        (salt, content), other = (parts.original, row.copy) if copy is Copy.ORIGINAL else (parts.copy, row.original)
+        if copy is Copy.DEIDENTIFIED and not content:
+            raise CopyMissing
+        state, _ = self._parts.records.state(row.commitment)
+        return Disclosure(
+            commitment=row.commitment,
+            copy=copy,
+            content=content,
+            salt=salt,
+            behaviour=tagged(self._parts.suite.hash, Tag.BEHAVIOUR, *parts.behaviour),
+            other=other,
+            type=row.type.decode(),
+            category=row.category,
+            level=row.level,
+            special=row.special,
+            version=row.version,
+            current=int(state is not RecordState.SUPERSEDED),
+        )
+
+    # --- entry, receipt, answer ---
+
+    def _entry(self, signed: SignedRequest, outcome: _Outcome, head: ConsortiumHead, now: int) -> AccessEntry:
+        request, decision = signed.request, outcome.decision
+        permitted = outcome.refusal is None
+        disclosed = outcome.disclosed[0].copy if outcome.disclosed and permitted else Copy.NONE
+        return AccessEntry(
+            commitment=outcome.commitment,
+            member=request.member,
+            account=request.account,
+            action=request.action,
+            outcome=0 if outcome.refusal is None else outcome.refusal.number,
+            basis=(decision.basis if decision is not None and permitted else Basis.NONE).value,
+            reference=decision.reference if decision is not None else b"",
+            purpose=request.purpose,
+            copy=OpenedCopy(disclosed),
+            request=request_hash(self._parts.suite.hash, request),
+            proven=Proven.SIGNATURE,
+            proof=(ReaderProof(signed.key, signed.signature),),
+            seen_height=head.height,
+            seen_time=head.time,
+            time=now,
+        )
+
+    def _answer(
+        self, signed: SignedRequest, outcome: _Outcome, logged: Logged, head: ConsortiumHead, now: int
+    ) -> Answer:
+        hash_, refusal = self._parts.suite.hash, outcome.refusal
+        receipt = AccessReceipt(
+            chain=self._parts.private_chain,
+            entry=logged.entry,
+            request=request_hash(hash_, signed.request),
+            outcome=0 if refusal is None else refusal.number,
+            index=logged.index,
+            item=logged.item,
+            seen_height=head.height,
+            seen_time=head.time,
+            time=now,
+        )
+        facts = {} if refusal is None else {**refusal.facts, **outcome.facts}
+        return Answer(
+            receipt=sign_receipt(hash_, receipt, self._parts.signer),
+            facts=tuple(ReceiptFact(name, value) for name, value in sorted(facts.items())),
+            disclosed=outcome.disclosed if refusal is None else (),
+            found=outcome.found if refusal is None else (),
+            link=outcome.link if refusal is None else (),
+        )
+
+
+def labels_of(row: StoredRecord) -> tuple[Category, Level]:
+    """Return a record's labels; what was never labelled counts as the strictest."""
+    if not row.details.category:
+        return Category.MEDICAL_APPLICATION, Level.STRICT
+    return Category(row.details.category), Level(row.details.level)
+
+
+def match_name(suite: Suite, traits: bytes) -> bytes:
+    """Return the 16 bytes by which a request for a match names what is known of the person: H("match", traits)."""
+    return tagged(suite.hash, Tag.MATCH, traits)[:16]
+
+
+def _said(decision: Decision | None) -> dict[str, Fact]:
+    """Return what a refusal tells of the rule that decided, and of the nearest consent."""
+    if decision is None:
+        return {}
+    facts: dict[str, Fact] = {"rule": int(decision.rule)}
+    if decision.nearest is not None:
+        facts |= {"nearest": decision.nearest.consent, "why": decision.nearest.refusal.code}
+    if decision.reference:
+        facts["reference"] = decision.reference
+    return facts

@@ -1,0 +1,85 @@
+"""Refusals of reading (numbers 5900 to 5949)."""
+
+from __future__ import annotations
+
+from xinglin.kernel.errors import Integrity, Invalid, NotFound, Unavailable
+
+
+class RecordNotHere(NotFound):
+    """This node keeps no record of that commitment."""
+
+    code, number, clause = "reading.not_here", 5900, "H7"
+    en = "This node has no such record."
+    zh = "本节点没有该记录。"
+    hint_en = "Ask the node that the record's locator names."
+    hint_zh = "请向该记录定位信息所指的节点查询。"
+
+
+class PersonNotHere(NotFound):
+    """The link names nobody at this node, or was given to another member."""
+
+    code, number, clause = "reading.person_not_here", 5901, "H1"
+    en = "The link names no person at this node."
+    zh = "该链接在本节点不对应任何人。"
+    hint_en = "Match the person again."
+    hint_zh = "请重新匹配该人。"
+
+
+class NoMatch(NotFound):
+    """Nobody at this node is surely the person that was asked for."""
+
+    code, number, clause = "reading.no_match", 5902, "H1"
+    en = "Nobody here is surely that person: {grade}."
+    zh = "此处没有可确认的同一人：{grade}。"
+    hint_en = "Give more identifiers; a possible match goes to the custodian's staff for review."
+    hint_zh = "请提供更多标识；可能匹配将由保管方人工复核。"
+
+
+class ActionUnknown(Invalid):
+    """The action or purpose is none that this node knows."""
+
+    code, number, clause = "reading.action", 5903, "S7.2a"
+    en = "The request asks for '{what}', which is none that this node knows here."
+    zh = "请求的“{what}”在此处不受支持。"
+    hint_en = "See docs/spec/reading.md for actions and docs/spec/permit.md for purposes."
+    hint_zh = "操作见 docs/spec/reading.md，用途见 docs/spec/permit.md。"
+
+
+class RecordUnregistered(Integrity):
+    """A record of the vault is not in the batch on the consortium chain that should register it."""
+
+    code, number, clause = "reading.unregistered", 5904, "H6"
+    en = "The record is not registered as the vault says; it is not served."
+    zh = "该记录未按数据仓所述登记；不予提供。"
+    hint_en = "Run 'xinglin ledger verify' at the custodian."
+    hint_zh = "请在保管方运行 xinglin ledger verify。"
+
+
+class CopyMissing(NotFound):
+    """The permit opens the de-identified copy, and the record has none."""
+
+    code, number, clause = "reading.no_copy", 5905, "H3"
+    en = "The permit opens the de-identified copy, and this record has none."
+    zh = "授权仅限去标识副本，而该记录没有副本。"
+    hint_en = "A consent for level 4 opens the original."
+    hint_zh = "第 4 级授权可打开原文。"
+
+
+class AnswerInvalid(Integrity):
+    """What a custodian sent is not the record that the chain commits to, or no answer at all."""
+
+    code, number, clause = "reading.answer", 5906, "H6"
+    en = "The custodian's answer does not hold: {reason}."
+    zh = "保管方的应答不成立：{reason}。"
+    hint_en = "Nothing of it was used. Keep it as evidence and ask the custodian."
+    hint_zh = "其内容未被使用。请留存为证据并向保管方查询。"
+
+
+class CustodianSilent(Unavailable):
+    """The custodian's node did not answer."""
+
+    code, number, clause = "reading.silent", 5907, "S8.5a"
+    en = "The node {node} did not answer."
+    zh = "节点 {node} 没有应答。"
+    hint_en = "The request is noted as open on the private chain; ask again later."
+    hint_zh = "该请求已在私有链上记为未答复；请稍后再试。"

@@ -1,0 +1,83 @@
+"""What reading needs from outside: records of the vault, agreements, links between persons, the other node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from xinglin.service.basic.protection.model import RecordState
+from xinglin.service.lifecycle.storage.model import StoredRecord
+from xinglin.service.lifecycle.storage.vault import OpenedRecord
+from xinglin.stakeholders.labels import Category, Level
+from xinglin.stakeholders.purposes import Purpose
+
+
+class Records(Protocol):
+    """The records of this node. MUST be usable from several threads."""
+
+    def find(self, commitment: bytes) -> StoredRecord | None:
+        """Return the row of a record, None when it is not here; raises Integrity when it was altered."""
+        ...
+
+    def audited(self, stored: StoredRecord) -> OpenedRecord:
+        """Return a record after the audit of its integrity: row, keys, bytes, commitment, registration (H6).
+
+        Raises:
+            Integrity: something is not what was committed; nothing of it is returned.
+        """
+        ...
+
+    def of_person(self, person: bytes) -> Sequence[StoredRecord]:
+        """Return all records of a person, in order of storing."""
+        ...
+
+    def person_of(self, stored: StoredRecord) -> bytes:
+        """Return whose a record is, 16 zero bytes for what is about no person."""
+        ...
+
+    def state(self, commitment: bytes) -> tuple[RecordState, bytes]:
+        """Return the state of a record and, where it is superseded, its current version's commitment."""
+        ...
+
+
+class Agreements(Protocol):
+    """The agreements of this node's member on the consortium chain."""
+
+    def uncovered(
+        self, reader: str, purpose: Purpose, time_ms: int, category: Category | None, level: Level | None
+    ) -> str:
+        """Return why no agreement lets a member ask for this, empty when one does (docs/spec/agreement.md AG6)."""
+        ...
+
+
+class Links(Protocol):
+    """Persons as other members name them: links of 16 random bytes, each given to one member."""
+
+    def person(self, link: bytes, member: str) -> bytes | None:
+        """Return whom a link names, None unless this node gave it to that member."""
+        ...
+
+    def match(self, traits: bytes, member: str) -> tuple[bytes, str]:
+        """Return the link of the person who surely is the one described, b"" when nobody is, and the grade.
+
+        Args:
+            traits: what is known of the person, in the form of docs/spec/patient-index.md.
+            member: whom the link is for.
+        """
+        ...
+
+
+class CustodianNode(Protocol):
+    """Another node, as a reader's node asks it."""
+
+    node: str
+    member: str
+
+    def answer(self, request: bytes, payload: bytes = b"") -> bytes:
+        """Return the answer to a signed request.
+
+        Raises:
+            CustodianSilent: the node can't be reached.
+            PlatformError: it refused to look at the request.
+        """
+        ...
