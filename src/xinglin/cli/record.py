@@ -56,7 +56,7 @@ def intake(
         maximum = node.settings.intake.max_bundle_mib << 20
         with (
             records_progress(console, len(files)) as progress,
-            reading(files, maximum, refusals, progress.file_done) as incoming,
+            reading(files, maximum, refusals, archive.orders(source), progress.file_done) as incoming,
         ):
             report = archive.take_in(source, incoming, progress.report)
         anchoring(node).step()

@@ -6,6 +6,7 @@ whether somebody may read is decided elsewhere.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from xinglin.service.basic.coordination.outbox.errors import BatchMissing
 from xinglin.service.basic.coordination.outbox.store import Delivery, OutboxStore
 from xinglin.service.basic.intake.model import Incoming, IntakeLimits, IntakeReport, Registrar
 from xinglin.service.basic.intake.preparation import Preparation, commitment_rule
+from xinglin.service.basic.intake.processing import ProcessingOrders
 from xinglin.service.basic.intake.service import Intake
 from xinglin.service.lifecycle.collection.quarantine import Quarantine
 from xinglin.service.lifecycle.storage.keyring import Keyring
@@ -87,6 +89,12 @@ class Archive:
         report = intake.run(incoming, progress)
         self._note(outbox, report)
         return report
+
+    def orders(self, source: str) -> ProcessingOrders:
+        """Return what whoever reads the bundles of a source system needs to label and copy them for this home."""
+        keys = self.vault.keyring.keys
+        today = datetime.datetime.fromtimestamp(SystemClock().now_ms() / 1000, datetime.UTC).date()
+        return ProcessingOrders(self.node.home.path, keys.suite.name, source, today, keys.derive("deidentification"))
 
     def _registrar(self, source: str) -> Registrar:
         node = self.node

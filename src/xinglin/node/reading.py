@@ -17,8 +17,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from xinglin.kernel.errors import PlatformError
-from xinglin.service.basic.intake.files import ReaderStopped, Refusal, read_files, reader_of
+from xinglin.service.basic.intake.files import ReaderStopped, ReadFile, Refusal, read_files, reader_of
 from xinglin.service.basic.intake.model import Incoming
+from xinglin.service.basic.intake.processing import ProcessingOrders, Processor
 from xinglin.service.lifecycle.collection.fhir.fhirkit_validator import FhirkitValidator
 from xinglin.service.lifecycle.collection.fhir.model import BundleReading, Limits
 
@@ -30,7 +31,11 @@ _WHILE_IT_STARTS = 7
 
 @contextmanager
 def reading(
-    files: Sequence[Path], max_bytes: int, refusals: list[Refusal], file_done: Callable[[], None] = lambda: None
+    files: Sequence[Path],
+    max_bytes: int,
+    refusals: list[Refusal],
+    orders: ProcessingOrders | None = None,
+    file_done: Callable[[], None] = lambda: None,
 ) -> Iterator[Iterator[Incoming]]:
     """Give what the files bring, in their order.
 
@@ -38,14 +43,19 @@ def reading(
         files: FHIR R4 bundles in JSON.
         max_bytes: of one file.
         refusals: grows by each file that is refused as a whole.
+        orders: for which home resources are labelled and copied; None labels and copies nothing.
         file_done: called after each file.
     """
     if sum(path.stat().st_size for path in files if path.is_file()) < WORTH_A_PROCESS_BYTES:
-        here = reader_of(FhirkitValidator(), Limits(max_bundle_bytes=max_bytes))
-        yield read_files(files, here, refusals, file_done)
+        yield read_files(files, _reader(max_bytes, orders), refusals, file_done)
         return
-    with _Ahead(files[_WHILE_IT_STARTS:], max_bytes, files[:_WHILE_IT_STARTS]) as ahead:
+    with _Ahead(files[_WHILE_IT_STARTS:], max_bytes, orders, files[:_WHILE_IT_STARTS]) as ahead:
         yield read_files(files, ahead.read, refusals, file_done)
+
+
+def _reader(max_bytes: int, orders: ProcessingOrders | None) -> ReadFile:
+    process = None if orders is None else Processor(orders)
+    return reader_of(FhirkitValidator(), Limits(max_bundle_bytes=max_bytes), process)
 
 
 class _Ahead:
@@ -54,14 +64,16 @@ class _Ahead:
     A thread takes what the worker sends, so that the worker goes on to the next file while nobody asks.
     """
 
-    def __init__(self, files: Sequence[Path], max_bytes: int, first: Sequence[Path]) -> None:
+    def __init__(
+        self, files: Sequence[Path], max_bytes: int, orders: ProcessingOrders | None, first: Sequence[Path]
+    ) -> None:
         self._first = deque(first)
-        self._here = reader_of(FhirkitValidator(), Limits(max_bundle_bytes=max_bytes))
+        self._here = _reader(max_bytes, orders)
         self._left = deque(files)
         self._done: queue.Queue[BundleReading | PlatformError | None] = queue.Queue()
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self.worker = context.Process(target=_read_in_worker, args=(theirs, max_bytes), daemon=True)
+        self.worker = context.Process(target=_read_in_worker, args=(theirs, max_bytes, orders), daemon=True)
         self.worker.start()
         theirs.close()  # the worker's is the only one left: its end is the end of what can be received
         threading.Thread(target=self._take, name="bundles-read", daemon=True).start()
@@ -106,9 +118,9 @@ class _Ahead:
             self._done.put(None)
 
 
-def _read_in_worker(pipe: Connection, max_bytes: int) -> None:
+def _read_in_worker(pipe: Connection, max_bytes: int, orders: ProcessingOrders | None) -> None:
     """Read one file after the other; a refusal is an answer. Ends with the process that asks."""
-    read = reader_of(FhirkitValidator(), Limits(max_bundle_bytes=max_bytes))
+    read = _reader(max_bytes, orders)
     with suppress(EOFError, OSError):
         while True:
             path = pipe.recv()

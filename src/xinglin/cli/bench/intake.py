@@ -24,7 +24,7 @@ def bench_intake(data: Path | None, folder: Path | None) -> dict[str, Any]:
         with fresh_home(folder) as node, open_archive(node) as archive:
             refusals: list[Refusal] = []
             timer = Timer()
-            with reading(files, 1 << 30, refusals) as incoming:
+            with reading(files, 1 << 30, refusals, archive.orders("bench")) as incoming:
                 taken = archive.take_in("bench", incoming)
             seconds = timer.seconds
             memory = anonymous_mib()

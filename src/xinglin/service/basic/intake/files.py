@@ -11,7 +11,7 @@ from xinglin.service.basic.intake.model import Incoming, Refused
 from xinglin.service.lifecycle.collection.errors import BundleTooLarge
 from xinglin.service.lifecycle.collection.fhir.model import BundleReading, Limits
 from xinglin.service.lifecycle.collection.fhir.ports import Validator
-from xinglin.service.lifecycle.collection.fhir.reader import read_bundle_file, refusal_issue
+from xinglin.service.lifecycle.collection.fhir.reader import Process, read_bundle_file, refusal_issue
 
 DEFAULT_BOUNDS = Limits()
 ReadFile = Callable[[Path], BundleReading]
@@ -36,16 +36,17 @@ class Refusal:
     refusal: PlatformError
 
 
-def reader_of(validator: Validator, bounds: Limits = DEFAULT_BOUNDS) -> ReadFile:
+def reader_of(validator: Validator, bounds: Limits = DEFAULT_BOUNDS, process: Process | None = None) -> ReadFile:
     """Return what reads a file in this process.
 
     Args:
         validator: judges single resources.
         bounds: of one file.
+        process: labels and copies what is accepted.
     """
 
     def read(path: Path) -> BundleReading:
-        return read_bundle_file(path, validator, bounds)
+        return read_bundle_file(path, validator, bounds, process)
 
     return read
 

@@ -111,7 +111,8 @@ class Preparation:
                 refused.append(Refused(fresh.resource.original, [unfit(fresh.resource)]))
                 continue
             behaviour = self._behaviour(record, fresh.resource, recorded_at_ms)
-            parts = RecordParts(salt_b, behaviour, salt_r, fresh.resource.original, salt_d)
+            copy = fresh.resource.processed.copy
+            parts = RecordParts(salt_b, behaviour, salt_r, fresh.resource.original, salt_d, copy)
             secrets = RecordSecrets(random[start + 80 : start + size], salt_r, salt_d, handle)
             drafts.append(_Draft(fresh, record, parts, secrets))
         return drafts
@@ -161,6 +162,10 @@ class Preparation:
             logical_id=draft.fresh.logical_id,
             subject=resource.subject.encode(),
             content=resource.original,
+            copy_content=resource.processed.copy,
+            category=resource.processed.category,
+            level=resource.processed.level,
+            special=resource.processed.special,
             batch=batch,
             item=item,
             behaviour=draft.parts.behaviour,

@@ -10,6 +10,18 @@ import msgspec
 from xinglin.service.lifecycle.collection.fhir.findings import Issue
 
 
+class Processed(msgspec.Struct, frozen=True, gc=False):
+    """What processing made of a resource: numbers of category, level and special labels, and the de-identified copy."""
+
+    category: int = 0
+    level: int = 0
+    special: int = 0
+    copy: bytes = b""
+
+
+UNPROCESSED = Processed()
+
+
 class CollectedResource(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One resource that passed, and what it says about the act of recording it.
 
@@ -28,6 +40,7 @@ class CollectedResource(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         occurred_precision: ``year``, ``month``, ``day``, ``second`` or ``millisecond``; empty without a time.
         links: ``Type/id`` of the bundle's entries that it refers to, in order, each once.
         issues: warnings; a resource with an error is never here.
+        processed: its labels and copy; nothing where nobody asked for them.
     """
 
     position: int
@@ -43,6 +56,7 @@ class CollectedResource(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     occurred_precision: str = ""
     links: tuple[str, ...] = ()
     issues: tuple[Issue, ...] = ()
+    processed: Processed = UNPROCESSED
 
     @property
     def key(self) -> str:

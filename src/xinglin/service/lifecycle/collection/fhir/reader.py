@@ -7,10 +7,10 @@ The rules by number: docs/spec/intake.md. Requirements S7.1a, H3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from xinglin.kernel.errors import PlatformError
 from xinglin.service.lifecycle.collection.errors import BundleInvalid, SourceMissing, SourceUnreadable
@@ -31,9 +31,11 @@ from xinglin.service.lifecycle.collection.fhir.facts import (
 )
 from xinglin.service.lifecycle.collection.fhir.findings import Issue, finding, is_refused
 from xinglin.service.lifecycle.collection.fhir.model import (
+    UNPROCESSED,
     BundleReading,
     CollectedResource,
     Limits,
+    Processed,
     RejectedEntry,
 )
 from xinglin.service.lifecycle.collection.fhir.ports import Validator
@@ -42,6 +44,8 @@ from xinglin.service.lifecycle.collection.fhir.references import Index
 from xinglin.service.lifecycle.collection.fhir.walk import walk
 
 DEFAULT_LIMITS: Final = Limits()
+Process = Callable[[Mapping[str, Any], str, str], Processed]
+"""Labels and copies a decoded resource, given its subject and its logical id; MUST not raise."""
 BATCH: Final = 48
 CLOSED: Final = ("batch", "document", "message", "transaction")
 PATIENT: Final = frozenset({"Patient"})
@@ -49,13 +53,16 @@ ENCOUNTER: Final = frozenset({"Encounter"})
 ORGANIZATION: Final = frozenset({"Organization"})
 
 
-def read_bundle_file(path: Path, validator: Validator, limits: Limits = DEFAULT_LIMITS) -> BundleReading:
+def read_bundle_file(
+    path: Path, validator: Validator, limits: Limits = DEFAULT_LIMITS, process: Process | None = None
+) -> BundleReading:
     """Read a bundle from a file.
 
     Args:
         path: FHIR R4 Bundle in JSON, UTF-8.
         validator: judges single resources.
         limits: bounds; no more than ``max_bundle_bytes`` and one byte is read.
+        process: labels and copies what is accepted.
     Raises: SourceMissing, SourceUnreadable, and what ``read_bundle`` raises.
     """
     try:
@@ -65,16 +72,19 @@ def read_bundle_file(path: Path, validator: Validator, limits: Limits = DEFAULT_
         raise SourceMissing(name=path.name) from None
     except OSError as error:
         raise SourceUnreadable(name=path.name, reason=error.strerror or "unknown") from None
-    return read_bundle(data, validator, limits)
+    return read_bundle(data, validator, limits, process)
 
 
-def read_bundle(data: bytes, validator: Validator, limits: Limits = DEFAULT_LIMITS) -> BundleReading:
+def read_bundle(
+    data: bytes, validator: Validator, limits: Limits = DEFAULT_LIMITS, process: Process | None = None
+) -> BundleReading:
     """Read a bundle from its bytes.
 
     Args:
         data: FHIR R4 Bundle in JSON, UTF-8.
         validator: judges single resources.
         limits: bounds on bytes, entries, nesting.
+        process: labels and copies what is accepted.
     Returns: every entry in exactly one place.
     Raises: one of the refusals numbered 5102 to 5113 (``collection/errors.py``); then nothing is taken.
     """
@@ -82,7 +92,7 @@ def read_bundle(data: bytes, validator: Validator, limits: Limits = DEFAULT_LIMI
     _check_shell(bundle.shell, validator, limits)
     reads = _examine(bundle, validator, limits)
     repeated = _mark_duplicates(reads)
-    return _conclude(bundle.bundle_type, reads, repeated)
+    return _conclude(bundle.bundle_type, reads, repeated, process)
 
 
 def refusal_issue(refusal: PlatformError) -> Issue:
@@ -162,7 +172,9 @@ def _mark_duplicates(reads: Sequence[EntryRead]) -> set[int]:
     return repeated
 
 
-def _conclude(bundle_type: str, reads: Sequence[EntryRead], repeated: set[int]) -> BundleReading:
+def _conclude(
+    bundle_type: str, reads: Sequence[EntryRead], repeated: set[int], process: Process | None
+) -> BundleReading:
     """Resolve references now that all entries are known, and put each entry in its place."""
     index = Index(closed=bundle_type in CLOSED)
     for read in reads:
@@ -184,7 +196,7 @@ def _conclude(bundle_type: str, reads: Sequence[EntryRead], repeated: set[int]) 
         elif read.position in repeated:
             repeats.append(read.position)
         else:
-            accepted.append(_collected(read, index, links))
+            accepted.append(_collected(read, index, links, process))
     return BundleReading(
         bundle_type=bundle_type,
         entries=len(reads),
@@ -194,18 +206,19 @@ def _conclude(bundle_type: str, reads: Sequence[EntryRead], repeated: set[int]) 
     )
 
 
-def _collected(read: EntryRead, index: Index, links: tuple[str, ...]) -> CollectedResource:
+def _collected(read: EntryRead, index: Index, links: tuple[str, ...], process: Process | None) -> CollectedResource:
     facts = read.facts
     own = read.logical_id
     time, precision = facts.time or (None, "")
     kind = read.resource_type
+    subject = own if kind == "Patient" else facts.first(SUBJECT, index, PATIENT)
     return CollectedResource(
         position=read.position,
         resource_type=kind,
         logical_id=own,
         original=read.cut.resource,
         full_url=read.cut.full_url,
-        subject=own if kind == "Patient" else facts.first(SUBJECT, index, PATIENT),
+        subject=subject,
         organisation=own if kind == "Organization" else facts.first(ORGANISATION, index, ORGANIZATION),
         occasion=own if kind == "Encounter" else facts.first(OCCASION, index, ENCOUNTER),
         performer=own if kind == "Practitioner" else facts.first(PERFORMER, index, PRACTITIONERS),
@@ -213,4 +226,6 @@ def _collected(read: EntryRead, index: Index, links: tuple[str, ...]) -> Collect
         occurred_precision=precision,
         links=links,
         issues=(*read.entry_issues, *read.issues),
+        # Decoded once more: keeping every resource of a bundle decoded until now would take several times its size.
+        processed=UNPROCESSED if process is None else process(decode(read.cut.resource), subject, own),
     )
