@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from xinglin.cli.bench.crypto import bench_crypto
+from xinglin.cli.bench.empi import bench_empi
 from xinglin.cli.bench.intake import bench_intake
 from xinglin.cli.bench.ledger import bench_growth, bench_ledger, bench_records
 from xinglin.cli.output import show
 
-app = typer.Typer(help="Benchmarks: crypto, ledger, records, intake, growth.", no_args_is_help=True)
+app = typer.Typer(help="Benchmarks: crypto, ledger, records, intake, patient index, growth.", no_args_is_help=True)
 FolderOption = Annotated[Path | None, typer.Option("--dir", help="Folder for the benchmark's homes; deleted after.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -54,6 +55,20 @@ def intake(
 ) -> None:
     """FHIR resources validated, encrypted and registered per second."""
     _show(bench_intake(data, folder), as_json=as_json)
+
+
+@app.command("empi")
+def empi(
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of labelled registrations; people are made up when not given.")
+    ] = None,
+    persons: Annotated[
+        int, typer.Option("--persons", min=1, max=10_000_000, help="In the index when look-ups are measured.")
+    ] = 100_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Look-ups in the patient index per second; precision, recall and F1 of its matching."""
+    _show(bench_empi(data, persons), as_json=as_json)
 
 
 @app.command("growth")

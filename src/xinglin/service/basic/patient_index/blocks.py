@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 from zlib import crc32
 
@@ -20,9 +21,9 @@ from xinglin.service.basic.patient_index.features import Features
 from xinglin.service.basic.patient_index.names import NameKey, sound
 
 BLOCK: Final = 100
-"""A block that more registrations are in is not looked at."""
+"""A block that more persons are in is not looked at."""
 KEPT: Final = 400
-"""A block that more registrations are in is not added to."""
+"""A block that more persons are in is not added to."""
 CANDIDATES: Final = 24
 """How many of what the blocks give are weighed: those first that are in most blocks and in the smallest."""
 _MOST_SAID: Final = 20
@@ -50,7 +51,7 @@ class Blocks:
         return self._live
 
     def count(self, key: int) -> int:
-        """Return how many registrations have a value; a little more where another falls on the same counter."""
+        """Return how many persons have a value; a little more where another falls on the same counter."""
         return self._counts[key % _COUNTERS]
 
     @property
@@ -64,34 +65,33 @@ class Blocks:
         self._features.extend([b""] * (gap + 1))
         self._persons += bytes(_PERSON * gap) + person
         self._enter(self.end - 1, features)
-        self._table.add(_person_key(person), self.end - 1)
         return self.end - 1
 
     def replace(self, number: int, features: Features) -> None:
         """Put other features in place of those of a registration."""
         self.remove(number)
         self._enter(number, features)
-        self._table.add(_person_key(self.person(number)), number)
 
     def remove(self, number: int) -> None:
         """Take a registration out of every block; its number is not used again."""
         known = self.features(number)
         if known is None:
             return
-        for key in counted(known):
-            self._counts[key % _COUNTERS] -= 1
-        for key in blocked(known):
-            self._table.remove(key, number)
-            self._counts[key % _COUNTERS] -= 1
-        self._table.remove(_person_key(self.person(number)), number)
         self._features[number] = b""
         self._live -= 1
+        self._table.remove(_person_key(self.person(number)), number)
+        for key in blocked(known):
+            self._table.remove(key, number)
+        for key in self._first_of_person(number, known):
+            self._counts[key % _COUNTERS] -= 1
 
     def assign(self, number: int, person: bytes) -> None:
         """Make a registration another person's."""
-        self._table.remove(_person_key(self.person(number)), number)
+        known = self.features(number)
+        self.remove(number)
         self._persons[_PERSON * number : _PERSON * (number + 1)] = person
-        self._table.add(_person_key(person), number)
+        if known is not None:
+            self._enter(number, known)
 
     def numbers_of(self, person: bytes) -> list[int]:
         """Return the registrations that were assigned to a person, in order."""
@@ -113,21 +113,30 @@ class Blocks:
             size = self._counts[key % _COUNTERS]
             if size <= BLOCK:
                 says = _MOST_SAID - size.bit_length()
-                for number in self._table.find(key):
+                for number in islice(self._table.find(key), KEPT):
                     told[number] = told.get(number, 0) + says
         if len(told) <= CANDIDATES:
             return list(told)
         return sorted(told, key=lambda number: (-told[number], number))[:CANDIDATES]
 
     def _enter(self, number: int, features: Features) -> None:
+        for key in self._first_of_person(number, features):
+            self._counts[key % _COUNTERS] += 1
         self._features[number] = _pack(features)
         self._live += 1
-        for key in counted(features):
-            self._counts[key % _COUNTERS] += 1
+        self._table.add(_person_key(self.person(number)), number)
         for key in blocked(features):
-            self._counts[key % _COUNTERS] += 1
             if self._counts[key % _COUNTERS] <= KEPT:
                 self._table.add(key, number)
+
+    def _first_of_person(self, number: int, features: Features) -> set[int]:
+        """The keys of a registration that no other one of the same person has: a person counts once for a value."""
+        keys = counted(features) | blocked(features)
+        for other in self.numbers_of(self.person(number)):
+            known = self.features(other) if other != number else None
+            if known is not None:
+                keys -= counted(known) | blocked(known)
+        return keys
 
 
 def _person_key(person: bytes) -> int:

@@ -33,7 +33,7 @@ class Population(Protocol):
         ...
 
     def count(self, key: int) -> int:
-        """Return how many registrations have a value, or a little more; MUST give the same for the same index."""
+        """Return how many persons have a value, or a little more; MUST give the same for the same index."""
         ...
 
 
@@ -43,7 +43,7 @@ def key_of(kind: str, *parts: str | int) -> int:
 
 
 def rarity(rule: Rarity, count: int, size: int) -> int:
-    """Return the weight of agreeing on a value that ``count`` of ``size`` registrations have."""
+    """Return the weight of agreeing on a value that ``count`` of ``size`` have."""
     share = (count + rule.prior) / (size + rule.prior / rule.share0)
     return min(rule.most, round(10 * log2(rule.sure / share))) if share < rule.sure else 0
 
@@ -86,6 +86,7 @@ class Scale:
         return W.place_most - (round(10 * log2(neighbours / W.household)) if neighbours > W.household else 0)
 
 
+_FIRST_HAN: Final = "\u2e80"
 _RULES: Final = {"f": W.family, "g": W.given, "b": W.birth, "s": W.street, "c": W.city, "z": W.postcode}
 
 
@@ -197,6 +198,8 @@ def _words_level(ones: list[str], others: list[str], *, chinese: bool) -> str:
             return "subset"
         if all(near(one, other) for one, other in zip(ones, others, strict=False)):
             return "similar"
+        if not {word for word in ones if len(word) > 2}.isdisjoint(others):
+            return "half"
     one, other = ones[0], others[0]
     if (len(one) == 1 or len(other) == 1) and one[0] == other[0]:
         return "initial"
@@ -315,9 +318,16 @@ def near_or_same(one: str, other: str) -> bool:
 def _place_part(kind: str, one: str, other: str, scale: Scale) -> Found:
     if one == other:
         return "same", scale.rarity(kind, one)
-    if near(one, other) or (kind == "z" and OSA.distance(one, other, score_cutoff=1) == 1):
+    if _nearly(kind, one, other):
         return "similar", round(scale.rarer_of(kind, one, other) * W.similar_share)
     return "different", W.part_different
+
+
+def _nearly(kind: str, one: str, other: str) -> bool:
+    """Tell whether two parts of an address are a slip apart; a Chinese character says as much as a syllable."""
+    if kind == "z" or one[-1] >= _FIRST_HAN:
+        return OSA.distance(one, other, score_cutoff=1) <= (kind == "z" or len(one) > 4)
+    return near(one, other)
 
 
 # -- identifiers -----------------------------------------------------------------------------------------------------

@@ -86,3 +86,13 @@ class NotAPatient(Invalid):
     zh = "这不是 FHIR Patient：{reason}。"
     hint_en = "Give the Patient resource itself."
     hint_zh = "请提供 Patient 资源本身。"
+
+
+class TraitsInvalid(Invalid):
+    """What is to be registered of a person breaks a bound of its form."""
+
+    code, number, clause = "patient_index.traits_invalid", 5508, "H1"
+    en = "These traits of a person can't be kept: {reason}."
+    zh = "无法保存该个人的特征：{reason}。"
+    hint_en = "Texts have up to 512 characters, dates are YYYYMMDD with 00 for what is not known."
+    hint_zh = "文本最长 512 个字符，日期为 YYYYMMDD，未知部分为 00。"

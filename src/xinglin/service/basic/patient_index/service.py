@@ -121,6 +121,7 @@ class PatientIndex:
         matched or with itself, POSSIBLE where people have to look, NONE where it is someone new.
 
         Raises:
+            TraitsInvalid: some traits break a bound of their form; nothing was taken.
             StorageUnwritable: the disk refuses; nothing was taken.
             IndexRowDamaged: a row that was needed was altered.
         """

@@ -42,10 +42,10 @@ _by_lookup = sa.select(_registrations).where(_registrations.c.lookup.in_(sa.bind
 _by_number = sa.select(_registrations).where(_registrations.c.number.in_(sa.bindparam("numbers", expanding=True)))
 _slice = (
     sa.select(_registrations)
-    .where(_registrations.c.number > sa.bindparam("after"))
+    .where(_registrations.c.number.between(sa.bindparam("first"), sa.bindparam("last")))
     .order_by(_registrations.c.number)
-    .limit(_SLICE)
 )
+_next = sa.select(sa.func.min(_registrations.c.number)).where(_registrations.c.number >= sa.bindparam("first"))
 _all_decisions = sa.select(_decisions).order_by(_decisions.c.number)
 
 Row = tuple[int, Registration]
@@ -145,10 +145,10 @@ class IndexStore:
                     yield fault
 
     def _slices(self) -> Iterator[list[tuple[Any, ...]]]:
-        after = -1
-        while rows := self.database.fetch(_slice, after):
-            yield rows
-            after = max(row[0] for row in rows)
+        first = self.database.fetch(_next, 0)[0][0]
+        while first is not None:
+            yield self.database.fetch(_slice, first, first + _SLICE - 1)
+            first = self.database.fetch(_next, first + _SLICE)[0][0]
 
     def _lookups(self, subjects: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
         return self._keys.lookups([(PURPOSE.encode(), *one) for one in subjects])

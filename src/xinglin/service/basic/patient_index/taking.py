@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from xinglin.kernel.encoding import decode, pack
+from xinglin.kernel.errors import EncodingInvalid
 from xinglin.service.basic.patient_index.blocks import Blocks
 from xinglin.service.basic.patient_index.decisions import Decisions
+from xinglin.service.basic.patient_index.errors import TraitsInvalid
 from xinglin.service.basic.patient_index.features import Features, features
 from xinglin.service.basic.patient_index.finding import Finder
 from xinglin.service.basic.patient_index.model import Decision, Grade, Match, Reason, Registration, Review, Traits
@@ -57,6 +60,7 @@ class Taking:
         person = self._state.root(known.person)
         if known.traits == traits:
             return person, Match(Grade.MATCH, 0, (KNOWN,), person)
+        check(traits)
         return person, self._change(row[0], Registration(known.person, source, subject, traits, known.at), person)
 
     def undo(self) -> None:
@@ -68,6 +72,7 @@ class Taking:
                 self._blocks.replace(number, before)
 
     def _add(self, source: bytes, subject: bytes, traits: Traits) -> tuple[bytes, Match]:
+        check(traits)
         wanted = features(traits)
         found = self._finder.find(wanted, self._year)
         best = found[0] if found else Match(Grade.NONE)
@@ -103,3 +108,16 @@ class Taking:
             self._asked.add(pair)
             review = Review(self._randomness(16), person, other.person, other.score, cause, other.reasons, self._now)
             self.decisions.append(review)
+
+
+def check(traits: Traits) -> None:
+    """Refuse traits that could not be read again.
+
+    Raises:
+        TraitsInvalid: a text is too long, a number out of its range, a value of another kind.
+    """
+    try:
+        decode(Traits, pack(traits))
+    except (EncodingInvalid, TypeError, OverflowError, UnicodeEncodeError) as fault:
+        reason = fault.facts["reason"] if isinstance(fault, EncodingInvalid) else type(fault).__name__
+        raise TraitsInvalid(reason=reason) from None

@@ -35,7 +35,7 @@ class Weights:
     given: Rarity = Rarity(0.88, 1 / 2000, 2, 130)
     family_different: int = -35
     given_different: int = -40
-    half_given: int = -15  # one of two characters the same: brothers and sisters often share one
+    half_given: int = -15  # one of two characters or words the same: brothers and sisters often share one
     initial: int = 15
     swapped: int = -10
     subset_share: float = 0.75
