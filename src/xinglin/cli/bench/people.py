@@ -25,6 +25,7 @@ TWICE: Final = 0.2
 """Share of people who are registered a second time."""
 _LATIN: Final = 0.2
 _TWINS: Final = 0.015
+_GROWN_UP: Final = 2001
 _SURNAMES: Final = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪"
     "范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤单仇解查区朴盖缪翟乐"
@@ -88,17 +89,21 @@ def _household(random: Random) -> list[Traits]:
         name = _family(random, latin=latin) if member == 1 else family
         own = phone if random.random() < 0.4 else _phone(random)
         day = year * 1_00_00 + random.randint(1, 12) * 1_00 + random.randint(1, 28)
-        found.append(_traits(random, name, day, place, own))
+        found.append(_traits(random, name, day, place, own, found))
         if member >= 2 and random.random() < _TWINS:
-            found.append(_traits(random, name, day, place, own))
+            grown_up = latin and year < _GROWN_UP
+            home = _address(random, latin=latin) if grown_up else place  # an id card keeps the parents' address
+            found.append(_traits(random, name, day, home, own, found))
     return found
 
 
-def _traits(random: Random, family: str, birth: int, place: Address, phone: str) -> Traits:
+def _traits(random: Random, family: str, birth: int, place: Address, phone: str, others: list[Traits]) -> Traits:
+    """Somebody new in a household; nobody is named as another one of it."""
     sex = random.choice((Sex.MALE, Sex.FEMALE))
     latin = family.isascii()
     if latin:
-        given = " ".join(random.sample(_FIRST.split(), 1 + (random.random() < 0.3)))
+        free = [name for name in _FIRST.split() if all(name not in one.names[0].given for one in others)]
+        given = " ".join(random.sample(free, 1 + (random.random() < 0.3)))
     else:
         given = "".join(random.choice(_GIVEN) for _ in range(1 if random.random() < 0.15 else 2))
     card = id_card(random, birth, sex)

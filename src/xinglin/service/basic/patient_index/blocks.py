@@ -24,7 +24,7 @@ BLOCK: Final = 100
 """A block that more persons are in is not looked at."""
 KEPT: Final = 400
 """A block that more persons are in is not added to."""
-CANDIDATES: Final = 24
+CANDIDATES: Final = 16
 """How many of what the blocks give are weighed: those first that are in most blocks and in the smallest."""
 _MOST_SAID: Final = 20
 _COUNTERS: Final = 1 << 22

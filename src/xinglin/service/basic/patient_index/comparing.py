@@ -96,10 +96,11 @@ _SHARES: Final = {
     "same": 1.0,
     "subset": W.subset_share,
     "similar": W.similar_share,
+    "middle": W.middle_share,
     "sound": W.sound_share,
 }
 _OF_GIVEN: Final = {"initial": W.initial, "half": W.half_given}
-AGREEING: Final = frozenset(("same", "subset", "similar", "sound", "initial"))
+AGREEING: Final = frozenset(("same", "subset", "similar", "middle", "sound", "initial"))
 """Levels at which a part of a name is not another one."""
 
 
@@ -124,6 +125,8 @@ def compare_names(ones: Sequence[NameKey], others: Sequence[NameKey], scale: Sca
 
 
 def _two_names(one: NameKey, other: NameKey, scale: Scale) -> NamesFound:
+    if (other.family, other.given) < (one.family, one.given):
+        one, other = other, one
     family, given = family_level(one, other), given_level(one, other)
     straight = _names_found(one, other, family, given, scale)
     chinese = one.han_family and other.han_family  # nobody puts the given name first in characters
@@ -175,7 +178,7 @@ def family_level(one: NameKey, other: NameKey) -> str:
 
 
 def given_level(one: NameKey, other: NameKey) -> str:
-    """Return how two given names compare: as surnames, or subset, initial, half."""
+    """Return how two given names compare: as surnames, or subset, middle, initial, half."""
     a, b = one.given, other.given
     if not a or not b:
         return ""
@@ -195,7 +198,7 @@ def _words_level(ones: list[str], others: list[str], *, chinese: bool) -> str:
     """Given names of several words: a middle name that one source lacks, an initial, a word written by ear."""
     if not chinese and (len(ones) > 1 or len(others) > 1):
         if set(ones) <= set(others) or set(others) <= set(ones):
-            return "subset"
+            return "subset" if ones[0] == others[0] else "middle"
         if all(near(one, other) for one, other in zip(ones, others, strict=False)):
             return "similar"
         if not {word for word in ones if len(word) > 2}.isdisjoint(others):
@@ -258,6 +261,8 @@ def compare_phones(ones: Sequence[str], others: Sequence[str], scale: Scale) -> 
     """Return how phones compare: the rarest that both have; a number that many share says nothing."""
     if not ones or not others:
         return None
+    if len(ones) == len(others) == 1 and ones[0][:1] != others[0][:1] and ones[0][-1] != others[0][-1]:
+        return "phone.different", W.phone_different  # the most frequent case by far: not even one digit apart
     shared = set(ones).intersection(others)
     if shared:
         return "phone.same", max(map(scale.phone, shared))
@@ -293,7 +298,9 @@ def _two_places(one: Place, other: Place, scale: Scale) -> list[Found]:
         same = one.number == other.number
         found.append(("house.same", W.house_same) if same else ("house.different", W.house_different))
         total += found[-1][1]
-    most = scale.address_bound(street, one.number) if total > 0 and street == other_street else W.place_most
+    most = W.place_most
+    if total > 0 and street == other_street:
+        most = min(scale.address_bound(street, one.number), scale.address_bound(street, other.number))
     bounded = max(W.place_least, min(most, total))
     if bounded != total:
         found.append(("address.bound", bounded - total))
@@ -302,7 +309,9 @@ def _two_places(one: Place, other: Place, scale: Scale) -> list[Found]:
 
 def _streets(one: Place, other: Place) -> tuple[str, str]:
     """The lines to compare: the first ones, unless one's first is the other's second."""
-    if one.street != other.street:
+    if one.street != other.street and (one.more or other.more):
+        if other.street < one.street:
+            one, other = other, one
         if one.more and near_or_same(one.more, other.street):
             return one.more, other.street
         if other.more and near_or_same(one.street, other.more):

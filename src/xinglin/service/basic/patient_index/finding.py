@@ -13,7 +13,7 @@ from xinglin.service.basic.patient_index.comparing import Scale
 from xinglin.service.basic.patient_index.decisions import Decisions
 from xinglin.service.basic.patient_index.features import Features
 from xinglin.service.basic.patient_index.model import Grade, Match, Reason
-from xinglin.service.basic.patient_index.rules import FOREVER, Weighed, grade_of, graded, weigh
+from xinglin.service.basic.patient_index.rules import FOREVER, Weighed, grade_of, graded, weigh, weigh_until
 
 _KEPT: Final = 10
 """How many persons an answer may name."""
@@ -41,8 +41,8 @@ class Finder:
             known = self._blocks.features(number)
             if known is None:
                 continue
-            weighed = weigh(wanted, known, scale, year)
-            if weighed.weight < least:
+            weighed = weigh_until(wanted, known, scale, year, least)
+            if weighed is None:
                 continue
             person = self._decisions.root(self._blocks.person(number))
             if person != but and (person not in best or _rank(weighed, scale) > _rank(best[person], scale)):
@@ -66,7 +66,7 @@ class Finder:
             for number in self._blocks.numbers_of(one):
                 known = self._blocks.features(number) if number != but else None
                 if known is not None:
-                    held = weigh(wanted, known, scale, year, whole=True).held
+                    held = weigh(wanted, known, scale, year).held
                     rules.update((rule, None) for rule in held if rule in FOREVER)
         return tuple(Reason(f"held.{rule}") for rule in rules)
 

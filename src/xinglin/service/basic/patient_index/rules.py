@@ -31,6 +31,7 @@ from xinglin.service.basic.patient_index.weights import WEIGHTS as W
 
 _CAPS: Final = {"mother_of_newborn": Grade.NONE, "birth_order": Grade.NONE}
 """The grade that a rule allows at most; POSSIBLE for those not named."""
+_NEVER: Final = -1_000_000
 FOREVER: Final = frozenset((*_CAPS, "contradiction"))
 """Rules that hold for a person if they hold for any one of the person's registrations."""
 
@@ -70,34 +71,65 @@ def graded(weighed: Weighed, scale: Scale, person: bytes = b"") -> Match:
     return Match(grade_of(weighed, scale), weighed.weight - scale.asked, tuple(reasons), person)
 
 
-def weigh(one: Features, other: Features, scale: Scale, year: int, *, whole: bool = False) -> Weighed:
-    """Return everything that speaks for and against two registrations being of one person.
+def weigh(one: Features, other: Features, scale: Scale, year: int) -> Weighed:
+    """Return everything that speaks for and against two registrations being of one person."""
+    weighed = weigh_until(one, other, scale, year, _NEVER)
+    assert weighed is not None  # noqa: S101 - nothing is below this bound
+    return weighed
 
-    Stops where nothing that is left could make them a possible match, unless ``whole``.
+
+def weigh_until(one: Features, other: Features, scale: Scale, year: int, least: int) -> Weighed | None:
+    """Weigh as ``weigh``, but stop and return None as soon as the sum can't come up to ``least`` any more.
+
+    Most of what a block gives is somebody else; addresses, which cost most to compare, are then not looked at.
     """
     identifiers = compare_identifiers(one.identifiers, other.identifiers)
     names = compare_names(one.names, other.names, scale)
     birth = compare_birth(one.birth, other.birth, scale)
+    if birth and identifiers.same == Standing.SOUND and birth[1] > 0:
+        birth = "birth.in_number", 0  # a sound number holds the date already
     phone = compare_phones(one.phones, other.phones, scale)
     sex = compare_sex(one.sex, other.sex)
-    reasons = [*identifiers.reasons, *names.reasons]
-    if birth and not (identifiers.same == Standing.SOUND and birth[1] > 0):  # a sound number holds the date already
-        reasons.append(birth)
-    reasons += [reason for reason in (sex, phone) if reason]
-    reasons += _mothers(one, other, scale)
-    weight = sum(weight for _, weight in reasons)
-    if weight + W.place_most < scale.least and not whole:
-        return Weighed(weight, reasons, [])  # no address makes up for it
+    mothers = _mothers(one, other, scale)
+    single = [reason for reason in (birth, sex, phone) if reason]
+    weight = names.weight
+    for _, more in (*identifiers.reasons, *single, *mothers):
+        weight += more
+    if weight + W.place_most < least:
+        return None
     places = compare_places(one.places, other.places, scale)
     excess = _household_excess(names, phone, places)
-    reasons += [*places, ("household.bound", -excess)] if excess else places
-    held = _held(one, other, names, birth[0] if birth else "", year) if identifiers.same < Standing.PLAIN else []
-    held += _always_held(one, other, birth[0] if birth else "", scale)
+    weight += sum(more for _, more in places) - excess
+    if weight < least:
+        return None
+    reasons = [*identifiers.reasons, *names.reasons, *single, *mothers, *places]
+    if excess:
+        reasons.append(("household.bound", -excess))
+    outcome = _Outcome(names, birth[0] if birth else "", sex[0] if sex else "", _in_touch(phone, places))
+    held = _always_held(one, other, outcome.birth, scale)
     if identifiers.contradiction:
         held.append("contradiction")
-    if sex and sex[1] < 0 and names.given not in AGREEING:
-        held.append("sex_and_given")
-    return Weighed(weight + sum(weight for _, weight in places) - excess, reasons, held)
+    if identifiers.same < Standing.PLAIN:
+        held += _held(one, other, outcome, year)
+    return Weighed(weight, reasons, held)
+
+
+class _Outcome(NamedTuple):
+    """What the rules that hold back look at: how names compare, the codes of birth and sex, phone or address shared."""
+
+    names: NamesFound
+    birth: str
+    sex: str
+    in_touch: bool
+
+
+def _namesakes(names: NamesFound) -> bool:
+    return names.family in AGREEING and names.given in AGREEING
+
+
+def _in_touch(phone: Found | None, places: list[Found]) -> bool:
+    """Tell whether phone or address speak for one person."""
+    return (phone is not None and phone[1] > 0) or sum(weight for _, weight in places) > 0
 
 
 def _household_excess(names: NamesFound, phone: Found | None, places: list[Found]) -> int:
@@ -109,9 +141,9 @@ def _household_excess(names: NamesFound, phone: Found | None, places: list[Found
     return max(0, shared - W.household_most)
 
 
-def _held(one: Features, other: Features, names: NamesFound, birth: str, year: int) -> list[str]:
+def _held(one: Features, other: Features, outcome: _Outcome, year: int) -> list[str]:
     """Rules that only a shared identifier overrules."""
-    held = []
+    names, birth, held = outcome.names, outcome.birth, []
     if one.newborn != other.newborn:
         held.append("newborn")  # the child has a name by now; whose it is, a person looks up
     if not one.newborn and not other.newborn and not names.reasons:
@@ -119,19 +151,32 @@ def _held(one: Features, other: Features, names: NamesFound, birth: str, year: i
     if birth in ("birth.different", "birth.partial_different") and _may_be_kin(one, other, names):
         held.append("birth")
     if names.given == "different" and names.family in AGREEING and birth in ("birth.same", "birth.slip"):
-        born = max(one.birth, other.birth) // 1_00_00
-        if year - born < W.grown_up_years:
-            held.append("twins")
+        held += ["twins"] * _may_be_twins(one, other, year)
+    if outcome.sex == "sex.different" and not (birth == "birth.same" and _namesakes(names)):
+        held.append("sex")
+    if names.family == "different" and not outcome.in_touch:
+        held.append("family")
     return held
+
+
+def _may_be_twins(one: Features, other: Features, year: int) -> bool:
+    """Tell whether people of one surname and birth date with other given names may be two.
+
+    Grown up they have addresses of their own; but in China the id card keeps that of the parents for long, and its name
+    is copied from the card: another one is another person's.
+    """
+    born = max(one.birth, other.birth) // 1_00_00
+    return year - born < W.grown_up_years or (_in_characters(one) and _in_characters(other))
+
+
+def _in_characters(one: Features) -> bool:
+    return any(name.han_given for name in one.names)
 
 
 def _may_be_kin(one: Features, other: Features, names: NamesFound) -> bool:
     """Tell whether people born on different days may be two of one family: unless only the date was written wrong."""
     years = abs(one.birth // 1_00_00 - other.birth // 1_00_00)
-    if names.family not in AGREEING or names.given not in AGREEING:
-        return True
-    in_characters = any(code == "name.characters" for code, _ in names.reasons)  # no child is named as its parent
-    return not in_characters and W.generation[0] <= years <= W.generation[1]
+    return not _namesakes(names) or W.generation[0] <= years <= W.generation[1]
 
 
 def _always_held(one: Features, other: Features, birth: str, scale: Scale) -> list[str]:

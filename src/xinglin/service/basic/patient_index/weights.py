@@ -40,6 +40,7 @@ class Weights:
     swapped: int = -10
     subset_share: float = 0.75
     similar_share: float = 0.6
+    middle_share: float = 0.4  # called by the second of two names
     sound_share: float = 0.35
     han_bonus: int = 10
     # Birth date: 25,000 days are about equally likely.
