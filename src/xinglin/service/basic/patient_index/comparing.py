@@ -189,9 +189,11 @@ def given_level(one: NameKey, other: NameKey) -> str:
     solid_a, solid_b = a.replace(" ", ""), b.replace(" ", "")
     if solid_a == solid_b:
         return "same"
-    if near(solid_a, solid_b):
+    chinese = bool(one.han_given or other.han_given)
+    words, other_words = a.split(), b.split()
+    if (chinese or set(words).isdisjoint(other_words)) and near(solid_a, solid_b):
         return "similar"
-    return _words_level(a.split(), b.split(), chinese=bool(one.han_given or other.han_given))
+    return _words_level(words, other_words, chinese=chinese)
 
 
 def _words_level(ones: list[str], others: list[str], *, chinese: bool) -> str:
@@ -199,7 +201,7 @@ def _words_level(ones: list[str], others: list[str], *, chinese: bool) -> str:
     if not chinese and (len(ones) > 1 or len(others) > 1):
         if set(ones) <= set(others) or set(others) <= set(ones):
             return "subset" if ones[0] == others[0] else "middle"
-        if all(near(one, other) for one, other in zip(ones, others, strict=False)):
+        if all(near_or_same(one, other) for one, other in zip(ones, others, strict=False)):
             return "similar"
         if not {word for word in ones if len(word) > 2}.isdisjoint(others):
             return "half"

@@ -56,6 +56,8 @@ def features(traits: Traits) -> Features:
     birth = usable_date(traits.birth)
     sex = int(traits.sex) or (baby.sex if baby else 0)
     identifiers, inside = _identifiers(traits.identifiers, birth, sex)
+    if baby:
+        inside = Content()  # a newborn has no card: it is the mother's
     return Features(
         names=names,
         birth=birth or inside.birth,

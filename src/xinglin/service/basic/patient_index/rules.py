@@ -187,8 +187,10 @@ def _always_held(one: Features, other: Features, birth: str, scale: Scale) -> li
     for child, grown in ((one, other), (other, one)):
         if child.newborn and not grown.newborn and birth not in ("birth.same", "birth.slip"):
             held += ["mother_of_newborn"] * _may_be(child.mothers, grown, scale)
-    if one.newborn and other.newborn and not (one.order and one.order == other.order):
-        held.append("newborns")  # two of one mother may be twins
+    if one.newborn and other.newborn:
+        ordered = one.order and one.order == other.order  # else two of one mother may be twins
+        if not ordered or not _namesakes(compare_names(one.mothers, other.mothers, scale)):
+            held.append("newborns")
     return held
 
 
