@@ -8,12 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from xinglin.cli.bench.crypto import bench_crypto
+from xinglin.cli.bench.empi import bench_empi
 from xinglin.cli.bench.intake import bench_intake
 from xinglin.cli.bench.ledger import bench_growth, bench_ledger, bench_records
 from xinglin.cli.bench.reads import bench_access
 from xinglin.cli.output import show
 
-app = typer.Typer(help="Benchmarks: crypto, ledger, records, intake, access, growth.", no_args_is_help=True)
+app = typer.Typer(
+    help="Benchmarks: crypto, ledger, records, intake, patient index, access, growth.", no_args_is_help=True
+)
 FolderOption = Annotated[Path | None, typer.Option("--dir", help="Folder for the benchmark's homes; deleted after.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -66,6 +69,20 @@ def access(
 ) -> None:
     """Access entries per second, each durable on the private chain before it is answered."""
     _show(bench_access(entries, threads, folder), as_json=as_json)
+
+
+@app.command("empi")
+def empi(
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of labelled registrations; people are made up when not given.")
+    ] = None,
+    persons: Annotated[
+        int, typer.Option("--persons", min=1, max=10_000_000, help="In the index when look-ups are measured.")
+    ] = 100_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Look-ups in the patient index per second; precision, recall and F1 of its matching."""
+    _show(bench_empi(data, persons), as_json=as_json)
 
 
 @app.command("growth")
