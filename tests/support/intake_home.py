@@ -36,6 +36,17 @@ class MemoryQuarantine:
         return hashlib.sha256(original).hexdigest()
 
 
+class MemoryPersons:
+    """Notes whom resources are about."""
+
+    def __init__(self) -> None:
+        self.entered: set[str] = set()
+
+    def enter(self, resources: Sequence[CollectedResource]) -> None:
+        """Note the subjects."""
+        self.entered |= {one.subject for one in resources}
+
+
 class SteppingClock:
     """A clock that goes on by one millisecond each time it is asked."""
 
@@ -54,6 +65,7 @@ class IntakeHome:
         self.storage = StorageHome(path)
         self.chain = chain or FakeChain(self.storage.gm)
         self.quarantine = MemoryQuarantine()
+        self.persons = MemoryPersons()
         self.clock = SteppingClock()
         self.registrar = Registrar(
             source="his",
@@ -85,7 +97,9 @@ class IntakeHome:
         signer = Signer(gm.public_key(SIGNING), lambda message: gm.sign(SIGNING, message))
         self.outbox = Outbox(vault, self.chain, gm, signer, os.urandom, self.clock, answer_seconds=0.2)
         self.preparation = Preparation(gm, self.registrar, os.urandom, self._limits.batch_records)
-        self.intake = Intake(vault, self.outbox, self.quarantine, self.preparation, self.clock, self._limits)
+        self.intake = Intake(
+            vault, self.outbox, self.quarantine, self.preparation, self.persons, self.clock, self._limits
+        )
         return self
 
 

@@ -18,6 +18,7 @@ from xinglin.kernel.errors import Integrity, Invalid, NotFound, PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import INSTITUTION, SERVICE
+from xinglin.node.home import Home
 from xinglin.node.node import Node
 from xinglin.node.opening import transmission_key
 from xinglin.service.basic.coordination.ledger_client import LedgerClient
@@ -27,10 +28,13 @@ from xinglin.service.basic.coordination.outbox.delivery import Outbox, outbox_fi
 from xinglin.service.basic.coordination.outbox.errors import BatchMissing
 from xinglin.service.basic.coordination.outbox.store import Delivery, OutboxStore
 from xinglin.service.basic.intake.model import Incoming, IntakeLimits, IntakeReport, Registrar
+from xinglin.service.basic.intake.persons import PersonsOfSource
 from xinglin.service.basic.intake.preparation import Preparation, commitment_rule
 from xinglin.service.basic.intake.processing import ProcessingOrders
 from xinglin.service.basic.intake.service import Intake
+from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.lifecycle.collection.quarantine import Quarantine
+from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 from xinglin.service.lifecycle.storage.keyring import Keyring
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.service.lifecycle.storage.vault import Vault
@@ -57,6 +61,20 @@ class Archive:
     node: Node
     vault: Vault
     quarantine: Quarantine
+    _persons: PatientIndex | None = None
+
+    @property
+    def persons(self) -> PatientIndex:
+        """The patient index, read into memory when it is first asked for."""
+        if self._persons is None:
+            self._persons = patient_index(self.node.home, self.vault.keyring.keys)
+            self._persons.open()
+        return self._persons
+
+    def close(self) -> None:
+        """Close what was opened on demand."""
+        if self._persons is not None:
+            self._persons.close()
 
     def outbox(self) -> Outbox:
         """Return what brings batches onto the consortium chain, whose engine runs."""
@@ -85,7 +103,15 @@ class Archive:
         limits = IntakeLimits(batch_records=self.node.settings.intake.batch_items)
         registrar = self._registrar(source)
         preparation = Preparation(suite, registrar, random_bytes, limits.batch_records)
-        intake = Intake(self.vault, outbox, self.quarantine, preparation, SystemClock(), limits)
+        intake = Intake(
+            self.vault,
+            outbox,
+            self.quarantine,
+            preparation,
+            PersonsOfSource(self.persons, source),
+            SystemClock(),
+            limits,
+        )
         report = intake.run(incoming, progress)
         self._note(outbox, report)
         return report
@@ -146,11 +172,20 @@ def open_archive(node: Node, *, writing: bool = True) -> Iterator[Archive]:
     try:
         vault.open() if writing else vault.open_for_reading()
         try:
-            yield Archive(node, vault, _quarantine(node, keyring))
+            archive = Archive(node, vault, _quarantine(node, keyring))
+            try:
+                yield archive
+            finally:
+                archive.close()
         finally:
             vault.close()
     finally:
         keyring.close()
+
+
+def patient_index(home: Home, keys: InstitutionKeys) -> PatientIndex:
+    """Return a home's patient index, not opened."""
+    return PatientIndex(home.patient_index, keys, random_bytes, SystemClock())
 
 
 def _quarantine(node: Node, keyring: Keyring) -> Quarantine:

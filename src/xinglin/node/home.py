@@ -57,6 +57,16 @@ class Home:
         return self.path / "keyring"
 
     @property
+    def patient_index(self) -> Path:
+        """The patient index: who the patients are, sealed."""
+        return self.path / "patient_index"
+
+    @property
+    def protection(self) -> Path:
+        """Consents, guardianships, emergencies and mandates that this node decides by, sealed."""
+        return self.path / "protection"
+
+    @property
     def quarantine(self) -> Path:
         """What intake refused, sealed."""
         return self.path / "quarantine"

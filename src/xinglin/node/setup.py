@@ -18,6 +18,7 @@ from xinglin.carrier.crypto.suite import suite
 from xinglin.carrier.ledger.genesis import chain_id
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Founder, Genesis, Profile
+from xinglin.node.archive import patient_index
 from xinglin.node.chains import Randomness, SystemClock, rules_of, suite_of
 from xinglin.node.founding import (
     ADMINISTRATOR,
@@ -33,6 +34,7 @@ from xinglin.node.founding import (
 )
 from xinglin.node.home import Home, new_home
 from xinglin.service.basic.intake.preparation import commitment_rule
+from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.lifecycle.storage.keyring import Keyring
 from xinglin.service.lifecycle.storage.vault import Vault
 from xinglin.stakeholders.kinds import MemberKind
@@ -141,4 +143,9 @@ def _make_vault(new: NewHome, genesis: Genesis, randomness: Randomness) -> None:
     vault = Vault(new.home.vault, keyring, commitment_rule(chosen))
     vault.create()
     vault.close()
+    persons = patient_index(new.home, keyring.keys)
+    persons.create()
+    persons.close()
+    new.home.protection.mkdir(mode=0o700)
+    ProtectionStore(new.home.protection, keyring.keys).create()
     keyring.close()

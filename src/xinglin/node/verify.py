@@ -26,11 +26,12 @@ from xinglin.carrier.ledger.recheck import Finding
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Integrity, PlatformError
 from xinglin.node.access import trace_findings
-from xinglin.node.archive import open_archive, registration_findings
+from xinglin.node.archive import open_archive, patient_index, registration_findings
 from xinglin.node.founding import person_commitment
 from xinglin.node.home import Home
 from xinglin.node.node import Node, open_node
 from xinglin.service.basic.coordination.model import MemberAnchor
+from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.lifecycle.storage.verification import findings as vault_findings
 from xinglin.settings import Settings, load_settings
 
@@ -192,6 +193,9 @@ def verify_records(node: Node) -> tuple[list[Finding], int]:
         count = archive.vault.index.last_number()
         found += [_finding(one, "outbox") for one in registration_findings(archive)]
         found += [_finding(one, "quarantine") for one in archive.quarantine.damaged()]
+        keys = archive.vault.keyring.keys
+        found += [_finding(one, "patient_index") for one in patient_index(node.home, keys).damage()]
+        found += [_finding(one, "protection") for one in ProtectionStore(node.home.protection, keys).damage()]
     return found, count
 
 

@@ -16,7 +16,7 @@ from xinglin.kernel.clock import Clock
 from xinglin.service.basic.coordination.outbox.delivery import Outbox
 from xinglin.service.basic.coordination.outbox.store import BatchRow
 from xinglin.service.basic.intake.model import DEFAULT_LIMITS, Incoming, IntakeLimits, IntakeReport, Refused
-from xinglin.service.basic.intake.ports import Quarantine
+from xinglin.service.basic.intake.ports import Persons, Quarantine
 from xinglin.service.basic.intake.preparation import Fresh, Preparation
 from xinglin.service.basic.intake.rules import duplicate, known_by
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
@@ -35,6 +35,7 @@ class Intake:
         outbox: its outbox.
         quarantine: for what can't be taken.
         preparation: makes records of resources.
+        persons: where whom they are about is entered before they are stored.
         clock: says the time of recording.
         limits: how much at once.
     """
@@ -45,6 +46,7 @@ class Intake:
         outbox: Outbox,
         quarantine: Quarantine,
         preparation: Preparation,
+        persons: Persons,
         clock: Clock,
         limits: IntakeLimits = DEFAULT_LIMITS,
     ) -> None:
@@ -52,6 +54,7 @@ class Intake:
         self._outbox = outbox
         self._quarantine = quarantine
         self._preparation = preparation
+        self._persons = persons
         self._clock = clock
         self._limits = limits
         self._hash = vault.keyring.keys.suite.hash
@@ -122,6 +125,7 @@ class Intake:
         refused += prepared.refused
         if not prepared.records:
             return []
+        self._persons.enter([one.resource for one in fresh])
         signed = [self._outbox.sign(one.batch, one.count, one.call) for one in prepared.batches]
         rows: list[BatchRow] = []
         self._vault.put(
