@@ -41,7 +41,7 @@ from xinglin.carrier.ledger.store import (
 from xinglin.carrier.ledger.transition import Outcome, Result, Seen, admitted, apply_block, check_order
 from xinglin.carrier.ledger.undo import stale_undo, undo_record
 from xinglin.carrier.ledger.versions import StateVersions
-from xinglin.carrier.ledger.window import check_window
+from xinglin.carrier.ledger.window import check_window, stale_leaves
 from xinglin.kernel.encoding import pack
 from xinglin.kernel.errors import Invalid, PlatformError
 
@@ -275,6 +275,7 @@ class Ledger(LedgerReading):
             deletes={
                 "state": [key for key, value in changes.items() if value is None],
                 "undo": stale_undo(view, oldest),
+                "leaf": stale_leaves(self.rules, view, self.tip.time),
             },
         )
 
@@ -289,7 +290,7 @@ class Ledger(LedgerReading):
 
 def _compared(rules: ChainRules, store: Store, head_file: HeadFile, versions: StateVersions) -> int:
     """Compare a store with genesis, head file, replay window and state root; return the tree's version of its tip."""
-    with store.snapshot() as view:
+    with store.snapshot(in_place=True) as view:
         if view.get("meta", b"genesis") != pack(rules.genesis):
             raise StoreDamaged(chain=rules.chain, what="it has no genesis of this chain")
         head = read_tip(rules.suite.hash, view, rules.chain)

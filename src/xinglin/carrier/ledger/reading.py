@@ -131,9 +131,13 @@ class LedgerReading:
             if found is None:
                 return None
             entry = view.get("entry", found)
-            if entry is None and found < number_key(first_entry(self.rules, view)):
-                return int.from_bytes(found, "big")  # it came with the snapshot that this home began from
-        leaf = stored(Leaf, stored(EntryRecord, entry, chain, what).leaf, chain, what)
+            if entry is not None or found >= number_key(first_entry(self.rules, view)):
+                raw: bytes | None = stored(EntryRecord, entry, chain, what).leaf
+            else:  # it came with the snapshot that this home began from
+                raw = view.get("leaf", found)
+        if raw is None:
+            return int.from_bytes(found, "big")
+        leaf = stored(Leaf, raw, chain, what)
         if leaf.body != body:
             raise StoreDamaged(chain=chain, what="the index of body ids names another log entry")
         return leaf.index

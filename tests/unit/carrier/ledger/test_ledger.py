@@ -25,9 +25,9 @@ from xinglin.carrier.ledger.errors import (
 )
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.reading import stored_genesis
-from xinglin.carrier.ledger.records import BlockRecord, EntryRecord
+from xinglin.carrier.ledger.records import BlockRecord, EntryRecord, read_leaf
 from xinglin.carrier.ledger.state.proof import verify_state_proof
-from xinglin.carrier.ledger.store import Store, body_key, number_key, tile_key
+from xinglin.carrier.ledger.store import Store, Write, body_key, number_key, tile_key
 from xinglin.kernel.encoding import decode, encode, pack, state_key
 
 A, B = state_key("counter", "a"), state_key("counter", "b")
@@ -264,6 +264,22 @@ class TestReading:
                 ledger.entry(missing)
         assert ledger.find(entry.leaf.valid_until, bytes(32)) is None
         assert ledger.find(entry.leaf.valid_until + 1, entry.leaf.body) is None
+
+    def test_leaves_alone(self, chain: Chain, ledger: Ledger) -> None:
+        """They are read without their transactions, which may be large."""
+        commit(ledger, chain.sign(), chain.sign(chain.batch(*[bytes([one]) * 1000 for one in range(64)])))
+        for in_place in (False, True):
+            with ledger.store.snapshot(in_place=in_place) as view:
+                for index in (0, 1):
+                    assert read_leaf(view, chain.rules.chain, index) == pack(ledger.entry(index).leaf)
+                with pytest.raises(StoreDamaged):
+                    read_leaf(view, chain.rules.chain, 2)
+        whole = ledger.store.get("entry", number_key(0))
+        assert whole is not None
+        for other in (b"", whole[:2], whole[:40], b"\x92" + whole[1:], b"\x93\xc5" + whole[2:]):
+            ledger.store.commit(Write({"entry": [(number_key(0), other)]}, {}, {}))
+            with ledger.store.snapshot(in_place=True) as view, pytest.raises(StoreDamaged):
+                read_leaf(view, chain.rules.chain, 0)
 
     def test_blocks(self, chain: Chain, ledger: Ledger) -> None:
         raws = [[], [chain.sign()], [chain.sign(), chain.sign()], []]
