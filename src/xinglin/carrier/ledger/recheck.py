@@ -84,7 +84,7 @@ class _Recheck:
 
     def run(self, progress: Progress | None) -> Recheck:
         report = progress or (lambda done, total: None)
-        self._again.pin(0)
+        self._again.pin("recheck", [0])
         try:
             with self._store.snapshot() as view:
                 height = self._tip_height(view)
