@@ -326,6 +326,14 @@ class TestReading:
         assert outcomes(commit(ledger, chain.sign(chain.add("b")))) == [0]
         assert ledger.value(B) == encode(Count(2))
 
+    def test_an_altered_value_that_a_scan_met_is_not_built_on(self, chain: Chain, ledger: Ledger, home: Path) -> None:
+        commit(ledger, chain.sign(chain.reach("write", "spy")))
+        commit(ledger, chain.sign(chain.reach("scan", "spy")))
+        row = state_key("spy", "a") + encode(Count(7))
+        assert alter(data_file(home, chain.rules.chain), row, row[:-1] + b"\x08")
+        with unmoved(ledger), pytest.raises(ValueDamaged):
+            execute(ledger, chain.sign(chain.reach("scan", "spy")))
+
     def test_an_altered_key_of_a_signer_is_not_built_on(self, chain: Chain, ledger: Ledger, home: Path) -> None:
         key = state_key("registry", "key", chain.key().public)
         value = ledger.value(key)
