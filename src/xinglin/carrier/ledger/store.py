@@ -5,7 +5,8 @@ another process is refused by a lock of our own, because LMDB would let two writ
 
 Tables: ``state`` key -> value; ``undo`` height -> what the block replaced; ``entry`` log index -> (leaf, receipt,
 transaction); ``body`` valid_until || body id -> log index (in the order of time, so that inserts stay local);
-``block`` height -> what the block was; ``tile`` level, index -> hashes; ``meta`` the genesis.
+``block`` height -> what the block was; ``tile`` level, index -> hashes; ``leaf`` log index -> leaf, where a home that
+began from a snapshot has no entry; ``meta`` the genesis.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import lmdb
 from xinglin.carrier.ledger.errors import ChainNotFound, MapRefused, StoreDamaged, StoreFull, StoreLocked
 from xinglin.kernel.errors import PlatformError
 
-TABLES = ("state", "undo", "entry", "body", "block", "tile", "meta")
+TABLES = ("state", "undo", "entry", "body", "block", "tile", "leaf", "meta")
 FULL_PERCENT = 80
 MAX_KEY_BYTES = 500
 DEFAULT_MAP_BYTES = 64 << 30
@@ -83,6 +84,7 @@ class Store:
         self._lock = _lock(folder, chain) if writable else None
         if writable:
             (folder / "data").mkdir(mode=0o700, exist_ok=True)
+        self._lock = lock_folder(folder, chain) if writable else None
         try:
             self._env = lmdb.open(
                 str(folder / "data"),
@@ -144,10 +146,13 @@ class Store:
                 txn.delete(key, db=self._tables[name])
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
-        """Give one consistent view; keep it for a few seconds at most."""
+    def snapshot(self, *, in_place: bool = False) -> Iterator[Snapshot]:
+        """Give one consistent view; keep it for a few seconds at most.
+
+        ``in_place`` is for who reads only the beginning of many values: the rest of them is not touched.
+        """
         try:
-            with self._env.begin() as txn:
+            with self._env.begin(buffers=True) if in_place else self._env.begin() as txn:
                 yield Snapshot(txn, self._tables, self._chain)
         except lmdb.Error as error:
             raise _refusal(self._chain, "read", error) from None
@@ -180,27 +185,41 @@ class Snapshot:
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """Return the value under a key, None when absent."""
-        value: bytes | None = self._txn.get(key, db=self._tables[table])
-        return value
+        value = self._txn.get(key, db=self._tables[table])
+        return None if value is None else bytes(value)
+
+    def beginning(self, table: str, key: bytes, count: int) -> bytes | None:
+        """Return the first ``count`` bytes of the value under a key, None when absent."""
+        value = self._txn.get(key, db=self._tables[table])
+        return None if value is None else bytes(value[:count])
 
     def items(self, table: str, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) in bytewise order, of keys with ``prefix``, from ``start`` on."""
         with self._txn.cursor(self._tables[table]) as cursor:
             if not cursor.set_range(max(prefix, start)):
                 return
-            for key, value in cursor:
+            for found, value in cursor:
+                key = bytes(found)
                 if not key.startswith(prefix):
                     return
-                yield key, value
+                yield key, bytes(value)
 
     def last(self, table: str) -> tuple[bytes, bytes] | None:
         """Return the item with the highest key."""
         with self._txn.cursor(self._tables[table]) as cursor:
-            return cursor.item() if cursor.last() else None
+            if not cursor.last():
+                return None
+            key, value = cursor.item()
+            return bytes(key), bytes(value)
 
     def count(self, table: str) -> int:
         """Return the number of items of a table."""
         return int(self._txn.stat(self._tables[table])["entries"])
+
+    def size(self, table: str) -> int:
+        """Return the bytes of the pages that hold a table's items."""
+        stat = self._txn.stat(self._tables[table])
+        return int((stat["leaf_pages"] + stat["overflow_pages"]) * stat["psize"])
 
 
 class StateView:
@@ -230,6 +249,22 @@ def chain_folder(home: Path, chain: str) -> Path:
     if not (folder / "data").is_dir():
         raise ChainNotFound(chain=chain)
     return folder
+
+
+def lock_folder(folder: Path, chain: str) -> int:
+    """Make and lock the folder of a store; the lock goes when the descriptor that is returned is closed.
+
+    Raises:
+        StoreLocked: it is locked already.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StoreLocked(chain=chain) from None
+    return descriptor
 
 
 def _refusal(chain: str, doing: str, error: lmdb.Error) -> PlatformError:
