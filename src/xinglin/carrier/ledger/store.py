@@ -81,10 +81,9 @@ class Store:
         sync: bool = True,
     ) -> None:
         self._chain = chain
-        self._lock = _lock(folder, chain) if writable else None
+        self._lock = lock_folder(folder, chain) if writable else None
         if writable:
             (folder / "data").mkdir(mode=0o700, exist_ok=True)
-        self._lock = lock_folder(folder, chain) if writable else None
         try:
             self._env = lmdb.open(
                 str(folder / "data"),
@@ -257,7 +256,8 @@ def lock_folder(folder: Path, chain: str) -> int:
     Raises:
         StoreLocked: it is locked already.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(exist_ok=True, mode=0o700)
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -276,15 +276,3 @@ def _refusal(chain: str, doing: str, error: lmdb.Error) -> PlatformError:
     if "already open in this process" in str(error):
         return StoreLocked(chain=chain)
     return StoreDamaged(chain=chain, what=f"LMDB can't {doing} it ({type(error).__name__})")
-
-
-def _lock(folder: Path, chain: str) -> int:
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.mkdir(exist_ok=True, mode=0o700)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise StoreLocked(chain=chain) from None
-    return descriptor
