@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import tracemalloc
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -249,6 +250,21 @@ def test_a_chunk_of_leaves_stays_below_what_an_engine_takes() -> None:
         receipt=bytes(32),
     )
     assert len(pack([pack(most)] * LEAVES_IN_CHUNK)) < 5 << 20
+
+
+def test_the_transactions_of_the_window_are_never_all_in_memory(home: Path, tmp_path: Path) -> None:
+    chain = found_chain()
+    ledger = chain.create(home, map_bytes=256 << 20)
+    for number in range(40):
+        commit(ledger, chain.sign(chain.batch(*[bytes([number]) * 1000] * 256)), time=ledger.tip.time + 1)
+    tracemalloc.start()
+    try:
+        take_snapshot(ledger, tmp_path / "snapshot")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    ledger.close()
+    assert peak < 4 << 20, "of transactions of 10 MB"
 
 
 def test_state_is_cut_by_its_size_too(chain: Chain, ledger: Ledger, tmp_path: Path) -> None:
