@@ -149,7 +149,7 @@ def test_a_state_proof_holds_for_what_the_state_has(data: st.DataObject, name: s
     version = tree.update(tree.empty(), chosen.hash_many(keys), chosen.hash_many([state[key] for key in keys]))
     root = tree.root(version)
     key = data.draw(st.sampled_from(keys) if keys and data.draw(st.booleans()) else st.binary(max_size=8))
-    fact = [root, key, [state[key]] if key in state else [], tree.prove(version, chosen.hash(key))]
+    fact = [root, key, [state[key]] if key in state else [], tree.prove_many(version, [chosen.hash(key)])[0]]
     assert shown(chosen, fact)
     other = changed(data.draw, fact)
     assume(len(other) == 4 and [type(one) for one in other] == [type(one) for one in fact] and other != fact)
@@ -167,7 +167,7 @@ def test_an_empty_sibling_is_never_written_out(data: st.DataObject, state: dict[
     keys = sorted(state)
     version = tree.update(tree.empty(), chosen.hash_many(keys), chosen.hash_many([state[key] for key in keys]))
     key = data.draw(st.sampled_from(keys))
-    proof = decode(StateProof, tree.prove(version, chosen.hash(key)))
+    proof = decode(StateProof, tree.prove_many(version, [chosen.hash(key)])[0])
     bits = [proof.bitmap[depth // 8] >> (7 - depth % 8) & 1 for depth in range(proof.depth)]
     assume(0 in bits)
     depth = bits.index(0)

@@ -35,6 +35,7 @@ from xinglin.carrier.ledger.errors import BlockInvalid
 from xinglin.carrier.ledger.genesis import epoch_hash, epoch_zero
 from xinglin.carrier.ledger.ledger import Candidate, Ledger
 from xinglin.carrier.ledger.model import Genesis, Operation, Parameters, Transaction
+from xinglin.carrier.ledger.store import TABLES
 from xinglin.carrier.ledger.transition import Result
 from xinglin.kernel.encoding import ChainObject, pack
 from xinglin.stakeholders.kinds import MemberKind, Role
@@ -176,7 +177,7 @@ def outcomes(results: Iterable[Result]) -> list[str | int]:
 def dump(ledger: Ledger) -> dict[str, list[tuple[bytes, bytes]]]:
     """Return everything that a ledger's store holds."""
     with ledger.store.snapshot() as view:
-        return {table: list(view.items(table)) for table in ("meta", "block", "entry", "body", "tile", "state", "undo")}
+        return {table: list(view.items(table)) for table in TABLES}
 
 
 @contextmanager

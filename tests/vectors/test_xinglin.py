@@ -356,7 +356,7 @@ def test_state_trees(case: Case) -> None:
         assert verify_state_proof(ours.hash, root, key, value, data) == proof["valid"]
         assert verify_their_state(verifiers.hash, root, key, value, data) == proof["valid"]
         if proof["valid"]:
-            assert tree.prove(version, ours.hash(key)) == data
+            assert tree.prove_many(version, [ours.hash(key)]) == [data]
     tree.close()
 
 

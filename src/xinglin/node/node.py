@@ -6,7 +6,7 @@ alone in it. Homes of a group are opened together by ``open_group``. What only r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from xinglin.node.chains import SystemClock, group_member, random_bytes, rules_o
 from xinglin.node.client import ChainClient
 from xinglin.node.founding import COSIGNING
 from xinglin.node.home import Home
+from xinglin.service.basic.coordination.anchoring import pin_anchored
 from xinglin.settings import Settings, load_settings
 
 
@@ -46,7 +47,17 @@ class Node:
     consortium: Ledger
     private: Ledger | None
     engines: list[EmbeddedEngine] = field(default_factory=list)
+    notes: NoteStore = field(init=False)
     _clients: dict[str, ChainClient] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Join the checkpoints that the home keeps with the chain that they are of."""
+        consortium = self.consortium
+
+        def pin(heights: Collection[int]) -> Collection[int]:
+            return consortium.pin("checkpoints", heights)
+
+        self.notes = NoteStore(self.home.chain(consortium.rules.chain), pin)
 
     @property
     def member(self) -> str:
@@ -95,13 +106,18 @@ class Node:
     def cosigner(self) -> Cosigner:
         """Return this member's cosigning of the consortium chain."""
         ledger = self.consortium
-        notes = NoteStore(self.home.chain(ledger.rules.chain))
 
         def keys_at(height: int) -> dict[str, bytes]:
             members = epoch_at(epochs_of(ledger.value), height).members
             return {member.member: member.key for member in members if member.cosigns}
 
-        return Cosigner(ledger.rules, self.member, self.signer(COSIGNING), notes, ledger.head_at, keys_at)
+        return Cosigner(ledger.rules, self.member, self.signer(COSIGNING), self.notes, ledger.head_at, keys_at)
+
+    def pin_heights(self) -> None:
+        """Keep provable what D6 names: the checkpoints' heights and the last anchored one; before the next block."""
+        self.notes.pin_kept()
+        if self.private is not None:
+            pin_anchored(self.private, self.consortium)
 
     def close(self) -> None:
         """Close engines, then stores."""
@@ -135,7 +151,13 @@ def open_node(path: Path, passphrase: bytes, keys: KeyStore | None = None) -> No
     except BaseException:
         consortium.close()
         raise
-    return Node(home, settings, keys, consortium, private)
+    node = Node(home, settings, keys, consortium, private)
+    try:
+        node.pin_heights()
+    except BaseException:
+        node.close()
+        raise
+    return node
 
 
 @dataclass(slots=True)

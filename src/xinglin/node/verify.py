@@ -20,7 +20,7 @@ from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
 from xinglin.carrier.access.registry.model import AccountState, MemberState, NodeState
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
 from xinglin.carrier.ledger.cosign import NoteStore, check_signature
-from xinglin.carrier.ledger.errors import CheckpointFork, StoreDamaged
+from xinglin.carrier.ledger.errors import CheckpointFork, CheckpointUnavailable, StoreDamaged
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.recheck import Finding
 from xinglin.kernel.encoding import decode, state_key
@@ -89,6 +89,8 @@ def verify_notes(home: Home, ledger: Ledger) -> Iterator[Finding]:
                 continue
             if note.head != ledger.head_at(height):
                 raise CheckpointFork(chain=ledger.rules.chain, height=height)
+            if not ledger.can_prove(height):
+                raise CheckpointUnavailable(chain=ledger.rules.chain, height=height)
             keys = {member.member: member.key for member in epoch_at(epochs, height).members}
             for line in note.signatures:
                 check_signature(ledger.rules, note, line, keys.get(line.member, b""))

@@ -61,7 +61,11 @@ class Context(Protocol):
         ...
 
     def scan(self, kind: type[T], *prefix: Part, limit: int, namespace: str = "") -> Iterator[tuple[Part, T]]:
-        """Yield up to ``limit`` (last part of the key, value) under (namespace, prefix..., part), in key order."""
+        """Yield up to ``limit`` (last part of the key, value) under (namespace, prefix..., part), in key order.
+
+        MUST NOT serve to decide that something is absent: a row that a node's store has lost is not noticed. ``get``
+        serves for that.
+        """
         ...
 
     def read(self, kind: type[T], namespace: str, *parts: Part) -> T | None:

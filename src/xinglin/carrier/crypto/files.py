@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
+
+_counter = itertools.count()
 
 
 def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Write a whole file so that a crash at any point leaves the old content or the new, never a mixture.
+
+    Any number of threads and processes may write the same path: the last one's content stays, whole. What a crash
+    leaves beside it is hidden and ends in ``.tmp``.
 
     Args:
         path: the file; its folder exists.
         data: its new content.
         mode: permission bits of the new file.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    temporary, descriptor = _new_beside(path, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -35,3 +40,13 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _new_beside(path: Path, mode: int) -> tuple[Path, int]:
+    """Make a temporary file that nobody else has, in the folder of ``path``, and return it with its descriptor."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{next(_counter)}.tmp")
+        try:
+            return temporary, os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        except FileExistsError:
+            continue  # left by a process that had the same number

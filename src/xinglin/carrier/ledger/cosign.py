@@ -1,12 +1,14 @@
 """Cosigning: a member signs a checkpoint of a height only as its own execution computed it (D5.9, W19).
 
-What is signed is stored before it is released. A checkpoint that contradicts this node's own is kept as evidence,
-reported, and stops cosigning of that chain. Missing cosigners never block a commit.
+What is signed is stored before it is released, and the state of its height stays provable as long as the checkpoint is
+kept. A checkpoint that contradicts this node's own is kept as evidence, reported, and stops cosigning of that chain.
+Missing cosigners never block a commit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,29 +30,59 @@ from xinglin.carrier.ledger.errors import CheckpointFork, CheckpointInvalid, Che
 
 KEPT_NOTES = 64
 """How many of the newest checkpoints a home keeps."""
+Pin = Callable[[Collection[int]], Collection[int]]
+"""Keeps the state of heights provable in place of those before, and returns those of them that can be proven."""
 
 
 class NoteStore:
-    """The checkpoints that a home keeps of one chain, one file a height: ``chain/<id>/notes/<height>``."""
+    """The checkpoints that a home keeps of one chain, one file a height: ``chain/<id>/notes/<height>``.
 
-    def __init__(self, chain_folder: Path) -> None:
+    One object writes; its methods may be called from any thread.
+
+    Args:
+        chain_folder: ``chain/<id>`` of the home.
+        pin: is told the heights whose notes are kept; without it, nothing is kept provable.
+    """
+
+    def __init__(self, chain_folder: Path, pin: Pin = lambda heights: heights) -> None:
         self._folder = chain_folder / "notes"
         self._evidence = chain_folder / "evidence"
+        self._pin = pin
+        self._lock = threading.Lock()
 
-    def save(self, note: SignedNote) -> None:
-        """Keep a note durably; signature lines of an earlier one of the same head stay, old notes make room.
+    def pin_kept(self) -> None:
+        """Have the heights of the notes that are there kept provable: after opening, before the next block."""
+        with self._lock:
+            self._pin(self.heights())
+
+    def save(self, note: SignedNote) -> SignedNote:
+        """Keep a note durably, and its height provable; the oldest note makes room.
+
+        Returns: the note as it is kept: signature lines of before stay.
 
         Raises:
             CheckpointFork: a note of another head is kept for this height.
+            CheckpointUnavailable: the height is older than all notes for which there is room, or can't be proven.
         """
-        kept = self.load(note.head.height)
-        if kept is not None and kept.head != note.head:
-            raise self.keep_fork(kept, note)
-        whole = note if kept is None else merge(kept, note.signatures)
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_durably(self._folder / str(note.head.height), whole.encode())
-        for height in self.heights()[:-KEPT_NOTES]:
-            (self._folder / str(height)).unlink()
+        height = note.head.height
+        with self._lock:
+            kept = self.load(height)
+            if kept is not None and kept.head != note.head:
+                raise self.keep_fork(kept, note)
+            before = self.heights()
+            after = sorted({*before, height})[-KEPT_NOTES:]
+            # Pinned before it is stored, stored before it is released; what makes room is let go last.
+            provable = height in self._pin([*before, height])
+            if height not in after or (kept is None and not provable):
+                self._pin(before)
+                raise CheckpointUnavailable(chain=note.head.chain, height=height)
+            whole = note if kept is None else merge(kept, note.signatures)
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_durably(self._folder / str(height), whole.encode())
+            for old in set(before) - set(after):
+                (self._folder / str(old)).unlink()
+            self._pin(after)
+        return whole
 
     def load(self, height: int) -> SignedNote | None:
         """Return the note of a height, None when none is kept.
@@ -58,8 +90,10 @@ class NoteStore:
         Raises:
             CheckpointInvalid: the file is damaged.
         """
-        path = self._folder / str(height)
-        return parse_note(path.read_bytes()) if path.exists() else None
+        try:
+            return parse_note((self._folder / str(height)).read_bytes())
+        except FileNotFoundError:
+            return None
 
     def heights(self) -> list[int]:
         """Return the heights with a note, ascending."""
@@ -100,14 +134,11 @@ class Cosigner:
         """Return this node's checkpoint of a height with its own signature, stored before it is returned.
 
         Raises:
-            CheckpointUnavailable: not a multiple of the chain's interval, not there yet, or a fork stopped cosigning.
+            CheckpointUnavailable: not a multiple of the chain's interval, not there yet, too old to be kept and proven,
+                or a fork stopped cosigning.
         """
-        if height % self.rules.parameters.checkpoint_interval or self.notes.forked:
-            raise CheckpointUnavailable(chain=self.rules.chain, height=height)
-        head = self.head_at(height)
-        note = SignedNote(head, (self._line(head),))
-        self.notes.save(note)
-        return self.notes.load(height) or note
+        head = self._head(height)
+        return self.notes.save(SignedNote(head, (self._line(head),)))
 
     def cosign(self, note: SignedNote) -> NoteSignature:
         """Return this member's signature line for another's checkpoint.
@@ -119,11 +150,16 @@ class Cosigner:
             CheckpointUnavailable: this node can't sign that height.
         """
         self._check(note)
-        ours = self.checkpoint(note.head.height)
-        if ours.head != note.head:
-            raise self.notes.keep_fork(ours, note)
-        own = [line for line in ours.signatures if line.member == self.member]
+        head = self._head(note.head.height)
+        if head != note.head:
+            raise self.notes.keep_fork(self.notes.load(head.height) or SignedNote(head, (self._line(head),)), note)
+        own = [line for line in self.checkpoint(head.height).signatures if line.member == self.member]
         return own[0]
+
+    def _head(self, height: int) -> Head:
+        if height % self.rules.parameters.checkpoint_interval or self.notes.forked:
+            raise CheckpointUnavailable(chain=self.rules.chain, height=height)
+        return self.head_at(height)
 
     def _check(self, note: SignedNote) -> None:
         if note.head.chain != self.rules.chain or not note.signatures:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xinglin.carrier.ledger.chain import ChainRules
@@ -41,7 +41,7 @@ from xinglin.carrier.ledger.store import (
 from xinglin.carrier.ledger.transition import Outcome, Result, Seen, admitted, apply_block, check_order
 from xinglin.carrier.ledger.undo import stale_undo, undo_record
 from xinglin.carrier.ledger.versions import StateVersions
-from xinglin.carrier.ledger.window import check_window
+from xinglin.carrier.ledger.window import check_window, stale_leaves
 from xinglin.kernel.encoding import pack
 from xinglin.kernel.errors import Invalid, PlatformError
 
@@ -233,10 +233,10 @@ class Ledger(LedgerReading):
         """
         try:
             check_order(candidate.tip.height, candidate.tip.time, self.tip.height, self.tip.time)
-            with self.store.snapshot() as view:
-                write = self._write(candidate, view)
+            write = self._write(candidate)
             with self._swap:
-                transaction = self.store.commit(write)
+                # What goes is looked up here, so that no height is pinned between that and its going.
+                transaction = self.store.commit(replace(write, deletes={**write.deletes, **self._stale(candidate)}))
                 former, self._version = self._version, candidate.version
                 self._log, self.tip = candidate.log, candidate.tip
         except PlatformError:
@@ -250,7 +250,7 @@ class Ledger(LedgerReading):
         """Drop a candidate that will not be committed."""
         self._versions.drop(candidate.version)
 
-    def _write(self, candidate: Candidate, view: Snapshot) -> Write:
+    def _write(self, candidate: Candidate) -> Write:
         tip, changes, logged = candidate.tip, candidate.outcome.changes, candidate.outcome.logged
         record = block_record(self.rules.suite.hash, _head(self.rules, tip), len(logged))
         appends = {
@@ -262,7 +262,6 @@ class Ledger(LedgerReading):
         }
         if changes:
             appends["undo"] = [(number_key(tip.height), undo_record(candidate.replaced))]
-        oldest = self._kept_since(tip.height)
         return Write(
             puts={
                 "state": sorted((key, value) for key, value in changes.items() if value is not None),
@@ -272,11 +271,16 @@ class Ledger(LedgerReading):
                 "tile": sorted((tile_key(*tile), hashes) for tile, hashes in candidate.tiles.items()),
             },
             appends=appends,
-            deletes={
-                "state": [key for key, value in changes.items() if value is None],
-                "undo": stale_undo(view, oldest),
-            },
+            deletes={"state": [key for key, value in changes.items() if value is None]},
         )
+
+    def _stale(self, candidate: Candidate) -> Mapping[str, list[bytes]]:
+        """Return what has had its time and goes with the block; ``_swap`` is held."""
+        with self.store.snapshot() as view:
+            return {
+                "undo": stale_undo(view, self._needed_since(candidate.tip.height)),
+                "leaf": stale_leaves(self.rules, view, self.tip.time),
+            }
 
     def _write_head(self, transaction: int) -> None:
         tip = self.tip
@@ -289,7 +293,7 @@ class Ledger(LedgerReading):
 
 def _compared(rules: ChainRules, store: Store, head_file: HeadFile, versions: StateVersions) -> int:
     """Compare a store with genesis, head file, replay window and state root; return the tree's version of its tip."""
-    with store.snapshot() as view:
+    with store.snapshot(in_place=True) as view:
         if view.get("meta", b"genesis") != pack(rules.genesis):
             raise StoreDamaged(chain=rules.chain, what="it has no genesis of this chain")
         head = read_tip(rules.suite.hash, view, rules.chain)

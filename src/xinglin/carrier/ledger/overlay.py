@@ -69,7 +69,11 @@ class ReadMemory:
             return found
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield (key, value) of every key with the prefix, in bytewise order."""
+        """Yield (key, value) of every key with the prefix, in bytewise order, and remember those that are taken.
+
+        They are compared with the state tree like values of ``get``. A row that the store has lost is not noticed, so
+        a contract must not decide on absence by a scan.
+        """
         for key, value in self._base.scan(prefix):
             self.read[key] = value
             yield key, value

@@ -17,7 +17,11 @@ class StateReader(Protocol):
         ...
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield (key, value) of every key that begins with ``prefix``, in bytewise order."""
+        """Yield (key, value) of every key that begins with ``prefix``, in bytewise order.
+
+        What is yielded can be compared with the state tree, what is missing cannot: a store that has lost a row is not
+        noticed. So nothing may be decided on the absence of a key from a scan; ask ``get`` for the key.
+        """
         ...
 
 
@@ -35,9 +39,6 @@ class StateOverlay(StateReader, Protocol):
 
 class SignerDirectory(Protocol):
     """Knows whose a key is. MUST answer from the given state and time alone."""
-
-    prefix: bytes
-    """Keys of the state on which its answers rest begin with this; a change of one ends what was remembered."""
 
     def resolve(self, state: StateReader, key: bytes, time: int) -> Caller:
         """Return who a key is at block time ``time`` (ms).

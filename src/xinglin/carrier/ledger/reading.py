@@ -6,7 +6,7 @@ Nothing is given that was not compared with the tree or the log, except where a 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from xinglin.carrier.ledger.errors import (
 )
 from xinglin.carrier.ledger.log import Tile, TileReader
 from xinglin.carrier.ledger.model import Genesis, Leaf, Receipt, Transaction
-from xinglin.carrier.ledger.records import EntryRecord, read_block, read_entry, read_tip, stored
+from xinglin.carrier.ledger.records import BlockRecord, EntryRecord, read_block, read_entry, read_tip, stored
 from xinglin.carrier.ledger.state.errors import TreeVersionUnknown
 from xinglin.carrier.ledger.store import (
     Snapshot,
@@ -34,13 +34,15 @@ from xinglin.carrier.ledger.store import (
     tile_key,
 )
 from xinglin.carrier.ledger.transition import app_hash
-from xinglin.carrier.ledger.undo import replaced_since
+from xinglin.carrier.ledger.undo import complete_since, replaced_since
 from xinglin.carrier.ledger.versions import StateVersions
 from xinglin.carrier.ledger.window import first_entry
 from xinglin.kernel.hashing import Tag, tagged
 
 KEPT_UNDO_HEIGHTS = 512
 """How many recent heights can be proven; pinned ones stay longer."""
+_HELD_VERSIONS = 4
+"""Tree versions of pinned heights that stay in memory: a version costs what has changed since, up to a whole tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,9 @@ class LedgerReading:
         self.store = store
         self._versions = versions
         self._version = version
-        self._pinned: dict[int, int] = {}
-        self._swap = threading.Lock()  # store and tree are of one block while it is held
+        self._pins: dict[str, frozenset[int]] = {}
+        self._held: dict[int, int] = {}  # tree versions of pinned heights, the one used last at the end
+        self._swap = threading.Lock()  # store and tree are of one block, and pins stay, while it is held
         with store.snapshot() as view:
             self.tip = tip_of(rules, read_tip(rules.suite.hash, view, rules.chain))
 
@@ -135,9 +138,13 @@ class LedgerReading:
             if found is None:
                 return None
             entry = view.get("entry", found)
-            if entry is None and found < number_key(first_entry(self.rules, view)):
-                return int.from_bytes(found, "big")  # it came with the snapshot that this home began from
-        leaf = stored(Leaf, stored(EntryRecord, entry, chain, what).leaf, chain, what)
+            if entry is not None or found >= number_key(first_entry(self.rules, view)):
+                raw: bytes | None = stored(EntryRecord, entry, chain, what).leaf
+            else:  # it came with the snapshot that this home began from
+                raw = view.get("leaf", found)
+        if raw is None:
+            return int.from_bytes(found, "big")
+        leaf = stored(Leaf, raw, chain, what)
         if leaf.body != body:
             raise StoreDamaged(chain=chain, what="the index of body ids names another log entry")
         return leaf.index
@@ -191,22 +198,27 @@ class LedgerReading:
 
     # --- proofs at a height ---
 
-    def pin(self, height: int) -> None:
-        """Keep a height provable until ``unpin``: for a checkpoint that waits for cosignatures, or the last anchored.
+    def pin(self, owner: str, heights: Iterable[int]) -> frozenset[int]:
+        """Keep heights provable for an owner (checkpoints, an anchor), in place of those that it named before.
 
-        Raises:
-            CheckpointUnavailable: the height is no longer kept, or not there yet.
+        The undo records since the least of all pinned heights stay. Pins are not stored: an owner names its heights
+        again after opening, before the next block.
+
+        Returns: those of the heights that can be proven, and are kept.
         """
-        with self._as_of(height) as (_, version, _), self._swap:
-            if height not in self._pinned:
-                self._pinned[height] = self._versions.copy(version)
-
-    def unpin(self, height: int) -> None:
-        """Let a height go."""
         with self._swap:
-            version = self._pinned.pop(height, None)
-        if version is not None:
+            with self.store.snapshot() as view:
+                kept = frozenset(height for height in heights if self._provable(view, height) is not None)
+            self._pins[owner] = kept
+            gone = [self._held.pop(height) for height in list(self._held) if not self._is_pinned(height)]
+        for version in gone:
             self._versions.drop(version)
+        return kept
+
+    def can_prove(self, height: int) -> bool:
+        """Tell whether a height is kept, or needs nothing to be kept: nothing that was kept has changed since."""
+        with self.store.snapshot() as view:
+            return self._provable(view, height) is not None
 
     def prove_state(self, height: int, keys: Sequence[bytes]) -> list[tuple[bytes | None, bytes]]:
         """Return (value or None, proof) of each key as of a height, under that height's state root.
@@ -215,50 +227,75 @@ class LedgerReading:
             CheckpointUnavailable: the height is no longer kept, or not there yet.
             ValueDamaged: a stored value is not the one that was committed.
         """
-        with self._as_of(height) as (view, version, replaced):
-            said = {key: replaced[key] if key in replaced else view.get("state", key) for key in keys}
+        with self._as_of(height, keys) as (version, said):
             self._verified(version, said)
             return list(zip((said[key] for key in keys), self._versions.prove(version, keys), strict=True))
 
-    def _kept_since(self, height: int) -> int:
-        """Return the least height that can be proven when the tip is at ``height``."""
-        return min([height - KEPT_UNDO_HEIGHTS, *list(self._pinned)])
+    def _is_pinned(self, height: int) -> bool:
+        return any(height in heights for heights in self._pins.values())
+
+    def _needed_since(self, height: int) -> int:
+        """Return the least height that must be provable when the tip is at ``height``; ``_swap`` is held."""
+        return min([height - KEPT_UNDO_HEIGHTS, *(min(heights) for heights in self._pins.values() if heights)])
+
+    def _provable(self, view: Snapshot, height: int) -> BlockRecord | None:
+        """Return the record of a block whose state can be made from the undo records that are there, else None.
+
+        That is each block since the oldest record, and an earlier one if nothing had changed up to then.
+        """
+        record = read_block(self.rules.suite.hash, view, self.rules.chain, height)
+        since = complete_since(view)
+        if record is None or height >= since:
+            return record
+        oldest = read_block(self.rules.suite.hash, view, self.rules.chain, since)
+        return record if oldest is not None and oldest.state_root == record.state_root else None
 
     @contextmanager
-    def _consistent(self, height: int | None = None) -> Iterator[tuple[Snapshot, int, int]]:
+    def _consistent(self, height: int | None = None) -> Iterator[tuple[Snapshot, int, bool]]:
         """Give a view of the store and our own copy of the tree's version, of one block.
 
-        The version is that of the given height if it is pinned, else the tip's. The third is the least height since
-        which all undo records are there.
+        The version is that of the given height if it is held, which the third tells, else the tip's.
         """
         with ExitStack() as stack:
             with self._swap:
                 view = stack.enter_context(self.store.snapshot())
-                pinned = None if height is None else self._pinned.get(height)
-                version = self._versions.copy(self._version if pinned is None else pinned)
-                kept = self._kept_since(self.tip.height)
+                held = None if height is None else self._held.get(height)
+                version = self._versions.copy(self._version if held is None else held)
             stack.callback(self._versions.drop, version)
-            yield view, version, kept
+            yield view, version, held is not None
 
     @contextmanager
-    def _as_of(self, height: int) -> Iterator[tuple[Snapshot, int, Mapping[bytes, bytes | None]]]:
-        """Give a view of the store, the tree's version after a height, and the values of what changed since."""
+    def _as_of(self, height: int, keys: Collection[bytes]) -> Iterator[tuple[int, Mapping[bytes, bytes | None]]]:
+        """Give the tree's version after a height, and the values that keys had then, not yet compared."""
         chain = self.rules.chain
-        with self._consistent(height) as (view, version, kept):
-            record = read_block(self.rules.suite.hash, view, chain, height)
-            if record is None or height < kept:
-                raise CheckpointUnavailable(chain=chain, height=height)
-            replaced = replaced_since(view, chain, height)
-            if self._versions.root(version) == record.state_root:
-                yield view, version, replaced
+        with ExitStack() as stack:
+            with self._consistent(height) as (view, near, held):
+                record = self._provable(view, height)
+                if record is None:
+                    raise CheckpointUnavailable(chain=chain, height=height)
+                replaced = replaced_since(view, chain, height, keys if held else None)
+                said = {key: replaced[key] if key in replaced else view.get("state", key) for key in keys}
+                version = self._versions.copy(near)
+                stack.callback(self._versions.drop, version)
+            # The view is closed: the way back can be long.
+            if self._versions.root(version) != record.state_root:
+                version = self._versions.change(version, replaced)
+                stack.callback(self._versions.drop, version)
+            if self._versions.root(version) != record.state_root:
+                raise StoreDamaged(chain=chain, what=f"its undo records don't lead to height {height}")
+            self._hold(height, version)
+            yield version, said
+
+    def _hold(self, height: int, version: int) -> None:
+        """Keep a pinned height's version for the next proof; the one that was not used for longest makes room."""
+        with self._swap:
+            if not self._is_pinned(height):
                 return
-            older = self._versions.change(version, replaced)
-            try:
-                if self._versions.root(older) != record.state_root:
-                    raise StoreDamaged(chain=chain, what=f"its undo records don't lead to height {height}")
-                yield view, older, replaced
-            finally:
-                self._versions.drop(older)
+            held = self._held.pop(height, None)
+            self._held[height] = self._versions.copy(version) if held is None else held
+            gone = self._held.pop(next(iter(self._held))) if len(self._held) > _HELD_VERSIONS else None
+        if gone is not None:
+            self._versions.drop(gone)
 
     def _verified(self, version: int, said: Mapping[bytes, bytes | None]) -> Mapping[bytes, bytes | None]:
         if not self._versions.hold(version, said):

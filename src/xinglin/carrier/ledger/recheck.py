@@ -24,7 +24,7 @@ from xinglin.carrier.ledger.store import Snapshot, Store, chain_folder, number_k
 from xinglin.kernel.errors import PlatformError
 
 _SLICE = 500
-_EQUAL = ("meta", "block", "entry", "body", "tile", "state")
+_EQUAL = ("meta", "block", "entry", "body", "tile", "leaf", "state")
 """Tables that must be equal; of ``undo`` the scratch store keeps all, the node only the newest rows."""
 Progress = Callable[[int, int], None]
 """Called with (blocks done, blocks in all)."""
@@ -84,7 +84,7 @@ class _Recheck:
 
     def run(self, progress: Progress | None) -> Recheck:
         report = progress or (lambda done, total: None)
-        self._again.pin(0)
+        self._again.pin("recheck", [0])
         try:
             with self._store.snapshot() as view:
                 height = self._tip_height(view)

@@ -17,6 +17,9 @@ from xinglin.kernel.hashing import Hash, Tag, tagged
 
 T = TypeVar("T")
 
+_BEFORE_LEAF = b"\x93\xc4"
+"""How an entry begins: an array of three, the first of them bytes whose length, below 256, is the next byte."""
+
 
 class BlockRecord(ChainObject, frozen=True):
     """A block: its time, its log entries and the roots after it.
@@ -89,6 +92,17 @@ def read_tip(hash_: Hash, view: Snapshot, chain: str) -> Head:
 def read_entry(view: Snapshot, chain: str, index: int) -> EntryRecord:
     """Return a log entry of a block that is there; raises as ``stored``."""
     return stored(EntryRecord, view.get("entry", number_key(index)), chain, f"log entry {index}")
+
+
+def read_leaf(view: Snapshot, chain: str, index: int) -> bytes:
+    """Return the leaf of a log entry and leave the rest of the entry unread; raises as ``stored``."""
+    data = view.beginning("entry", number_key(index), len(_BEFORE_LEAF) + 256)
+    if data is None:
+        raise StoreDamaged(chain=chain, what=f"log entry {index} is missing")
+    length = data[2] if data[:2] == _BEFORE_LEAF and len(data) > 2 else 256
+    if len(data) < 3 + length:
+        raise StoreDamaged(chain=chain, what=f"log entry {index} does not decode")
+    return data[3 : 3 + length]
 
 
 def stored(kind: type[T], data: bytes | None, chain: str, what: str) -> T:

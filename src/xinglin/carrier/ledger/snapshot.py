@@ -1,39 +1,54 @@
-"""Snapshots: a node begins at a height from parts that each prove themselves against a checkpoint (design D6, D7).
+"""Snapshots: a node begins at a height from parts that are proven against a checkpoint (D6, D7; docs/spec/snapshot.md).
 
-A chunk is the subtree of the state under a hash prefix, with its siblings, and the keys and values in it; the last
-chunk holds the leaves of the replay window, which with the log's frontier before them lead to the log root. The
-window begins with the last leaf that is too old to be replayed, so that none is left out unnoticed. Who restores
-trusts one head (from a cosigned checkpoint) and nothing else. The log before the window is not in a snapshot.
+A chunk of state is the subtree under a hash prefix, with its siblings, and the keys and values in it: each proves
+itself. Then come the leaves of the replay window, cut into chunks of bounded size, which after the log's frontier
+before them lead to the log root. The window begins with a leaf that is too old to be replayed, so that none is left
+out unnoticed. Who restores trusts one head (from a cosigned checkpoint) and nothing else. The log before the window
+is not in a snapshot. One chunk is in memory at a time.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from xinglin.carrier.crypto.files import sync_folder
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.checkpoint import Head
 from xinglin.carrier.ledger.errors import SnapshotInvalid, StoreDamaged
 from xinglin.carrier.ledger.head import HeadFile, HeadSlot
 from xinglin.carrier.ledger.ledger import Ledger
-from xinglin.carrier.ledger.log import TileLog, edge_tiles
-from xinglin.carrier.ledger.model import Leaf
-from xinglin.carrier.ledger.records import block_record, read_entry
+from xinglin.carrier.ledger.log import edge_tiles
+from xinglin.carrier.ledger.records import block_record
 from xinglin.carrier.ledger.state.proof import verify_state_subtree
-from xinglin.carrier.ledger.store import DEFAULT_MAP_BYTES, Snapshot, Store, Write, body_key, number_key, tile_key
+from xinglin.carrier.ledger.store import (
+    DEFAULT_MAP_BYTES,
+    Snapshot,
+    Store,
+    Write,
+    body_key,
+    lock_folder,
+    number_key,
+    tile_key,
+)
 from xinglin.carrier.ledger.transition import app_hash
-from xinglin.carrier.ledger.window import window_start
+from xinglin.carrier.ledger.window import LeafRun, dead_time, edge_before, read_leaves, stored_run, window_start
 from xinglin.kernel.encoding import ChainId, ChainObject, Digest, Milliseconds, Natural, decode, pack
 from xinglin.kernel.errors import Invalid
 
+LEAVES_IN_CHUNK = 1 << 15
+"""Of the format. A leaf has at most 150 bytes: under 5 MB a chunk; CometBFT takes 16."""
 _KEYS_IN_CHUNK = 4096
+_STATE_BYTES_IN_CHUNK = 4 << 20
 _MAX_BITS = 16
 
 
 class Manifest(ChainObject, frozen=True, kw_only=True):
-    """What a snapshot is of, and how it is cut: ``bits`` of prefix give 2**bits chunks of state, then one of leaves.
+    """What a snapshot is of, and how it is cut: ``bits`` of prefix give 2**bits chunks of state, then come the leaves.
 
     ``edge``: the partial tiles of the log before the replay window, from level 0 up (empty where a level has none).
     """
@@ -51,9 +66,14 @@ class Manifest(ChainObject, frozen=True, kw_only=True):
     edge: tuple[bytes, ...]
 
     @property
+    def leaf_chunks(self) -> int:
+        """Number of chunks of leaves, each full but the last."""
+        return -(-(self.log_size - self.window_start) // LEAVES_IN_CHUNK)
+
+    @property
     def chunks(self) -> int:
         """Number of chunks."""
-        return (1 << self.bits) + 1
+        return (1 << self.bits) + self.leaf_chunks
 
     @property
     def head(self) -> Head:
@@ -74,16 +94,15 @@ def take_snapshot(ledger: Ledger, folder: Path) -> Manifest:
     Call it on the thread that commits, so that the tip stays. What was there before is replaced when all is written.
 
     Raises:
-        StoreDamaged: the leaves of the replay window are not here: this home was restored within it.
+        StoreDamaged: the leaves of the replay window are not what was logged; the one before stays.
     """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, mode=0o700)
     tip, rules = ledger.tip, ledger.rules
-    with ledger.store.snapshot() as view:
-        bits = min((view.count("state") // _KEYS_IN_CHUNK).bit_length(), _MAX_BITS)
-        start = window_start(rules, view, ledger.head_at(tip.height))
-        records = [read_entry(view, rules.chain, index) for index in range(start, tip.log_size)]
+    head = ledger.head_at(tip.height)
+    with ledger.store.snapshot(in_place=True) as view:
+        start = window_start(rules, view, head)
         manifest = Manifest(
             chain=rules.chain,
             height=tip.height,
@@ -91,12 +110,12 @@ def take_snapshot(ledger: Ledger, folder: Path) -> Manifest:
             state_root=tip.state_root,
             log_size=tip.log_size,
             log_root=tip.log_root,
-            bits=bits,
+            bits=_bits(view),
             window_start=start,
-            edge=_edge_before(view, start),
+            edge=edge_before(view, start),
         )
-        _write_state_chunks(ledger, view, bits, partial)
-    (partial / str(1 << bits)).write_bytes(pack([record.leaf for record in records]))
+        _write_state_chunks(ledger, view, manifest.bits, partial)
+        _write_leaf_chunks(rules, view, manifest, partial)
     (partial / "manifest").write_bytes(pack(manifest))
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
@@ -108,69 +127,125 @@ def restore_snapshot(
     rules: ChainRules,
     trusted: Head,
     manifest: bytes,
-    chunks: Sequence[bytes],
+    chunks: Iterable[bytes],
     map_bytes: int = DEFAULT_MAP_BYTES,
 ) -> None:
     """Make the store of a chain from a snapshot; open it with ``Ledger.open``.
+
+    It is made in a folder of its own and put in its place when all is checked: a crash leaves no store or a whole one.
 
     Args:
         home: the home; it has no store of this chain.
         rules: the chain's rules, from its genesis.
         trusted: the head of the snapshot's height, from a checkpoint that the operator trusts. App hashes alone would
-        not
-            do: they have no time, and a wrong one would hide what could be replayed.
+            not do: they have no time, and a wrong one would hide what could be replayed.
         manifest: of the snapshot.
-        chunks: all of them, in order.
+        chunks: all of them, in order; each is taken when it is needed.
         map_bytes: size of the sparse map.
 
     Raises:
-        SnapshotInvalid: manifest or a chunk does not lead to the trusted head; nothing was written.
+        SnapshotInvalid: manifest or a chunk does not lead to the trusted head; there is no store as before.
         StoreDamaged: there is a store of this chain already.
+        StoreLocked: it is being made by another.
     """
     try:
-        said = decode(Manifest, manifest)
-        _require(said.head == trusted and trusted.chain == rules.chain, "it is of another head than the trusted one")
-        _require(said.bits <= _MAX_BITS and len(chunks) == said.chunks, "it has another number of chunks")
-        numbered = enumerate(chunks[:-1])
-        state = [entry for number, chunk in numbered for entry in _checked_chunk(rules, said, number, chunk)]
-        leaves = [decode(Leaf, raw) for raw in decode(tuple[bytes, ...], chunks[-1])]
-        tiles = _checked_leaves(rules, said, leaves)
+        said = _checked_manifest(rules, trusted, manifest)
     except Invalid as refusal:
         raise SnapshotInvalid(reason=refusal.code) from None
-    _write_store(home, rules, trusted, sorted(state), leaves, tiles, map_bytes)
+    folder = home / "chain" / rules.chain
+    partial = folder / "restoring"
+    lock = lock_folder(folder, rules.chain)
+    try:
+        if (folder / "data").exists():
+            raise StoreDamaged(chain=rules.chain, what="it exists already")
+        shutil.rmtree(partial, ignore_errors=True)
+        _make_store(partial, rules, said, chunks, map_bytes)
+        (partial / "head").rename(folder / "head")
+        (partial / "data").rename(folder / "data")
+        sync_folder(folder)
+    except Invalid as refusal:
+        raise SnapshotInvalid(reason=refusal.code) from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        os.close(lock)
 
 
-def _edge_before(view: Snapshot, size: int) -> tuple[bytes, ...]:
-    """Return the partial tile of each level of the first ``size`` leaves, cut from the tiles of today."""
-    edge: list[bytes] = []
-    for level, index in edge_tiles(size):
-        edge += [b""] * (level - len(edge))
-        count = (size >> (8 * level)) % 256
-        tile = view.get("tile", tile_key(level, index)) or b""
-        edge.append(tile[: 32 * count])
-    return tuple(edge)
+def _bits(view: Snapshot) -> int:
+    """Return how many bits of prefix give chunks of state of a good size."""
+    wanted = max(view.count("state") // _KEYS_IN_CHUNK, view.size("state") // _STATE_BYTES_IN_CHUNK)
+    return min(wanted.bit_length(), _MAX_BITS)
 
 
 def _write_state_chunks(ledger: Ledger, view: Snapshot, bits: int, folder: Path) -> None:
-    """Sort keys and values by key hash into 2**bits files, one prefix at a time so that memory stays flat."""
-    suite = ledger.rules.suite
-    keys: list[list[tuple[bytes, bytes]]] = [[] for _ in range(1 << bits)]
-    slice_: list[bytes] = []
-
-    def place() -> None:
-        for key, kh in zip(slice_, suite.hash_many(slice_), strict=True):
-            keys[int.from_bytes(kh, "big") >> (256 - bits)].append((kh, key))
-        slice_.clear()
-
-    for key, _ in view.items("state"):
-        slice_.append(key)
-        if len(slice_) == _KEYS_IN_CHUNK:
-            place()
-    place()
+    """Sort the keys by key hash into 2**bits files; values are read for one file at a time."""
+    hash_many = ledger.rules.suite.hash_many
+    keys: list[list[bytes]] = [[] for _ in range(1 << bits)]
+    rest = (key for key, _ in view.items("state"))
+    while batch := list(islice(rest, _KEYS_IN_CHUNK)):
+        for key, kh in zip(batch, hash_many(batch), strict=True):
+            keys[int.from_bytes(kh, "big") >> (256 - bits)].append(key)
     for number, chunk in enumerate(keys):
-        entries = tuple((key, view.get("state", key) or b"") for _, key in sorted(chunk))
+        ordered = sorted(zip(hash_many(chunk), chunk, strict=True))
+        entries = tuple((key, view.get("state", key) or b"") for _, key in ordered)
         subtree = ledger.subtree(_prefix(number, bits), bits)
         (folder / str(number)).write_bytes(pack(StateChunk(subtree, entries)))
+
+
+def _write_leaf_chunks(rules: ChainRules, view: Snapshot, manifest: Manifest, folder: Path) -> None:
+    """Write the leaves of the window, after the chunks of state, checked like those of an opened store."""
+    run = stored_run(rules, view, manifest.head, manifest.window_start)
+    rest = read_leaves(rules, view, manifest.window_start, manifest.log_size)
+    for number in range(1 << manifest.bits, manifest.chunks):
+        raws = list(islice(rest, LEAVES_IN_CHUNK))
+        run.take(raws)
+        (folder / str(number)).write_bytes(pack(raws))
+    run.finish(manifest.log_size, manifest.log_root)
+
+
+def _checked_manifest(rules: ChainRules, trusted: Head, manifest: bytes) -> Manifest:
+    """Return the manifest, held to SN1 to SN3."""
+    said = decode(Manifest, manifest)
+    _require(said.head == trusted and trusted.chain == rules.chain, "it is of another head than the trusted one")
+    _require(said.bits <= _MAX_BITS, "it is cut into too many chunks")
+    start, wanted = said.window_start, dict(edge_tiles(said.window_start))
+    sizes = [32 * ((start >> (8 * level)) % 256) for level in range(max(wanted, default=-1) + 1)]
+    _require([len(tile) for tile in said.edge] == sizes, "its frontier has another form")
+    return said
+
+
+def _make_store(folder: Path, rules: ChainRules, said: Manifest, chunks: Iterable[bytes], map_bytes: int) -> None:
+    """Fill a store, one chunk a commit, and write the head file that goes with it."""
+    store = Store(folder, rules.chain, map_bytes)
+    try:
+        for write in _checked_writes(rules, said, iter(chunks)):
+            store.commit(write)
+        record = block_record(rules.suite.hash, said.head, 0)
+        whole = {"meta": [(b"genesis", pack(rules.genesis))], "block": [(number_key(said.height), pack(record))]}
+        transaction = store.commit(_puts(whole))
+    finally:
+        store.close()
+    sync_folder(folder / "data")
+    hash_ = app_hash(rules, said.state_root, said.log_size, said.log_root)
+    head_file = HeadFile(folder / "head", rules.suite.hash)
+    try:
+        head_file.write(HeadSlot(said.height, hash_, said.log_size, transaction))
+        head_file.sync()
+    finally:
+        head_file.close()
+
+
+def _checked_writes(rules: ChainRules, said: Manifest, chunks: Iterator[bytes]) -> Iterator[Write]:
+    """Yield what each chunk brings, checked; what depends on all of them is checked at the end (SN4 to SN7)."""
+    for number in range(1 << said.bits):
+        yield _puts({"state": sorted(_checked_chunk(rules, said, number, _next(chunks)))})
+    run = LeafRun(
+        rules, said.window_start, said.edge, dead_time(rules, said.time), lambda reason: SnapshotInvalid(reason=reason)
+    )
+    yield _puts({"tile": [(tile_key(*tile), said.edge[tile[0]]) for tile in edge_tiles(said.window_start)]})
+    for _ in range(said.leaf_chunks):
+        yield _checked_leaves(said, run, _next(chunks))
+    run.finish(said.log_size, said.log_root)
+    _require(next(chunks, None) is None, "it has another number of chunks")
 
 
 def _checked_chunk(rules: ChainRules, said: Manifest, number: int, chunk: bytes) -> tuple[tuple[bytes, bytes], ...]:
@@ -185,63 +260,29 @@ def _checked_chunk(rules: ChainRules, said: Manifest, number: int, chunk: bytes)
     return shown.entries
 
 
-def _checked_leaves(rules: ChainRules, said: Manifest, leaves: Sequence[Leaf]) -> dict[tuple[int, int], bytes]:
-    """Check that the frontier and the leaves lead to the log root, and return the tiles at the edge."""
-    start = said.log_size - len(leaves)
-    _require(start == said.window_start, "its leaves are not those of the window")
-    dead = said.time - rules.parameters.max_valid_ms
-    _require(start == 0 or (bool(leaves) and leaves[0].time <= dead), "its window begins too late")
-    wanted = edge_tiles(start)
-    edge = {place: said.edge[place[0]] if place[0] < len(said.edge) else b"" for place in wanted}
-    _require(len(said.edge) == (wanted[-1][0] + 1 if wanted else 0), "its frontier has another form")
-    _require(
-        all(len(tile) == 32 * ((start >> (8 * level)) % 256) for (level, _), tile in edge.items()),
-        "its frontier has another form",
+def _checked_leaves(said: Manifest, run: LeafRun, chunk: bytes) -> Write:
+    """Return a chunk of leaves with their rows in the index of body ids, and the tiles that they make."""
+    raws = decode(tuple[bytes, ...], chunk)
+    _require(len(raws) == min(LEAVES_IN_CHUNK, said.log_size - run.size), "its leaves are cut in another way")
+    leaves, tiles = run.take(raws)
+    return _puts(
+        {
+            "leaf": [(number_key(leaf.index), raw) for leaf, raw in zip(leaves, raws, strict=True)],
+            "body": sorted((body_key(leaf.valid_until, leaf.body), number_key(leaf.index)) for leaf in leaves),
+            "tile": sorted((tile_key(*tile), hashes) for tile, hashes in tiles.items()),
+        }
     )
-    log = TileLog.load(rules.suite, start, edge.__getitem__)
-    changed = log.append(rules.suite.leaf_hashes([pack(leaf) for leaf in leaves]))
-    _require(log.root() == said.log_root, "its leaves do not lead to the log root")
-    _require([leaf.index for leaf in leaves] == list(range(start, said.log_size)), "its leaves are out of order")
-    return edge | changed
 
 
-def _write_store(
-    home: Path,
-    rules: ChainRules,
-    head: Head,
-    state: Sequence[tuple[bytes, bytes]],
-    leaves: Sequence[Leaf],
-    tiles: dict[tuple[int, int], bytes],
-    map_bytes: int,
-) -> None:
-    """Write the head file, then the store in one commit, so that a crash leaves no store or a whole one."""
-    folder = home / "chain" / rules.chain
-    store = Store(folder, rules.chain, map_bytes)
-    head_file = HeadFile(folder / "head", rules.suite.hash)
-    try:
-        with store.snapshot() as view:
-            if view.get("meta", b"genesis") is not None:
-                raise StoreDamaged(chain=rules.chain, what="it exists already")
-            next_transaction = view.transaction + 1
-        hash_ = app_hash(rules, head.state_root, head.size, head.log_root)
-        head_file.write(HeadSlot(head.height, hash_, head.size, next_transaction))
-        head_file.sync()
-        store.commit(
-            Write(
-                puts={
-                    "meta": [(b"genesis", pack(rules.genesis))],
-                    "state": state,
-                    "block": [(number_key(head.height), pack(block_record(rules.suite.hash, head, 0)))],
-                    "body": sorted((body_key(leaf.valid_until, leaf.body), number_key(leaf.index)) for leaf in leaves),
-                    "tile": sorted((tile_key(*tile), hashes) for tile, hashes in tiles.items()),
-                },
-                appends={},
-                deletes={},
-            )
-        )
-    finally:
-        head_file.close()
-        store.close()
+def _puts(tables: Mapping[str, Sequence[tuple[bytes, bytes]]]) -> Write:
+    return Write(puts=tables, appends={}, deletes={})
+
+
+def _next(chunks: Iterator[bytes]) -> bytes:
+    chunk = next(chunks, None)
+    if chunk is None:
+        raise SnapshotInvalid(reason="it has another number of chunks")
+    return chunk
 
 
 def _prefix(number: int, bits: int) -> bytes:

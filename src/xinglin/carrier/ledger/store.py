@@ -5,7 +5,8 @@ another process is refused by a lock of our own, because LMDB would let two writ
 
 Tables: ``state`` key -> value; ``undo`` height -> what the block replaced; ``entry`` log index -> (leaf, receipt,
 transaction); ``body`` valid_until || body id -> log index (in the order of time, so that inserts stay local);
-``block`` height -> what the block was; ``tile`` level, index -> hashes; ``meta`` the genesis.
+``block`` height -> what the block was; ``tile`` level, index -> hashes; ``leaf`` log index -> leaf, where a home that
+began from a snapshot has no entry; ``meta`` the genesis.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import lmdb
 from xinglin.carrier.ledger.errors import ChainNotFound, MapRefused, StoreDamaged, StoreFull, StoreLocked
 from xinglin.kernel.errors import PlatformError
 
-TABLES = ("state", "undo", "entry", "body", "block", "tile", "meta")
+TABLES = ("state", "undo", "entry", "body", "block", "tile", "leaf", "meta")
 FULL_PERCENT = 80
 MAX_KEY_BYTES = 500
 DEFAULT_MAP_BYTES = 64 << 30
@@ -80,7 +81,7 @@ class Store:
         sync: bool = True,
     ) -> None:
         self._chain = chain
-        self._lock = _lock(folder, chain) if writable else None
+        self._lock = lock_folder(folder, chain) if writable else None
         if writable:
             (folder / "data").mkdir(mode=0o700, exist_ok=True)
         try:
@@ -144,10 +145,13 @@ class Store:
                 txn.delete(key, db=self._tables[name])
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
-        """Give one consistent view; keep it for a few seconds at most."""
+    def snapshot(self, *, in_place: bool = False) -> Iterator[Snapshot]:
+        """Give one consistent view; keep it for a few seconds at most.
+
+        ``in_place`` is for who reads only the beginning of many values: the rest of them is not touched.
+        """
         try:
-            with self._env.begin() as txn:
+            with self._env.begin(buffers=True) if in_place else self._env.begin() as txn:
                 yield Snapshot(txn, self._tables, self._chain)
         except lmdb.Error as error:
             raise _refusal(self._chain, "read", error) from None
@@ -180,27 +184,41 @@ class Snapshot:
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """Return the value under a key, None when absent."""
-        value: bytes | None = self._txn.get(key, db=self._tables[table])
-        return value
+        value = self._txn.get(key, db=self._tables[table])
+        return None if value is None else bytes(value)
+
+    def beginning(self, table: str, key: bytes, count: int) -> bytes | None:
+        """Return the first ``count`` bytes of the value under a key, None when absent."""
+        value = self._txn.get(key, db=self._tables[table])
+        return None if value is None else bytes(value[:count])
 
     def items(self, table: str, prefix: bytes = b"", start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) in bytewise order, of keys with ``prefix``, from ``start`` on."""
         with self._txn.cursor(self._tables[table]) as cursor:
             if not cursor.set_range(max(prefix, start)):
                 return
-            for key, value in cursor:
+            for found, value in cursor:
+                key = bytes(found)
                 if not key.startswith(prefix):
                     return
-                yield key, value
+                yield key, bytes(value)
 
     def last(self, table: str) -> tuple[bytes, bytes] | None:
         """Return the item with the highest key."""
         with self._txn.cursor(self._tables[table]) as cursor:
-            return cursor.item() if cursor.last() else None
+            if not cursor.last():
+                return None
+            key, value = cursor.item()
+            return bytes(key), bytes(value)
 
     def count(self, table: str) -> int:
         """Return the number of items of a table."""
         return int(self._txn.stat(self._tables[table])["entries"])
+
+    def size(self, table: str) -> int:
+        """Return the bytes of the pages that hold a table's items."""
+        stat = self._txn.stat(self._tables[table])
+        return int((stat["leaf_pages"] + stat["overflow_pages"]) * stat["psize"])
 
 
 class StateView:
@@ -232,18 +250,12 @@ def chain_folder(home: Path, chain: str) -> Path:
     return folder
 
 
-def _refusal(chain: str, doing: str, error: lmdb.Error) -> PlatformError:
-    """Return what an error of LMDB is to us."""
-    if isinstance(error, (lmdb.MapFullError, lmdb.DiskError)):
-        return StoreFull(chain=chain, percent=100)
-    if isinstance(error, lmdb.MemoryError):
-        return MapRefused(chain=chain)
-    if "already open in this process" in str(error):
-        return StoreLocked(chain=chain)
-    return StoreDamaged(chain=chain, what=f"LMDB can't {doing} it ({type(error).__name__})")
+def lock_folder(folder: Path, chain: str) -> int:
+    """Make and lock the folder of a store; the lock goes when the descriptor that is returned is closed.
 
-
-def _lock(folder: Path, chain: str) -> int:
+    Raises:
+        StoreLocked: it is locked already.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.mkdir(exist_ok=True, mode=0o700)
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -253,3 +265,14 @@ def _lock(folder: Path, chain: str) -> int:
         os.close(descriptor)
         raise StoreLocked(chain=chain) from None
     return descriptor
+
+
+def _refusal(chain: str, doing: str, error: lmdb.Error) -> PlatformError:
+    """Return what an error of LMDB is to us."""
+    if isinstance(error, (lmdb.MapFullError, lmdb.DiskError)):
+        return StoreFull(chain=chain, percent=100)
+    if isinstance(error, lmdb.MemoryError):
+        return MapRefused(chain=chain)
+    if "already open in this process" in str(error):
+        return StoreLocked(chain=chain)
+    return StoreDamaged(chain=chain, what=f"LMDB can't {doing} it ({type(error).__name__})")

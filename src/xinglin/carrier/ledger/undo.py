@@ -1,11 +1,11 @@
-"""Undo records: what each block replaced in the state, so that recent heights can be proven (design D6).
+"""Undo records: what each block replaced in the state, so that recent and pinned heights can be proven (design D6).
 
 One row a block that changed something, under its height. Rows are removed from the oldest on, a few with each block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from xinglin.carrier.ledger.records import stored
 from xinglin.carrier.ledger.store import Snapshot, number_key
@@ -27,8 +27,16 @@ def undo_record(replaced: Mapping[bytes, bytes | None]) -> bytes:
     return pack([Replaced(key, () if old is None else (old,)) for key, old in sorted(replaced.items())])
 
 
-def replaced_since(view: Snapshot, chain: str, height: int) -> dict[bytes, bytes | None]:
+def replaced_since(
+    view: Snapshot, chain: str, height: int, only: Collection[bytes] | None = None
+) -> dict[bytes, bytes | None]:
     """Return the values after a height of all keys that later blocks changed, None for absent.
+
+    Args:
+        view: the store.
+        chain: its chain.
+        height: at least ``complete_since``.
+        only: the keys to look for; all, if it is None.
 
     Raises:
         StoreDamaged: a row does not decode.
@@ -36,8 +44,18 @@ def replaced_since(view: Snapshot, chain: str, height: int) -> dict[bytes, bytes
     replaced: dict[bytes, bytes | None] = {}
     for _, row in view.items("undo", start=number_key(height + 1)):
         for one in stored(tuple[Replaced, ...], row, chain, "an undo record"):
-            replaced.setdefault(one.key, one.value[0] if one.value else None)
+            if only is None or one.key in only:
+                replaced.setdefault(one.key, one.value[0] if one.value else None)
     return replaced
+
+
+def complete_since(view: Snapshot) -> int:
+    """Return a height after which every row is there: the one before the oldest row, the tip's without rows."""
+    oldest = next((int.from_bytes(key, "big") for key, _ in view.items("undo")), None)
+    if oldest is not None:
+        return oldest - 1
+    last = view.last("block")
+    return int.from_bytes(last[0], "big") if last is not None else 0
 
 
 def stale_undo(view: Snapshot, oldest: int) -> list[bytes]:

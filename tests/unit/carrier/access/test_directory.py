@@ -50,12 +50,6 @@ def test_a_founders_key_is_resolved(consortium: Consortium) -> None:
     assert DIRECTORY.resolve(reader, doctor.key, GENESIS_TIME) == doctor
     assert doctor.member_kind is MemberKind.MEDICAL_INSTITUTION
     assert len(reader.asked) == 3
-    assert all(key.startswith(DIRECTORY.prefix) for key in reader.asked)
-
-
-def test_every_key_of_the_registry_begins_with_the_prefix(consortium: Consortium) -> None:
-    registry = [key for key in consortium.ledger.state if b"registry" in key]
-    assert registry == [key for key in consortium.ledger.state if key.startswith(DIRECTORY.prefix)]
 
 
 def test_a_key_that_is_not_registered_is_unknown(consortium: Consortium) -> None:

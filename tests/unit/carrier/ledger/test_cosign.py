@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import random
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.contract_parties import Party, genesis_of
 from xinglin.carrier.crypto.suite import Suite
+from xinglin.carrier.ledger import cosign
 from xinglin.carrier.ledger.build import Signer
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.checkpoint import Head, NoteSignature, SignatureType, SignedNote, parse_note, sign_head
@@ -47,12 +51,27 @@ def head(rules: ChainRules, height: int) -> Head:
     return Head(rules.chain, 3 * height, bytes([height]) * 32, bytes([height + 1]) * 32, height, 1_000 * height)
 
 
-def cosigner(rules: ChainRules, founders: list[Party], number: int, folder: Path) -> Cosigner:
+@dataclass
+class Pins:
+    """What a ledger keeps provable for its notes (port ``Pin``): heights from ``least`` on, of those asked for."""
+
+    least: int = 0
+    heights: set[int] = field(default_factory=set)
+    asked: list[set[int]] = field(default_factory=list)
+
+    def __call__(self, heights: Collection[int]) -> Collection[int]:
+        self.asked.append(set(heights))
+        self.heights = {height for height in heights if height >= self.least}
+        return self.heights
+
+
+def cosigner(rules: ChainRules, founders: list[Party], number: int, folder: Path, pins: Pins | None = None) -> Cosigner:
     """Return the cosigning of one founder that keeps its notes in a folder."""
+    notes = NoteStore(folder, pins or Pins())
     party = founders[number]
     signer = Signer(party.key.public, party.key.sign)
     keys = {one.member: one.key.public for one in founders}
-    return Cosigner(rules, party.member, signer, NoteStore(folder), lambda height: head(rules, height), lambda _: keys)
+    return Cosigner(rules, party.member, signer, notes, lambda height: head(rules, height), lambda _: keys)
 
 
 def line(party: Party, of: Head) -> NoteSignature:
@@ -75,6 +94,85 @@ def test_a_signature_is_kept_before_it_is_released(rules: ChainRules, founders: 
     note = mine.checkpoint(4)
     assert parse_note((tmp_path / "notes" / "4").read_bytes()) == note
     assert mine.checkpoint(4) == note, "the signature of before, not another of the same text"
+
+
+@pytest.mark.requirement("S9.2")
+def test_a_height_is_provable_as_long_as_its_checkpoint_is_kept(
+    rules: ChainRules, founders: list[Party], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cosign, "KEPT_NOTES", 3)
+    pins = Pins()
+    mine = cosigner(rules, founders, 0, tmp_path, pins)
+    for height in (4, 8, 6, 10, 12, 8):
+        mine.checkpoint(height)
+        assert pins.heights == set(mine.notes.heights())
+        assert pins.asked[-2] >= {height}, "pinned before it was stored"
+    assert pins.heights == {8, 10, 12}
+    again = Pins()
+    NoteStore(tmp_path, again).pin_kept()
+    assert again.heights == {8, 10, 12}, "a restart does not forget it"
+
+
+@pytest.mark.requirement("S9.1")
+def test_what_would_not_be_kept_is_not_signed(
+    rules: ChainRules, founders: list[Party], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A height older than the kept ones, or one that can't be proven: its signature would be released unstored."""
+    monkeypatch.setattr(cosign, "KEPT_NOTES", 3)
+    pins = Pins(least=4)
+    mine = cosigner(rules, founders, 0, tmp_path, pins)
+    with pytest.raises(CheckpointUnavailable):
+        mine.checkpoint(2)
+    for height in (6, 8, 10):
+        mine.checkpoint(height)
+    note = SignedNote(head(rules, 4), (line(founders[1], head(rules, 4)),))
+    with pytest.raises(CheckpointUnavailable):
+        mine.cosign(note)
+    assert mine.notes.heights() == [6, 8, 10]
+    assert pins.heights == {6, 8, 10}
+    other = replace(head(rules, 2), state_root=bytes(32))
+    with pytest.raises(CheckpointFork):  # but a contradiction at such a height is found
+        mine.cosign(SignedNote(other, (line(founders[1], other),)))
+
+
+def test_a_kept_checkpoint_takes_cosignatures_when_it_can_no_longer_be_proven(
+    rules: ChainRules, founders: list[Party], tmp_path: Path
+) -> None:
+    NoteStore(tmp_path).save(SignedNote(head(rules, 2), (line(founders[0], head(rules, 2)),)))
+    late = NoteStore(tmp_path, Pins(least=4))
+    whole = late.save(SignedNote(head(rules, 2), (line(founders[1], head(rules, 2)),)))
+    assert len(whole.signatures) == 2
+    assert late.load(2) == whole
+
+
+def test_threads_lose_no_line_and_release_nothing_unstored(
+    rules: ChainRules, founders: list[Party], tmp_path: Path
+) -> None:
+    heights = list(range(0, 40, 2))
+    notes = NoteStore(tmp_path, Pins())
+    members = [replace(cosigner(rules, founders, number, tmp_path), notes=notes) for number in (0, 1, 2, 0, 1, 2)]
+    released: list[tuple[int, NoteSignature]] = []
+    failures: list[BaseException] = []
+
+    def sign(member: Cosigner, order: list[int]) -> None:
+        try:
+            for height in order:
+                note = member.checkpoint(height)
+                released.extend((height, one) for one in note.signatures)
+        except BaseException as failure:  # noqa: BLE001  (told by the test's own thread)
+            failures.append(failure)
+
+    orders = [random.Random(number).sample(heights, len(heights)) for number in range(len(members))]
+    threads = [threading.Thread(target=sign, args=pair) for pair in zip(members, orders, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    kept = {height: notes.load(height) for height in heights}
+    assert all(note is not None and len(note.signatures) == 3 for note in kept.values())
+    assert all(one in note.signatures for height, one in released if (note := kept[height]) is not None)
+    assert sorted(path.name for path in (tmp_path / "notes").iterdir()) == sorted(map(str, heights))
 
 
 @pytest.mark.parametrize("height", [3, 100])

@@ -25,9 +25,9 @@ from xinglin.carrier.ledger.errors import (
 )
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.reading import stored_genesis
-from xinglin.carrier.ledger.records import BlockRecord, EntryRecord
+from xinglin.carrier.ledger.records import BlockRecord, EntryRecord, read_leaf
 from xinglin.carrier.ledger.state.proof import verify_state_proof
-from xinglin.carrier.ledger.store import Store, body_key, number_key, tile_key
+from xinglin.carrier.ledger.store import Store, Write, body_key, number_key, tile_key
 from xinglin.kernel.encoding import decode, encode, pack, state_key
 
 A, B = state_key("counter", "a"), state_key("counter", "b")
@@ -265,6 +265,22 @@ class TestReading:
         assert ledger.find(entry.leaf.valid_until, bytes(32)) is None
         assert ledger.find(entry.leaf.valid_until + 1, entry.leaf.body) is None
 
+    def test_leaves_alone(self, chain: Chain, ledger: Ledger) -> None:
+        """They are read without their transactions, which may be large."""
+        commit(ledger, chain.sign(), chain.sign(chain.batch(*[bytes([one]) * 1000 for one in range(64)])))
+        for in_place in (False, True):
+            with ledger.store.snapshot(in_place=in_place) as view:
+                for index in (0, 1):
+                    assert read_leaf(view, chain.rules.chain, index) == pack(ledger.entry(index).leaf)
+                with pytest.raises(StoreDamaged):
+                    read_leaf(view, chain.rules.chain, 2)
+        whole = ledger.store.get("entry", number_key(0))
+        assert whole is not None
+        for other in (b"", whole[:2], whole[:40], b"\x92" + whole[1:], b"\x93\xc5" + whole[2:]):
+            ledger.store.commit(Write({"entry": [(number_key(0), other)]}, {}, {}))
+            with ledger.store.snapshot(in_place=True) as view, pytest.raises(StoreDamaged):
+                read_leaf(view, chain.rules.chain, 0)
+
     def test_blocks(self, chain: Chain, ledger: Ledger) -> None:
         raws = [[], [chain.sign()], [chain.sign(), chain.sign()], []]
         for block in raws:
@@ -309,6 +325,14 @@ class TestReading:
                 execute(ledger, chain.sign(), raw)
         assert outcomes(commit(ledger, chain.sign(chain.add("b")))) == [0]
         assert ledger.value(B) == encode(Count(2))
+
+    def test_an_altered_value_that_a_scan_met_is_not_built_on(self, chain: Chain, ledger: Ledger, home: Path) -> None:
+        commit(ledger, chain.sign(chain.reach("write", "spy")))
+        commit(ledger, chain.sign(chain.reach("scan", "spy")))
+        row = state_key("spy", "a") + encode(Count(7))
+        assert alter(data_file(home, chain.rules.chain), row, row[:-1] + b"\x08")
+        with unmoved(ledger), pytest.raises(ValueDamaged):
+            execute(ledger, chain.sign(chain.reach("scan", "spy")))
 
     def test_an_altered_key_of_a_signer_is_not_built_on(self, chain: Chain, ledger: Ledger, home: Path) -> None:
         key = state_key("registry", "key", chain.key().public)
@@ -390,9 +414,11 @@ class TestHistory:
     def test_heights_that_are_not_there(self, ledger: Ledger) -> None:
         commit(ledger)
         for height in (2, 100):
-            for ask in (ledger.head_at, ledger.pin, lambda at: ledger.prove_state(at, [A])):
+            for ask in (ledger.head_at, lambda at: ledger.prove_state(at, [A])):
                 with pytest.raises(CheckpointUnavailable):
                     ask(height)
+            assert not ledger.can_prove(height)
+        assert ledger.pin("checkpoints", [0, 1, 2, 100]) == {0, 1}
 
     def test_old_heights_go_and_pinned_ones_stay(
         self, chain: Chain, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
@@ -400,8 +426,8 @@ class TestHistory:
         monkeypatch.setattr(reading, "KEPT_UNDO_HEIGHTS", 4)
         for number in range(3):
             commit(ledger, chain.sign(chain.add("a", 10**number)))
-        ledger.pin(2)
-        ledger.pin(2)
+        assert ledger.pin("checkpoints", [2]) == {2}
+        assert ledger.pin("anchor", [3]) == {3}
         for number in range(12):
             commit(ledger, *[chain.sign() for _ in range(number % 2)])
         tip = ledger.tip.height
@@ -410,17 +436,106 @@ class TestHistory:
             proven(chain, ledger, height, A, B)
         with pytest.raises(CheckpointUnavailable):
             ledger.prove_state(1, [A])
-        ledger.unpin(2)
-        ledger.unpin(2)
+        assert not ledger.can_prove(1)
+        ledger.pin("checkpoints", [])
         for _ in range(4):
             commit(ledger)
         with pytest.raises(CheckpointUnavailable):
             ledger.prove_state(2, [A])
+        assert proven(chain, ledger, 3, A) == [encode(Count(111))]
+        assert ledger.pin("anchor", [2, tip]) == {tip}
+        for _ in range(4):
+            commit(ledger)
         for height in range(ledger.tip.height - 4, ledger.tip.height + 1):
             proven(chain, ledger, height, A)
         rows = [int.from_bytes(key, "big") for key, _ in dump(ledger)["undo"]]
         assert all(height > ledger.tip.height - 4 for height in rows)
         assert ledger._versions._tree.stats().versions == 1
+
+    def test_a_height_up_to_which_nothing_has_changed_since_needs_no_keeping(
+        self, chain: Chain, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reading, "KEPT_UNDO_HEIGHTS", 4)
+        commit(ledger, chain.sign())
+        for _ in range(12):
+            commit(ledger)
+        assert proven(chain, ledger, 1, A) == [encode(Count(1))]
+        assert not ledger.can_prove(0)
+        commit(ledger, chain.sign())
+        assert proven(chain, ledger, 1, A) == [encode(Count(1))]
+        for _ in range(4):
+            commit(ledger)
+        assert not ledger.can_prove(1)
+
+    def test_pins_are_named_again_after_opening_and_before_the_next_block(
+        self, chain: Chain, ledger: Ledger, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reading, "KEPT_UNDO_HEIGHTS", 4)
+        commit(ledger, chain.sign())
+        ledger.pin("checkpoints", [1])
+        for _ in range(20):
+            commit(ledger, chain.sign())
+        ledger.close()
+        again = chain.open(home)
+        assert again.pin("checkpoints", [0, 1]) == {1}
+        commit(again, chain.sign())
+        assert proven(chain, again, 1, A, B) == [encode(Count(1)), None]
+        again.close()
+        third = chain.open(home)
+        commit(third, chain.sign())
+        assert third.pin("checkpoints", [1]) == frozenset(), "the block came first"
+        third.close()
+
+    def test_a_few_versions_of_pinned_heights_are_held(self, chain: Chain, ledger: Ledger) -> None:
+        for number in range(10):
+            commit(ledger, chain.sign(chain.add("a", 10 + number)))
+        ledger.pin("checkpoints", range(8))
+        ledger.pin("anchor", [7, 8])
+        assert ledger._versions._tree.stats().versions == 1, "none is made before it is asked for"
+        shown = {height: ledger.prove_state(height, [A, B]) for height in range(10)}
+        assert ledger._versions._tree.stats().versions == 1 + 4
+        assert set(ledger._held) == {5, 6, 7, 8}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ledger._versions, "change", None)
+            assert ledger.prove_state(5, [A, B]) == shown[5], "from the version that is held"
+        commit(ledger, chain.sign(chain.remove("a")))
+        assert {height: ledger.prove_state(height, [A, B]) for height in range(10)} == shown
+        ledger.pin("checkpoints", [2])
+        assert ledger._versions._tree.stats().versions == 1 + 2
+        ledger.pin("anchor", [])
+        ledger.pin("checkpoints", [])
+        assert ledger._versions._tree.stats().versions == 1
+
+    def test_a_height_that_is_pinned_while_a_block_is_committed_keeps_all_it_needs(
+        self, chain: Chain, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reading, "KEPT_UNDO_HEIGHTS", 4)
+        for _ in range(8):
+            commit(ledger, chain.sign())
+        last = ledger.tip.height - 4
+
+        class Gate:
+            """A lock before which, once, another thread is let through."""
+
+            def __init__(self) -> None:
+                self.lock, self.waiting = threading.Lock(), True
+
+            def __enter__(self) -> None:
+                if self.waiting:
+                    self.waiting = False
+                    pinning = threading.Thread(target=ledger.pin, args=("checkpoints", [last]))
+                    pinning.start()
+                    pinning.join()
+                self.lock.acquire()
+
+            def __exit__(self, *_: object) -> None:
+                self.lock.release()
+
+        candidate = execute(ledger, chain.sign())
+        monkeypatch.setattr(ledger, "_swap", Gate())
+        ledger.commit(candidate)
+        assert ledger.can_prove(last)
+        assert proven(chain, ledger, last, A) == [encode(Count(last))]
 
     def test_a_height_is_proven_after_opening_again(self, chain: Chain, ledger: Ledger, home: Path) -> None:
         for _ in range(3):
@@ -445,7 +560,7 @@ class TestHistory:
         failures: list[BaseException] = []
         stop = threading.Event()
 
-        def read() -> None:
+        def read(name: str) -> None:
             try:
                 while not stop.is_set():
                     assert ledger.value(A) is not None
@@ -453,13 +568,14 @@ class TestHistory:
                     height = ledger.tip.height
                     proven(chain, ledger, height, A, B, key)
                     proven(chain, ledger, max(height - 3, 1), A)
-                    ledger.pin(height)
+                    ledger.pin(name, [height])
                     ledger.entry(ledger.tip.log_size - 1)
-                    ledger.unpin(height)
+                    proven(chain, ledger, height, A)
+                    ledger.pin(name, [])
             except BaseException as failure:  # noqa: BLE001  (told by the test's own thread)
                 failures.append(failure)
 
-        readers = [threading.Thread(target=read) for _ in range(3)]
+        readers = [threading.Thread(target=read, args=(name,)) for name in "abc"]
         for reader in readers:
             reader.start()
         for _ in range(200):

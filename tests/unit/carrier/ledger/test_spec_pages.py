@@ -22,6 +22,7 @@ from xinglin.carrier.ledger.model import (
     Parameters,
     Receipt,
 )
+from xinglin.carrier.ledger.snapshot import LEAVES_IN_CHUNK, Manifest, StateChunk
 from xinglin.kernel.encoding import ChainObject
 from xinglin.kernel.hashing import Tag
 
@@ -38,6 +39,8 @@ TABLES: dict[tuple[str, str], type[ChainObject]] = {
     ("transition", "leaf"): Leaf,
     ("proof-bundle", "bundle"): Bundle,
     ("proof-bundle", "log entry"): LogEntry,
+    ("snapshot", "manifest"): Manifest,
+    ("snapshot", "state chunk"): StateChunk,
 }
 
 
@@ -88,3 +91,7 @@ def test_every_tag_is_on_the_page_once() -> None:
 def test_every_file_of_vectors_is_on_the_page() -> None:
     written = [name for row in table("vectors", "file") for name in re.findall(r"`([a-z-]+)`", row[0])]
     assert sorted(written) == sorted(path.stem for path in Path(ROOT / "tests/vectors/xinglin").glob("*.json"))
+
+
+def test_the_size_of_a_chunk_of_leaves_is_on_the_page() -> None:
+    assert f"{LEAVES_IN_CHUNK:,} in a chunk" in page("snapshot")

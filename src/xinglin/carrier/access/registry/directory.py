@@ -11,20 +11,15 @@ from typing import TypeVar
 from xinglin.carrier.access.registry.model import NAMESPACE, AccountState, KeyState, MemberState
 from xinglin.carrier.ledger.errors import SignerEnded, SignerUnknown
 from xinglin.carrier.ledger.ports import StateReader
-from xinglin.kernel.encoding import ChainObject, decode, pack, state_key
+from xinglin.kernel.encoding import ChainObject, decode, state_key
 from xinglin.stakeholders.caller import Caller
 from xinglin.stakeholders.kinds import Status
 
 T = TypeVar("T", bound=ChainObject)
 
-_THREE_PARTS = b"\x93"
-"""First byte of a canonical array of three: every key of the registry is one."""
-
 
 class RegistryDirectory:
     """Resolves keys by the registry."""
-
-    prefix = _THREE_PARTS + pack(NAMESPACE)
 
     def resolve(self, state: StateReader, key: bytes, time: int) -> Caller:
         """Return who a key is at block time ``time`` (ms).

@@ -24,10 +24,13 @@ _EXPECTED_SUBTREE_BYTES = 1 << 20
 
 
 class NativeTree(StateTree):
-    """A state tree in the native library's memory, freed by ``close`` or with the object."""
+    """A state tree in the native library's memory, freed by ``close`` or with the object.
+
+    Args:
+        suite: gives the hash.
+    """
 
     def __init__(self, suite: Suite) -> None:
-        super().__init__(suite)
         handle = buffer(8)
         check(lib.xl_tree_new(suite.hash_number, handle))
         self._handle = _number(handle.raw)
@@ -57,16 +60,9 @@ class NativeTree(StateTree):
 
     def root(self, version: int) -> bytes:
         """See ``StateTree.root``."""
-        return self._root(version)[0]
-
-    def count(self, version: int) -> int:
-        """See ``StateTree.count``."""
-        return self._root(version)[1]
-
-    def _root(self, version: int) -> tuple[bytes, int]:
-        root, count = buffer(32), buffer(8)
-        self._check(lib.xl_tree_root(self._handle, version, root, count), version)
-        return root.raw, _number(count.raw)
+        root = buffer(32)
+        self._check(lib.xl_tree_root(self._handle, version, root, buffer(8)), version)
+        return root.raw
 
     def get_many(self, version: int, khs: Sequence[bytes]) -> list[bytes | None]:
         """See ``StateTree.get_many``."""

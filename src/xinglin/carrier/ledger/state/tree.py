@@ -17,8 +17,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xinglin.carrier.crypto.suite import Suite
-
 
 @dataclass(frozen=True)
 class TreeStats:
@@ -31,14 +29,7 @@ class TreeStats:
 
 
 class StateTree(ABC):
-    """A versioned map with a root hash; ``kh`` is the hash of a key, ``vh`` of a value, 32 bytes each.
-
-    Args:
-        suite: gives the hash.
-    """
-
-    def __init__(self, suite: Suite) -> None:
-        self._suite = suite
+    """A versioned map with a root hash; ``kh`` is the hash of a key, ``vh`` of a value, 32 bytes each."""
 
     @abstractmethod
     def empty(self) -> int:
@@ -69,10 +60,6 @@ class StateTree(ABC):
         """Return the root hash, 32 zero bytes for no keys; raises ``TreeVersionUnknown``."""
 
     @abstractmethod
-    def count(self, version: int) -> int:
-        """Return how many keys a version has; raises ``TreeVersionUnknown``."""
-
-    @abstractmethod
     def get_many(self, version: int, khs: Sequence[bytes]) -> list[bytes | None]:
         """Return the value hash of each key, None for a key that is not there.
 
@@ -80,15 +67,6 @@ class StateTree(ABC):
             TreeVersionUnknown: there is no such version.
             LengthInvalid: a hash is not 32 bytes.
         """
-
-    def holds(self, version: int, key: bytes, value: bytes | None) -> bool:
-        """Tell whether a key (itself, not its hash) has this value, or is absent where ``value`` is None."""
-        expected = None if value is None else self._suite.hash(value)
-        return self.get_many(version, (self._suite.hash(key),)) == [expected]
-
-    def prove(self, version: int, kh: bytes) -> bytes:
-        """Return the proof of one key; raises as ``prove_many``."""
-        return self.prove_many(version, (kh,))[0]
 
     @abstractmethod
     def prove_many(self, version: int, khs: Sequence[bytes]) -> list[bytes]:
@@ -115,7 +93,7 @@ class StateTree(ABC):
 
     @abstractmethod
     def stats(self) -> TreeStats:
-        """Return what the tree holds."""
+        """Return what the tree holds; tests tell by it that nothing is kept which no version needs."""
 
     @abstractmethod
     def close(self) -> None:

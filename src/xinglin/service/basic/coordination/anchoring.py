@@ -20,6 +20,9 @@ from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Conflict, Integrity
 from xinglin.service.basic.coordination.model import AnchorState, ChainHead, CommitAnchor, NoteHead, OpenAnchor
 
+PIN = "anchor"
+"""Names who keeps heights of a private chain provable."""
+
 
 class ChainNotAnchored(Conflict):
     """A private chain was never named on the consortium chain."""
@@ -83,8 +86,7 @@ class Anchoring:
 
     def state(self) -> AnchorState | None:
         """Return what the consortium chain holds of the private chain, None before ``open``."""
-        stored = self.consortium.ledger.value(state_key("anchor", "chain", self.private.ledger.rules.chain))
-        return decode(AnchorState, stored) if stored is not None else None
+        return anchor_state(self.consortium.ledger, self.private.ledger.rules.chain)
 
     def check(self) -> AnchorState:
         """Compare the private chain with its last anchor.
@@ -107,6 +109,8 @@ class Anchoring:
     def step(self) -> bool:
         """Anchor the present head if the chain has grown; return whether it was anchored.
 
+        The anchored height of before stays provable on the private chain until the new one is anchored.
+
         Raises:
             ChainNotAnchored, ChainBehindAnchor, ChainRewritten: see ``check``; nothing was submitted.
         """
@@ -114,13 +118,16 @@ class Anchoring:
         if self.private.ledger.tip.log_size == anchored.head.size:
             return False
         self.note_consortium_head()
-        self.consortium.call([self.commitment(anchored)], [self.service])
-        return True
-
-    def commitment(self, anchored: AnchorState) -> Operation:
-        """Return the operation that anchors the private chain's present head after an anchored one."""
         ledger = self.private.ledger
         head = ledger.head_at(ledger.tip.height)
+        ledger.pin(PIN, [*_anchored_heights(anchored), head.height])
+        self.consortium.call([self._commitment(anchored, head)], [self.service])
+        ledger.pin(PIN, [head.height])
+        return True
+
+    def _commitment(self, anchored: AnchorState, head: Head) -> Operation:
+        """Return the operation that anchors a head of the private chain after an anchored one."""
+        ledger = self.private.ledger
         call = CommitAnchor(
             chain=head.chain,
             previous_size=anchored.head.size,
@@ -137,6 +144,22 @@ class Anchoring:
         self.private.call([operation(self.private.ledger.rules.suite, "journal", "head", call)], [self.service])
 
 
+def anchor_state(consortium: Ledger, chain: str) -> AnchorState | None:
+    """Return what the consortium chain holds of a private chain, None when it was never named there."""
+    stored = consortium.value(state_key("anchor", "chain", chain))
+    return decode(AnchorState, stored) if stored is not None else None
+
+
+def pin_anchored(private: Ledger, consortium: Ledger) -> None:
+    """Keep the last anchored height of a private chain provable: after opening, before its next block."""
+    anchored = anchor_state(consortium, private.rules.chain)
+    private.pin(PIN, _anchored_heights(anchored) if anchored is not None else ())
+
+
 def chain_head(head: Head) -> ChainHead:
     """Return a head as chain objects hold it."""
     return ChainHead(head.size, head.log_root, head.state_root, head.height, head.time)
+
+
+def _anchored_heights(anchored: AnchorState) -> tuple[int, ...]:
+    return (anchored.head.height,) if anchored.head.size else ()

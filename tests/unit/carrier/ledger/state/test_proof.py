@@ -30,7 +30,7 @@ ROOT = TREE.root(VERSION)
 
 
 def proof_of(key: bytes) -> StateProof:
-    return decode(StateProof, TREE.prove(VERSION, GM.hash(key)))
+    return decode(StateProof, TREE.prove_many(VERSION, [GM.hash(key)])[0])
 
 
 def absent(kind: int) -> bytes:

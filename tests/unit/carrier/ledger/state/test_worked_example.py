@@ -29,7 +29,10 @@ def example(gm: Suite) -> dict[str, str]:
     khs, vhs = ([shown[f"{kind} {name}"] for name in present] for kind in ("kh", "vh"))
     version = tree.update(tree.empty(), khs, vhs)
     assert tree.root(version) == shown["root"]
-    shown |= {f"proof {name}": tree.prove(version, shown[f"kh {name}"]) for name in "aeb"}
+    shown |= {
+        f"proof {name}": proof
+        for name, proof in zip("aeb", tree.prove_many(version, [shown[f"kh {name}"] for name in "aeb"]), strict=True)
+    }
     return {name: value.hex() for name, value in shown.items()}
 
 
