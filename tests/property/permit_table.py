@@ -1,10 +1,10 @@
 """``python -m tests.property.permit_table --cases N --seed S``: the product's decisions beside those of the oracle.
 
 The product of all dimensions is beyond counting, so it is taken in blocks: each block is the full product of dimensions
-that act on one another, ``everything`` is that of all of them. By default the blocks ``gates``, ``acts`` and ``core``
-are taken whole; of a block that is larger than its share points are drawn, all different, so that each two values of
-different dimensions meet. Prints JSON: how many cases and disagreements, which rules and codes decided (by the oracle),
-and disagreements that differ in kind, each reduced to the dimensions that it needs.
+that act on one another, ``everything`` is that of all of them. By default the blocks ``gates``, ``acts``, ``tables``
+and ``core`` are taken whole; of a block that is larger than its share points are drawn, all different, so that each two
+values of different dimensions meet. Prints JSON: how many cases and disagreements, which rules and codes decided (by
+the oracle), and disagreements that differ in kind, each reduced to the dimensions that it needs.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from xinglin.service.basic.protection.rules import decide
 
 Decide = Callable[[Situation], Decision]
 SHOWN = 20
+_WEIGHTS = {"core": 3}
+"""How many parts a block takes where it is not taken whole, if not one."""
 
 
 @dataclass
@@ -139,11 +141,11 @@ def _compare(report: Report, block: str, point: Point, product: Decide) -> None:
 
 
 def _shares(cases: int) -> dict[str, int]:
-    """Return how many cases each block gets: all that it has up to a quarter of them, else equal parts of the rest."""
-    shares = {name: size(block) for name, block in BLOCKS.items() if size(block) <= cases // 4}
-    others = [name for name in BLOCKS if name not in shares]
-    each = max(cases - sum(shares.values()), 0) // max(len(others), 1)
-    return shares | {name: min(size(BLOCKS[name]), each) for name in others}
+    """Return how many cases each block gets: all that it has up to a quarter of them, else a part of the rest."""
+    whole = {name: size(block) for name, block in BLOCKS.items() if size(block) <= cases // 4}
+    others = {name: _WEIGHTS.get(name, 1) for name in BLOCKS if name not in whole}
+    each = (cases - sum(whole.values())) // sum(others.values())
+    return whole | {name: min(size(BLOCKS[name]), each * weight) for name, weight in others.items()}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -54,7 +54,7 @@ from xinglin.stakeholders.kinds import MemberKind, Role
 from xinglin.stakeholders.labels import Category, Level, Special
 from xinglin.stakeholders.purposes import Action, Copy, Purpose
 
-CASES, SEED = 16_000, 1
+CASES, SEED = 20_000, 1
 PAGE = REPOSITORY / "docs/spec/permit.md"
 
 

@@ -19,8 +19,12 @@ from tests.support.permit_scenes import (
     COPIES,
     DAY,
     DEAD,
+    DEAD_CHILD,
+    DEAD_WHEN_GIVEN,
     EDGE,
     FLAGS,
+    FOR_DEVICES,
+    FOURTEEN_WHEN_GIVEN,
     FRESH,
     GRANTEES,
     GUARDIANS,
@@ -39,12 +43,13 @@ from tests.support.permit_scenes import (
     PATIENT_DEFAULTS,
     PATIENTS,
     PURPOSES,
+    READER_AND_DEVICE,
     READERS,
     ROLES,
     STALE,
     STATES,
 )
-from xinglin.service.basic.protection.model import Article, Grantees, PatientDefault, Standing
+from xinglin.service.basic.protection.model import Article, Grantees, Patient, PatientDefault, Standing
 from xinglin.stakeholders.kinds import MemberKind
 from xinglin.stakeholders.labels import Category, Level, Special
 from xinglin.stakeholders.purposes import Action, Purpose
@@ -84,6 +89,14 @@ ACTS: Block = {
     "duty.here": BOTH,
     "consent.here": BOTH,
 }
+# The tables of levels (U, K, R), each alone: a consent that opens all.
+TABLES: Block = {
+    "purpose": PURPOSES,
+    "target.level": LEVELS,
+    "reader.kind": KINDS,
+    "reader.roles": (*READERS[:4], READER_AND_DEVICE),
+    "consent.grantees": (Grantees(), FOR_DEVICES),
+}
 # The dimensions of a consent's terms: what opens, at which level and which copy.
 CORE: Block = {
     "purpose": PURPOSES,
@@ -103,8 +116,8 @@ TERMS: Block = {
     "target.level": LEVELS,
     "target.special": FLAGS[:4],
     "reader.kind": KINDS,
-    "reader.roles": READERS,
-    "consent.grantees": GRANTEES[:3],
+    "reader.roles": (*READERS, READER_AND_DEVICE),
+    "consent.grantees": (*GRANTEES[:3], FOR_DEVICES),
     "consent.level": LEVELS,
     "consent.copy": COPIES,
     "consent.special": FLAGS,
@@ -115,7 +128,7 @@ TERMS: Block = {
 NEAREST: Block = {
     "clocks": (FRESH, STALE),
     "reader.own": _OWN,
-    "patient": (ADULT, CHILD, DEAD),
+    "patient": (ADULT, CHILD, DEAD, FOURTEEN_WHEN_GIVEN, DEAD_WHEN_GIVEN),
     "purpose": (Purpose.HRESCH, Purpose.LEGAL),
     "target.special": FLAGS[:2],
     "consent.acknowledged_ms": (NOW - DAY, None),
@@ -138,12 +151,14 @@ NEAREST: Block = {
 }
 
 
-def _mandates(article: Article, kinds: tuple[MemberKind, ...], *purposes: Purpose) -> Block:
+def _mandates(
+    article: Article, kinds: tuple[MemberKind, ...], *purposes: Purpose, patients: tuple[Patient, ...] = ()
+) -> Block:
     """Return the block of one row of table L: its readers and purposes several times, others once."""
     return {
         "clocks": (FRESH, FRESH, *CLOCKS),
         "purpose": (*purposes * 3, Purpose.TREAT, Purpose.LEGAL),
-        "patient": PATIENTS,
+        "patient": (*PATIENTS, *patients * 4),
         "reader.own": (True, True, False),
         "reader.kind": (*kinds * 3, *KINDS),
         "reader.roles": (*READERS, READERS[2]),
@@ -183,17 +198,17 @@ BANS: Block = {
     "target.level": _NEAR,
     "target.special": FLAGS[:4],
     "reader.roles": READERS[:2],
-    "ban.grantees": GRANTEES,
-    "ban.guardian": GUARDIANS,
-    "ban.acknowledged_ms": (NOW - DAY, NOW, NOW + 1, None),
-    "ban.revoked_ms": (None, NOW + 1, NOW),
-    "ban.from_ms": (NOW - DAY, NOW, NOW + 1),
-    "ban.until_ms": (NOW + DAY, NOW, NOW - 5_000, NOW - 10_000),
-    "ban.purposes": _SOME_PURPOSES,
+    "ban.grantees": (*GRANTEES[:1] * 5, *GRANTEES),
+    "ban.guardian": (*GUARDIANS[:1] * 5, *GUARDIANS),
+    "ban.acknowledged_ms": (*(NOW - DAY,) * 4, NOW - DAY, NOW, NOW + 1, None),
+    "ban.revoked_ms": (*(None,) * 4, None, NOW + 1, NOW),
+    "ban.from_ms": (*(NOW - DAY,) * 4, NOW - DAY, NOW, NOW + 1),
+    "ban.until_ms": (*(NOW + DAY,) * 4, NOW + DAY, NOW, NOW - 5_000, NOW - 10_000),
+    "ban.purposes": (ALL_PURPOSES, *_SOME_PURPOSES),
     "ban.categories": (frozenset[Category](), *_SOME_CATEGORIES),
-    "ban.level": (Level.PUBLIC, Level.NARROW, Level.STRICT),
-    "ban.special": FLAGS[:4],
-    "other_ban.here": BOTH,
+    "ban.level": (Level.PUBLIC, Level.PUBLIC, Level.NARROW, Level.STRICT),
+    "ban.special": (*FLAGS[:1] * 2, *FLAGS[:4]),
+    "other_ban.here": (*(False,) * 4, True),
     "other_ban.given_ms": (NOW - 31 * DAY, NOW - 30 * DAY, NOW - DAY),
     "other_ban.purposes": _SOME_PURPOSES,
     "grant.here": BOTH,
@@ -227,13 +242,13 @@ CARE: Block = {
     "clocks": CLOCKS,
     "reader.own": (True, True, False),
     "purpose": _TREAT,
-    "reader.roles": READERS,
+    "reader.roles": (*READERS[:1] * 4, *READERS),
     "patient": (ADULT, DEAD),
-    "target.category": CATEGORIES,
+    "target.category": (*CATEGORIES[:4], *CATEGORIES),
     "target.level": LEVELS,
-    "target.special": FLAGS[:2],
-    "episode.from_ms": (NOW - DAY, NOW - 5_000, NOW, NOW + 1),
-    "episode.until_ms": (None, NOW + 1, NOW, NOW - 5_000),
+    "target.special": (Special.NONE, *FLAGS[:2]),
+    "episode.from_ms": (NOW - DAY, NOW - DAY, NOW - DAY, NOW - 5_000, NOW, NOW + 1),
+    "episode.until_ms": (None, None, None, NOW + 1, NOW, NOW - 5_000),
     "episode.accounts": (frozenset({ME, OTHER}), frozenset({OTHER}), frozenset[bytes]()),
     "action": _READS,
     "target.state": STATES[:2],
@@ -330,8 +345,10 @@ EVERYTHING: Block = {
 _ROWS: Mapping[str, Block] = {
     "court": _mandates(Article.COURT, KINDS, Purpose.LEGAL),
     "patient_request": _mandates(Article.PATIENT_REQUEST, KINDS[1:2], Purpose.PATRQT),
-    "guardian_request": _mandates(Article.GUARDIAN_REQUEST, KINDS[1:2], Purpose.FAMRQT),
-    "relative_request": _mandates(Article.RELATIVE_REQUEST, KINDS[1:2], Purpose.FAMRQT),
+    "guardian_request": _mandates(
+        Article.GUARDIAN_REQUEST, KINDS[1:2], Purpose.FAMRQT, patients=(CHILD, FOURTEEN_WHEN_GIVEN)
+    ),
+    "relative_request": _mandates(Article.RELATIVE_REQUEST, KINDS[1:2], Purpose.FAMRQT, patients=(DEAD, DEAD_CHILD)),
     "official_inquiry": _mandates(
         Article.OFFICIAL_INQUIRY, (KINDS[0], KINDS[4]), Purpose.LEGAL, Purpose.COVERAGE, Purpose.HPAYMT
     ),
@@ -341,6 +358,7 @@ _ROWS: Mapping[str, Block] = {
 BLOCKS: Mapping[str, Block] = {
     "gates": GATES,
     "acts": ACTS,
+    "tables": TABLES,
     "core": CORE,
     "terms": TERMS,
     "nearest": NEAREST,

@@ -59,6 +59,9 @@ UNKNOWN_AGE = Patient(None, None, None, GUARDIANSHIPS)
 DEAD = Patient(NOW - 9_000 * DAY, NOW - 8_000 * DAY, NOW - 5 * DAY, GUARDIANSHIPS)
 DEAD_CHILD = Patient(NOW + 900 * DAY, NOW + 2_000 * DAY, NOW, GUARDIANSHIPS)
 DIES_LATER = Patient(None, None, NOW + 1)
+FOURTEEN_WHEN_GIVEN = Patient(NOW - 30 * DAY, NOW, None, GUARDIANSHIPS)
+"""Was 14 at the moment when a plain consent is given, and is 18 just now."""
+DEAD_WHEN_GIVEN = Patient(NOW - 9_000 * DAY, NOW - 8_000 * DAY, NOW - 30 * DAY)
 
 _HELD: dict[str, Any] = {
     "grantees": Grantees(),
@@ -150,6 +153,7 @@ BOTH = (False, True)
 READERS = tuple(frozenset(roles) for roles in ((Role.PRACTITIONER,), (Role.AUDITOR,), (Role.COMPLIANCE_OFFICER,),
                 (Role.SERVICE,), (Role.PRACTITIONER, Role.AUDITOR), (Role.AUDITOR, Role.SERVICE)))  # fmt: skip
 ROLES = (*READERS, frozenset(), frozenset({Role.SUPER_ADMINISTRATOR}), frozenset({Role.ADMINISTRATOR, Role.DEVICE}))
+READER_AND_DEVICE = frozenset({Role.PRACTITIONER, Role.DEVICE})
 GRANTEES = (
     Grantees(),
     Grantees(frozenset({MINE, OTHER}), frozenset({Role.PRACTITIONER}), frozenset({ME})),
@@ -157,9 +161,10 @@ GRANTEES = (
     Grantees(members=frozenset({OTHER})),
     Grantees(members=frozenset({MINE}), accounts=frozenset({OTHER})),
 )
+FOR_DEVICES = Grantees(roles=frozenset({Role.DEVICE}))
 FLAGS = (Special.NONE, Special.HIV, Special.HIV | Special.PSYCHIATRY, Special.BY_SOURCE, ALL_FLAGS)
 CLOCKS = (FRESH, EDGE, STALE, AHEAD)
-PATIENTS = (ADULT, CHILD, TEEN, UNKNOWN_AGE, DEAD, DEAD_CHILD, DIES_LATER)
+PATIENTS = (ADULT, CHILD, TEEN, UNKNOWN_AGE, DEAD, DEAD_CHILD, DIES_LATER, FOURTEEN_WHEN_GIVEN, DEAD_WHEN_GIVEN)
 GUARDIANS = (b"", HOLDS, OVER, LATER, NOWHERE)
 PURPOSES = tuple(Purpose)
 CATEGORIES = tuple(Category)
