@@ -218,7 +218,7 @@ class Killer:
         if len(batches) != len(rows):
             yield f"{len(rows) - len(batches)} rows of the outbox are damaged or double"
         yield from (
-            f"batch {row.batch} is not registered" for row in batches.values() if row.state is not Delivery.REGISTERED
+            f"batch {row.batch} is not registered" for row in batches.values() if row.state is Delivery.STORED
         )
         on_chain: Counter[bytes] = Counter()
         registered: Counter[str] = Counter()
