@@ -217,9 +217,7 @@ class Killer:
         self.figures.batches = len(batches)
         if len(batches) != len(rows):
             yield f"{len(rows) - len(batches)} rows of the outbox are damaged or double"
-        yield from (
-            f"batch {row.batch} is not registered" for row in batches.values() if row.state is not Delivery.REGISTERED
-        )
+        yield from (f"batch {row.batch} is not registered" for row in batches.values() if row.state is Delivery.STORED)
         on_chain: Counter[bytes] = Counter()
         registered: Counter[str] = Counter()
         ledger = archive.node.consortium

@@ -137,9 +137,12 @@ def _signed(node: Node, calls: Sequence[Operation], key: str) -> list[bytes]:
     rules = node.consortium.rules
     signer = node.signer(key)
     valid_until = SystemClock().now_ms() + rules.parameters.max_valid_ms - 60_000
+    # Each a millisecond later than the one before, as transactions come in the course of time.
     return [
-        build_transaction(rules.suite, rules.chain, random_bytes(16), valid_until, [call], [signer]).raw
-        for call in calls
+        build_transaction(
+            rules.suite, rules.chain, random_bytes(16), valid_until + number % 30_000, [call], [signer]
+        ).raw
+        for number, call in enumerate(calls)
     ]
 
 
