@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 
 from xinglin.carrier.crypto.files import write_durably
-from xinglin.carrier.ledger.trust import encode_trust, parse_trust
+from xinglin.carrier.ledger.trust import MAX_TRUST_BYTES, encode_trust
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
 from xinglin.cli.output import show
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.archive import open_archive
 from xinglin.node.proofs import prove_anchor, prove_record, trust_of
-from xinglin.service.basic.coordination.bundles.check import BundleReport, check_bundle
+from xinglin.service.basic.coordination.bundles.check import BundleReport, check_bundle, unread
+from xinglin.service.basic.coordination.bundles.steps import MAX_BYTES
 
 app = typer.Typer(help="Proofs: record, anchor, trust, checkpoint, verify.", no_args_is_help=True)
-MAX_BUNDLE_BYTES = 16 << 20
 PARTS = ("behaviour", "original", "copy")
 
 
@@ -104,11 +104,23 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check a proof bundle by the numbered steps of docs/spec/proof-bundle.md; exit status as xinglin-verify."""
-    trusted = parse_trust(_read(trust_file, 1 << 20)) if trust_file is not None else None
-    report = check_bundle(_read(bundle, MAX_BUNDLE_BYTES), trusted)
+    report = _report(bundle, trust_file)
     show(_report_json(report), _report_lines(report), as_json=as_json)
     if report.verdict:
         raise typer.Exit(int(report.verdict))
+
+
+def _report(bundle: Path, trust_file: Path | None) -> BundleReport:
+    """Return the report on the files; one that can't be read ends it at the step that reads it."""
+    try:
+        data = _read(bundle, MAX_BYTES)
+    except FileUnreadable as refusal:
+        return unread(1, refusal)
+    try:
+        trusted = None if trust_file is None else _read(trust_file, MAX_TRUST_BYTES)
+    except FileUnreadable as refusal:
+        return unread(3, refusal)
+    return check_bundle(data, trusted)
 
 
 def _report_json(report: BundleReport) -> dict[str, object]:

@@ -159,9 +159,9 @@ def p8_signatures(case: Case) -> Outcome:
 def p9_operation(case: Case) -> Outcome:
     """P9: the operation belongs to the transaction, and the receipt says that it was done."""
     entry, suite = case.bundle.entry, case.suite
-    hashed = leaf_hash(suite.hash, suite.tagged("operation", entry.head.value()))
-    root = entry.header.operations_root
-    if not verify_inclusion(suite.hash, hashed, entry.position, entry.operations, entry.path, root):
+    hashed, header = leaf_hash(suite.hash, suite.tagged("operation", entry.head.value())), entry.header
+    count, root = header.operation_count, header.operations_root
+    if not verify_inclusion(suite.hash, hashed, entry.position, count, entry.path, root):
         raise DoesNotHold("operation.path")
     if entry.receipt.number != 0:
         raise DoesNotHold("operation.refused", number=entry.receipt.number)

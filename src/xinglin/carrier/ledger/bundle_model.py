@@ -35,15 +35,14 @@ class ItemProof(ChainObject, frozen=True):
 class LogEntry(ChainObject, frozen=True):
     """One operation of one logged transaction, shown without its neighbours.
 
-    ``position`` of ``operations`` counts the operation in its transaction, ``path`` leads to the operations root,
-    ``log_path`` from the leaf to the checkpoint's log root.
+    ``position`` counts the operation in its transaction, ``path`` leads to the header's operations root, ``log_path``
+    from the leaf to the checkpoint's log root.
     """
 
     header: Header
     signatures: tuple[Signature, ...]
     head: OperationHead
     position: Natural
-    operations: Natural
     path: tuple[Digest, ...]
     item: Annotated[tuple[ItemProof, ...], msgspec.Meta(max_length=1)]
     leaf: Leaf

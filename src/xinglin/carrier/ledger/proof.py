@@ -51,7 +51,6 @@ def prove_operation(ledger: Ledger, size: int, index: int, position: int, item: 
         signatures=entry.transaction.signatures,
         head=shown.head,
         position=position,
-        operations=len(operations),
         path=tuple(suite.merkle_path(suite.leaf_hashes(heads), position)),
         item=() if item is None else (_item_proof(suite, shown, item),),
         leaf=entry.leaf,
@@ -101,9 +100,8 @@ def check_transaction_signatures(suite: Suite, entry: LogEntry) -> None:
 
 def check_operation(suite: Suite, entry: LogEntry) -> None:
     """Take step P9: the operation belongs to the transaction, and the transaction was done."""
-    leaf = suite.leaf_hash(tagged(suite.hash, Tag.OPERATION, entry.head))
-    root = entry.header.operations_root
-    found = verify_inclusion(suite, leaf, entry.position, entry.operations, entry.path, root)
+    header, leaf = entry.header, suite.leaf_hash(tagged(suite.hash, Tag.OPERATION, entry.head))
+    found = verify_inclusion(suite, leaf, entry.position, header.operation_count, entry.path, header.operations_root)
     require("P9", found, "the operation is not in the transaction")
     require("P9", entry.receipt.number == 0, "the transaction was refused")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-from xinglin.carrier.ledger.errors import ProofUnknown
+from xinglin.carrier.ledger.errors import ProofUnknown, TrustInvalid
 from xinglin.carrier.ledger.trust import Trust
 from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.coordination.bundles import claims, steps
@@ -79,12 +79,12 @@ class BundleReport:
         return None if last.refusal is None else last
 
 
-def check_bundle(data: bytes, trust: Trust | None = None) -> BundleReport:
+def check_bundle(data: bytes, trust: Trust | bytes | None = None) -> BundleReport:
     """Check a proof bundle; no input raises.
 
     Args:
         data: the bundle's bytes.
-        trust: what is pinned, None when nothing is.
+        trust: what is pinned, or the bytes of a trust file that says it; None when nothing is.
 
     Returns: the steps up to the first that does not pass, and the verdict.
     """
@@ -101,11 +101,17 @@ def check_bundle(data: bytes, trust: Trust | None = None) -> BundleReport:
     return BundleReport(tuple(taken), Verdict.NOT_TRUSTED if is_open else Verdict.HOLDS)
 
 
+def unread(number: int, refusal: PlatformError) -> BundleReport:
+    """Return the report of a check whose file can't be read: the bundle's (step 1) or the trust's (step 3)."""
+    step = StepReport(number, STEPS[number - 1][0], StepVerdict.UNDECIDED, refusal.facts, refusal)
+    return BundleReport((step,), Verdict.UNDECIDED)
+
+
 def _ended(
     taken: list[StepReport], number: int, title: str, refusal: PlatformError
 ) -> tuple[tuple[StepReport, ...], Verdict]:
     """Return steps and verdict of a check that ends; what can't be read or isn't known here is not decided."""
-    undecided = number == 1 or isinstance(refusal, ProofUnknown)
+    undecided = number == 1 or isinstance(refusal, ProofUnknown | TrustInvalid)
     verdict = StepVerdict.UNDECIDED if undecided else StepVerdict.FAILS
     last = StepReport(number, title, verdict, refusal.facts, refusal)
     return (*taken, last), Verdict.UNDECIDED if undecided else Verdict.DOES_NOT_HOLD

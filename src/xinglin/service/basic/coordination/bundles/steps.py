@@ -23,7 +23,7 @@ from xinglin.carrier.ledger.proof import (
     require,
     untyped,
 )
-from xinglin.carrier.ledger.trust import check_cosignatures, check_epochs, check_pinned
+from xinglin.carrier.ledger.trust import check_cosignatures, check_epochs, check_pinned, parse_trust
 from xinglin.kernel.encoding import decode, pack
 from xinglin.kernel.errors import EncodingInvalid, Invalid
 from xinglin.service.basic.coordination.bundles.case import Case, Outcome, said
@@ -97,6 +97,7 @@ def p2_genesis(case: Case) -> Outcome:
 
 def p3_trust(case: Case) -> Outcome:
     """P3: a pinned chain and a pinned genesis hash are this bundle's; without trust, that is said."""
+    case.trust = parse_trust(case.given) if isinstance(case.given, bytes) else case.given
     if case.trust is None:
         return Outcome(open=True)
     check_pinned(case.trust, case.chain, case.genesis_hash)
