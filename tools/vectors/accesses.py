@@ -25,6 +25,7 @@ from xinglin.service.basic.audit.receipts import (
     AccessRequest,
     Asked,
     receipt_hash,
+    receipt_of,
     request_hash,
     sign_receipt,
     sign_request,
@@ -100,17 +101,8 @@ class Accesses:
     def receipt(self) -> AccessReceipt:
         """Return the receipt of the first entry."""
         entry = self.entries[0]
-        return AccessReceipt(
-            chain=self._world.private.ledger.rules.chain,
-            entry=entry_hash(self._world.suite.hash, encode(entry)),
-            request=entry.request,
-            outcome=entry.outcome,
-            index=4,
-            item=0,
-            seen_height=entry.seen_height,
-            seen_time=entry.seen_time,
-            time=entry.time,
-        )
+        hash_ = entry_hash(self._world.suite.hash, encode(entry))
+        return receipt_of(self._world.private.ledger.rules.chain, entry, hash_, index=4, item=0)
 
     def signed(self) -> tuple[bytes, bytes]:
         """Return a signed request and a signed receipt, encoded."""
