@@ -7,25 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened, read_hash
 from xinglin.cli.output import show
-from xinglin.kernel.errors import Invalid, error_for_number
+from xinglin.kernel.errors import error_for_number
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.access import open_trace, rebuild_trace
 from xinglin.service.basic.audit.projection import AccessRow, Completeness, Recipient, Twin
 
 app = typer.Typer(help="Access entries: record, account, twins, rebuild.", no_args_is_help=True)
-_HEX_DIGITS = 64
-
-
-class HashTextInvalid(Invalid):
-    """A hash on the command line is not 64 hexadecimal digits."""
-
-    code, number, clause = "option.hash", 6115, "S6.3b"
-    en = "'{value}' is not a hash of 64 hexadecimal digits."
-    zh = "“{value}”不是 64 位十六进制哈希。"
-    hint_en = "'xinglin record show' shows the commitment of a record."
-    hint_zh = "xinglin record show 可显示记录的存证哈希。"
 
 
 @app.command("record")
@@ -36,7 +25,7 @@ def record(
     as_json: JsonOption = False,
 ) -> None:
     """Show every read and refusal of a record, whether the list is complete, and who was given a copy."""
-    wanted = _hash(commitment)
+    wanted = read_hash(commitment)
     with opened(home, passphrase_file) as node, open_trace(node) as trace:
         rows = trace.entries_of([wanted])
         complete = trace.completeness(wanted)
@@ -91,15 +80,6 @@ def rebuild(home: HomeOption, passphrase_file: PassphraseOption = None, as_json:
     show(
         {"differed": found}, [*lines, "made again" if found else "made again, equal to the one before"], as_json=as_json
     )
-
-
-def _hash(text: str) -> bytes:
-    try:
-        if len(text) == _HEX_DIGITS and text.isascii():
-            return bytes.fromhex(text)
-    except ValueError:
-        pass
-    raise HashTextInvalid(value=text[:80])
 
 
 def _row(row: AccessRow) -> dict[str, Any]:

@@ -9,16 +9,17 @@ import typer
 
 from xinglin.carrier.crypto.files import write_durably
 from xinglin.carrier.ledger.trust import MAX_TRUST_BYTES, encode_trust
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened, read_hash
 from xinglin.cli.output import show
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.archive import open_archive
-from xinglin.node.proofs import prove_anchor, prove_record, trust_of
-from xinglin.service.basic.coordination.bundles.check import BundleReport, check_bundle, unread
+from xinglin.node.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
+from xinglin.service.basic.audit.bundles.check import check_proof
+from xinglin.service.basic.coordination.bundles.check import BundleReport, unread
 from xinglin.service.basic.coordination.bundles.steps import MAX_BYTES
 
-app = typer.Typer(help="Proofs: record, anchor, trust, checkpoint, verify.", no_args_is_help=True)
+app = typer.Typer(help="Proofs: record, anchor, access, trust, checkpoint, verify.", no_args_is_help=True)
 PARTS = ("behaviour", "original", "copy")
 
 
@@ -76,6 +77,27 @@ def anchor(
     show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
 
 
+@app.command("access")
+def access(
+    home: HomeOption,
+    out: OutOption,
+    entry: Annotated[str | None, typer.Option("--entry", help="Hash of the one entry to prove, hexadecimal.")] = None,
+    record_: Annotated[
+        str | None, typer.Option("--record", help="Record commitment, hexadecimal: prove all its entries.")
+    ] = None,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove one access entry, or that a record's entries up to the last anchor are all there are."""
+    if (entry is None) == (record_ is None):
+        raise typer.BadParameter("give either --entry or --record")
+    wanted = read_hash(entry or record_ or "")
+    with opened(home, passphrase_file) as node:
+        bundle = prove_entry(node, wanted) if entry is not None else prove_reads(node, wanted)
+    _write(out, bundle)
+    show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
+
+
 @app.command("trust")
 def trust(
     home: HomeOption, out: OutOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
@@ -120,7 +142,7 @@ def _report(bundle: Path, trust_file: Path | None) -> BundleReport:
         trusted = None if trust_file is None else _read(trust_file, MAX_TRUST_BYTES)
     except FileUnreadable as refusal:
         return unread(3, refusal)
-    return check_bundle(data, trusted)
+    return check_proof(data, trusted)
 
 
 def _report_json(report: BundleReport) -> dict[str, object]:

@@ -269,6 +269,19 @@ class Bundle(Object):
 
 
 @dataclass(frozen=True)
+class AccessBundle(Object):
+    """A bundle about access entries under an anchor (proof-bundle.md)."""
+
+    KIND: ClassVar[str] = "access-bundle"
+    claim: Label
+    subject: Digest
+    anchor: Bundle
+    entries: tuple[LogEntry, ...]
+    head: Annotated[tuple[StateEntry, ...], AT_MOST_ONE]
+    keys: tuple[StateEntry, ...]
+
+
+@dataclass(frozen=True)
 class StateProof(Object):
     """A proof of the state tree (state-tree.md)."""
 

@@ -119,7 +119,10 @@ def _made(ledger: Ledger, indexes: range) -> Applied:
 
 def _entries(made: Applied, ledger: Ledger, entry: Entry, one: Operation) -> None:
     leaf, hash_ = entry.leaf, ledger.rules.suite.hash
-    for position, raw in enumerate(one.items):
+    # Items are counted over all operations of the transaction that log.
+    last = made.entries[-1] if made.entries else (-1, 0)
+    before = last[1] + 1 if last[0] == leaf.index else 0
+    for position, raw in enumerate(one.items, before):
         item = decode(AccessEntry, raw)
         named = (item.commitment, identifier_bytes(item.member), identifier_bytes(item.account), item.request)
         made.entries.append((leaf.index, position, leaf.height, leaf.time, entry_hash(hash_, raw), *named, raw))

@@ -100,6 +100,15 @@ def test_before_the_lag_is_over_a_receipt_is_not_overdue_and_after_it_is(two: Ho
     assert two.overdue() == []
 
 
+def test_anchors_of_other_chains_cover_nothing(two: Hospitals) -> None:
+    two.read(RECORD)
+    anchoring(two.reader).step()
+    assert two.anchors() == []
+    assert found(two.overdue()) == [Finding.NOT_ANCHORED]
+    two.anchor()
+    assert [one.size for one in two.anchors()] == [two.private.tip.log_size]
+
+
 RECEIPT = AccessReceipt(
     chain="p" + "a" * 26,
     entry=b"e" * 32,

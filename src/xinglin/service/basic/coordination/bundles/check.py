@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import Any
 
 from xinglin.carrier.ledger.errors import ProofUnknown, TrustInvalid
 from xinglin.carrier.ledger.trust import Trust
@@ -15,7 +16,9 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.coordination.bundles import claims, steps
 from xinglin.service.basic.coordination.bundles.case import Case, Outcome, Said
 
-STEPS: tuple[tuple[str, Callable[[Case], Outcome]], ...] = (
+Steps = tuple[tuple[str, Callable[[Any], Outcome]], ...]
+"""Title and function of each step in order; a function takes the kind of case that its bundles need."""
+STEPS: Steps = (
     ("Read", steps.p1_read),
     ("Genesis", steps.p2_genesis),
     ("Trust", steps.p3_trust),
@@ -33,7 +36,7 @@ STEPS: tuple[tuple[str, Callable[[Case], Outcome]], ...] = (
     ("Opening", claims.p15_opening),
     ("Nothing else", steps.p16_nothing_else),
 )
-"""Title and function of each step, in the order of docs/spec/proof-bundle.md."""
+"""The steps of a bundle, in the order of docs/spec/proof-bundle.md."""
 
 
 class Verdict(IntEnum):
@@ -80,7 +83,7 @@ class BundleReport:
 
 
 def check_bundle(data: bytes, trust: Trust | bytes | None = None) -> BundleReport:
-    """Check a proof bundle; no input raises.
+    """Check the proof bundle of a record or an anchor; no input raises.
 
     Args:
         data: the bundle's bytes.
@@ -88,9 +91,13 @@ def check_bundle(data: bytes, trust: Trust | bytes | None = None) -> BundleRepor
 
     Returns: the steps up to the first that does not pass, and the verdict.
     """
-    case = Case(data, trust)
+    return take_steps(Case(data, trust), STEPS)
+
+
+def take_steps(case: Case, steps_: Steps) -> BundleReport:
+    """Take steps up to the first that does not pass, and return the report; no input raises."""
     taken: list[StepReport] = []
-    for number, (title, step) in enumerate(STEPS, 1):
+    for number, (title, step) in enumerate(steps_, 1):
         try:
             said = step(case)
         except PlatformError as refusal:
