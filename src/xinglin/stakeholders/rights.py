@@ -26,6 +26,7 @@ ANYONE = frozenset(Role)
 ALL_KINDS = frozenset(MemberKind)
 ADMINISTRATORS = frozenset({Role.SUPER_ADMINISTRATOR, Role.ADMINISTRATOR})
 OPERATORS = ADMINISTRATORS | {Role.SERVICE}
+SERVICES = frozenset({Role.SERVICE})
 OVERSEERS = ADMINISTRATORS | {Role.AUDITOR, Role.COMPLIANCE_OFFICER}
 
 HOLDERS = frozenset({MemberKind.MEDICAL_INSTITUTION})
@@ -55,6 +56,10 @@ RIGHTS: Mapping[tuple[str, str], Right] = MappingProxyType(
         ("anchor", "acknowledge"): Right(frozenset({MemberKind.REGULATOR}), OVERSEERS),
         ("journal", "head"): Right(ALL_KINDS, OPERATORS),
         ("journal", "intake"): Right(ALL_KINDS, OPERATORS),
+        ("notice", "send"): Right(ALL_KINDS, SERVICES),
+        ("notice", "received"): Right(ALL_KINDS, SERVICES),
+        ("notice", "acknowledge"): Right(ALL_KINDS, SERVICES),
+        ("correction", "link"): Right(HOLDERS, SERVICES),
     }
 )
 

@@ -6,6 +6,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
+from xinglin.kernel.encoding import ChainObject
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -48,4 +50,27 @@ class ChainClient(Protocol):
 
     def accepted(self, batch: str) -> AcceptedBatch | None:
         """Return the member's batch of that id, None when the chain has none. MAY read the whole log."""
+        ...
+
+
+class PrivateChain(Protocol):
+    """An institution's private chain as its service account sees it. MUST be usable from several threads."""
+
+    chain: str
+    """The chain's id."""
+
+    def time_ms(self) -> int:
+        """Return the time of the last committed block, in ms."""
+        ...
+
+    def value(self, key: bytes) -> bytes | None:
+        """Return a value of the committed state by its key, compared with the tree."""
+        ...
+
+    def call(self, contract: str, method: str, arguments: ChainObject) -> None:
+        """Call a contract and return when it is durable.
+
+        Raises:
+            PlatformError: the refusal, whether before a block or in the receipt.
+        """
         ...
