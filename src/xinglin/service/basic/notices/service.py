@@ -149,7 +149,8 @@ class Notices:
             self.store.put(*found)
         elif letter_hash(self._hash, found[1].letter.letter) != letter_hash(self._hash, letter):
             raise LetterInvalid(reason="its sender sent another one under the same id")
-        kept = self._moving.advance(*found)[1]
+        # Only that: the sender waits for this answer, and is not called back meanwhile.
+        kept = self._moving.advance(*found)[1] if found[0] is Step.STORED else found[1]
         return encode(kept.acknowledgement[0]) if kept.acknowledgement else None
 
     def acknowledge(self, sender: str, notice: str, account: str, signer: Signer) -> NoticeView:

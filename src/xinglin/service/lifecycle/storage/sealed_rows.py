@@ -56,6 +56,7 @@ class SealedRows:
     def __init__(self, database: Database, table: sa.Table, sealer: Sealer) -> None:
         self.database = database
         self._table = table
+        self._named = str(table.name)
         self._sealer = sealer
         self._in_order = sa.select(table).order_by(table.c.name)
         self._by_name = sa.select(table).where(table.c.name == sa.bindparam("name"))
@@ -104,7 +105,7 @@ class SealedRows:
                 yield damage
 
     def _values(self) -> Sequence[tuple[Any, ...]]:
-        if not sa.inspect(self.database.engine).has_table(self._table.name):
+        if not sa.inspect(self.database.engine).has_table(self._named):
             return []
         return self.database.fetch(self._in_order)
 
@@ -113,7 +114,7 @@ class SealedRows:
         try:
             return SealedRow(name, step, self._sealer.open(sealed, self._aad(name, step)))
         except (Integrity, Invalid):
-            raise SealedRowDamaged(table=self._table.name, name=name[:NAME_BYTES]) from None
+            raise SealedRowDamaged(table=self._named, name=name[:NAME_BYTES]) from None
 
     def _aad(self, name: bytes, step: int) -> bytes:
-        return pack((self._table.name, name, step))
+        return pack((self._named, name, step))
