@@ -103,6 +103,7 @@ class NoticeHomes:
     def __init__(self, folder: Path, chosen: Suite | None = None) -> None:
         self.suite = chosen or suite("gm")
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self.consortium: Consortium = found_consortium(self.suite, FakeLedger, (REGISTRY, GOVERNANCE))
         self.clock = HandClock()
         self.wire = Wire()
