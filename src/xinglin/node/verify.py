@@ -26,9 +26,11 @@ from xinglin.carrier.ledger.recheck import Finding
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Integrity, PlatformError
 from xinglin.node.archive import open_archive, registration_findings
+from xinglin.node.corrections import correction_findings
 from xinglin.node.founding import person_commitment
 from xinglin.node.home import Home
 from xinglin.node.node import Node, open_node
+from xinglin.node.notices import notice_findings
 from xinglin.service.basic.coordination.model import MemberAnchor
 from xinglin.service.lifecycle.storage.verification import findings as vault_findings
 from xinglin.settings import Settings, load_settings
@@ -182,7 +184,7 @@ def verify_home(
 
 
 def verify_records(node: Node) -> tuple[list[Finding], int]:
-    """Return what is wrong with vault, keyring, outbox and quarantine, and how many records were compared."""
+    """Return what is wrong with vault, keyring, outbox, quarantine and inbox, and how many records were compared."""
     if node.private is None:
         return [], 0
     with open_archive(node, writing=False) as archive:
@@ -190,6 +192,8 @@ def verify_records(node: Node) -> tuple[list[Finding], int]:
         count = archive.vault.index.last_number()
         found += [_finding(one, "outbox") for one in registration_findings(archive)]
         found += [_finding(one, "quarantine") for one in archive.quarantine.damaged()]
+        found += [_finding(one, "corrections") for one in correction_findings(archive)]
+        found += [_finding(one, "notices") for one in notice_findings(archive)]
     return found, count
 
 

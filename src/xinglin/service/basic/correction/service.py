@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.kernel.clock import Clock
 from xinglin.kernel.encoding import decode
@@ -375,23 +373,3 @@ class Corrections:
             account=after.account if after else "",
             corrected=after.time if after else 0,
         )
-
-
-def as_of(resource: CollectedResource, alone: CollectedResource, old: StoredRecord, occasion: str) -> CollectedResource:
-    """Return a corrected resource with the patient and the encounter that the record has, where it names the same.
-
-    A resource that is read alone names them as its file does, by an address that led to another entry of the bundle
-    in which the record came.
-
-    Args:
-        resource: the correction, read alone.
-        alone: the record's original, read alone.
-        old: the record.
-        occasion: the encounter in the record's behaviour data.
-    """
-    same_subject, same_occasion = resource.subject == alone.subject, resource.occasion == alone.occasion
-    return replace(
-        resource,
-        subject=old.details.subject.decode() if same_subject else resource.subject,
-        occasion=occasion if same_occasion else resource.occasion,
-    )

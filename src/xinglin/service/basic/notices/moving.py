@@ -18,6 +18,12 @@ from xinglin.kernel.encoding import decode, encode, state_key
 from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.coordination.ports import PrivateChain
 from xinglin.service.basic.notices.errors import NoticeDiffers
+from xinglin.service.basic.notices.letters import (
+    acknowledgement_hash,
+    check_acknowledgement,
+    letter_hash,
+    read_acknowledgement,
+)
 from xinglin.service.basic.notices.model import (
     NAMESPACE,
     AcknowledgeNotice,
@@ -28,13 +34,7 @@ from xinglin.service.basic.notices.model import (
     SignedAcknowledgement,
 )
 from xinglin.service.basic.notices.ports import Post, Values
-from xinglin.service.basic.notices.rules import (
-    acknowledgement_hash,
-    check_acknowledgement,
-    letter_hash,
-    read_acknowledgement,
-    state_parts,
-)
+from xinglin.service.basic.notices.rules import state_parts
 from xinglin.service.basic.notices.store import Kept, NoticeStore, Step
 from xinglin.service.lifecycle.storage.hierarchy import Randomness
 

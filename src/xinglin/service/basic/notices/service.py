@@ -14,6 +14,14 @@ from xinglin.kernel.encoding import encode
 from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.coordination.ports import PrivateChain
 from xinglin.service.basic.notices.errors import LetterInvalid, NoticeAcknowledged, NoticeUnknown, NotRecipient
+from xinglin.service.basic.notices.letters import (
+    acknowledgement_hash,
+    check_letter,
+    letter_hash,
+    manner_of,
+    read_acknowledgement,
+    read_letter,
+)
 from xinglin.service.basic.notices.model import (
     Acknowledgement,
     Letter,
@@ -24,14 +32,6 @@ from xinglin.service.basic.notices.model import (
 )
 from xinglin.service.basic.notices.moving import Moving, NotHandedOver, Office
 from xinglin.service.basic.notices.ports import Post
-from xinglin.service.basic.notices.rules import (
-    acknowledgement_hash,
-    check_letter,
-    letter_hash,
-    manner_of,
-    read_acknowledgement,
-    read_letter,
-)
 from xinglin.service.basic.notices.store import OPEN, Kept, NoticeStore, Opening, Step
 from xinglin.service.basic.notices.texts import Facts, words
 

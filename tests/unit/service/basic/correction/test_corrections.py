@@ -26,11 +26,15 @@ from xinglin.service.basic.correction.errors import (
     VersionsDiffer,
 )
 from xinglin.service.basic.correction.model import REASONS, LinkCorrection, Reason
-from xinglin.service.basic.correction.service import Corrections, Institution, NewCorrection, as_of
+from xinglin.service.basic.correction.reading import read_correction
+from xinglin.service.basic.correction.service import Corrections, Institution, NewCorrection
 from xinglin.service.basic.correction.store import Step
 from xinglin.service.basic.notices.model import NoticeKind
+from xinglin.service.lifecycle.collection.fhir.fhirkit_validator import FhirkitValidator
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
 from xinglin.service.lifecycle.storage.errors import RecordNotFound
+from xinglin.service.lifecycle.storage.model import Parts
+from xinglin.service.lifecycle.storage.vault import OpenedRecord
 from xinglin.stakeholders.kinds import Role
 
 ACCOUNT = new_id()
@@ -231,15 +235,58 @@ def test_every_reason_has_words_in_both_languages() -> None:
 
 # --- a resource read alone ---
 
+ADDRESS = "urn:uuid:0000000a-0000-4000-8000-000000000000"
+
+
+def observation(**changes: Any) -> bytes:
+    """Return a valid Observation that names its patient by an address, as a bundle's entries do."""
+    whole = {
+        "resourceType": "Observation",
+        "id": "o0",
+        "status": "final",
+        "code": {"text": "Sodium"},
+        "subject": {"reference": ADDRESS},
+        "encounter": {"reference": ADDRESS},
+        "effectiveDateTime": "2020-03-04T05:06:07Z",
+        **changes,
+    }
+    return json.dumps({name: value for name, value in whole.items() if value is not None}).encode()
+
+
+def opened(home: CorrectionHome, original: bytes) -> OpenedRecord:
+    """Return the first record with another original."""
+    found = home.intake.storage.vault.open_record(home.record())
+    salt, _ = found.parts.original
+    return OpenedRecord(found.stored, Parts(found.parts.behaviour, (salt, original), found.parts.copy))
+
 
 def test_references_that_stay_the_same_keep_their_patient_and_encounter(home: CorrectionHome) -> None:
-    old = home.row()
-    address = {"subject": "urn:uuid:1", "occasion": "urn:uuid:2"}
-    alone, new = corrected("wrong", **address), corrected("right", **address)
-    same = as_of(new, alone, old, "e1")
-    assert (same.subject, same.occasion, same.original) == ("p1", "e1", new.original)
-    moved = as_of(replace(new, subject="p9", occasion="e9"), alone, old, "e1")
-    assert (moved.subject, moved.occasion) == ("p9", "e9")
+    old, validator = opened(home, observation()), FhirkitValidator()
+    data = observation(status="corrected")
+    same = read_correction(data, validator, old)
+    assert (same.subject, same.occasion, same.logical_id, same.original) == ("p1", "e1", "o0", data)
+    for reference, subject in ((ADDRESS.replace("a", "b"), ""), ("Patient/p9", "p9"), ("Patient/p1", "p1")):
+        moved = read_correction(observation(subject={"reference": reference}), validator, old)
+        assert (moved.subject, moved.occasion) == (subject, "e1")
+    assert read_correction(observation(encounter={"reference": "Encounter/e7"}), validator, old).occasion == "e7"
+    assert read_correction(observation(id=None), validator, old).logical_id == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (observation(status=None), "Observation.status"),
+        (b"", "collection.malformed"),
+        (b"{}", "Resource: resource.type"),
+        (b"null", "Resource"),
+        (observation() + b'},{"resource":' + observation(id="o9"), "not one resource"),
+        (observation() + b'}],"entry":[{"resource":' + observation(id="o9"), ""),
+    ],
+)
+def test_what_is_no_valid_resource_is_refused(home: CorrectionHome, data: bytes, reason: str) -> None:
+    with pytest.raises(CorrectionUnfit) as caught:
+        read_correction(data, FhirkitValidator(), opened(home, observation()))
+    assert reason in str(caught.value.facts["reason"])
 
 
 # --- crashes ---

@@ -27,6 +27,7 @@ from xinglin.service.basic.notices.errors import (
     PostUnavailable,
     TemplateInvalid,
 )
+from xinglin.service.basic.notices.letters import acknowledgement_hash, letter_hash
 from xinglin.service.basic.notices.model import (
     Manner,
     NoticeKind,
@@ -35,7 +36,7 @@ from xinglin.service.basic.notices.model import (
     SignedLetter,
 )
 from xinglin.service.basic.notices.ports import NoPost
-from xinglin.service.basic.notices.rules import acknowledgement_hash, letter_hash, notice_id
+from xinglin.service.basic.notices.rules import notice_id
 from xinglin.service.basic.notices.service import NewNotice, Notices
 from xinglin.service.basic.notices.store import FILE, Opening, Step
 from xinglin.service.basic.notices.texts import LANGUAGES, Facts, fields, templates, words
