@@ -26,12 +26,13 @@ from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUD
 from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
 from xinglin.service.basic.coordination.records.contract import CONTRACT as RECORDS
 from xinglin.service.basic.correction.contract import CONTRACT as CORRECTION
+from xinglin.service.basic.episodes.contract import CONTRACT as EPISODE
 from xinglin.service.basic.notices.contract import CONTRACT as NOTICE
 
 SUITES = {SuiteNumber.GM: "gm", SuiteNumber.INTL: "intl"}
 CONTRACTS: dict[Profile, tuple[Contract, ...]] = {
     Profile.CONSORTIUM: (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR),
-    Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL, NOTICE, CORRECTION),
+    Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL, NOTICE, CORRECTION, EPISODE),
     Profile.SUPERVISION: (REGISTRY, GOVERNANCE),
 }
 """Which native contracts a chain of each profile has."""

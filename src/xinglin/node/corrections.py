@@ -14,9 +14,10 @@ from xinglin.node.archive import Archive, missing_batches
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.notices import NO_POST, open_notices
 from xinglin.node.private import PrivateCalls
+from xinglin.service.basic.coordination.ports import NoReaders, Readers
 from xinglin.service.basic.correction.errors import VersionsDiffer
 from xinglin.service.basic.correction.model import NAMESPACE, REASONS, Reason
-from xinglin.service.basic.correction.ports import NoPersons, NoReaders, Persons, Readers
+from xinglin.service.basic.correction.ports import NoPersons, Persons
 from xinglin.service.basic.correction.reading import read_correction
 from xinglin.service.basic.correction.rules import successor_of
 from xinglin.service.basic.correction.service import (

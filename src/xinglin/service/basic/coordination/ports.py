@@ -1,7 +1,8 @@
-"""What coordination needs of a chain: submit, look up, the time (design D5). The node's client implements it."""
+"""What services need of chains, and of the trace of who was given a record (design D5; H4). The node implements it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
@@ -74,3 +75,54 @@ class PrivateChain(Protocol):
             PlatformError: the refusal, whether before a block or in the receipt.
         """
         ...
+
+
+class Holder(Protocol):
+    """Someone who was given a record: which copy, how often, first and last (ms); the access trace implements it."""
+
+    @property
+    def member(self) -> str:
+        """The reader's member."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """The reader's account."""
+        ...
+
+    @property
+    def copy(self) -> int:
+        """What was given: 1 the original, 2 the de-identified copy."""
+        ...
+
+    @property
+    def times(self) -> int:
+        """How often."""
+        ...
+
+    @property
+    def first(self) -> int:
+        """When first, ms."""
+        ...
+
+    @property
+    def last(self) -> int:
+        """When last, ms."""
+        ...
+
+
+class Readers(Protocol):
+    """Who was given records, by the institution's access entries."""
+
+    def recipients(self, commitment: bytes) -> Sequence[Holder]:
+        """Return everyone who was given a record by this node; MUST know all that the private chain has logged."""
+        ...
+
+
+class NoReaders:
+    """A home without an access trace: nobody was given anything."""
+
+    def recipients(self, commitment: bytes) -> Sequence[Holder]:
+        """Return nobody."""
+        del commitment
+        return ()

@@ -19,7 +19,7 @@ from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.coordination.model import Behaviour
 from xinglin.service.basic.coordination.outbox.delivery import Outbox
 from xinglin.service.basic.coordination.outbox.store import BatchRow
-from xinglin.service.basic.coordination.ports import PrivateChain
+from xinglin.service.basic.coordination.ports import Holder, PrivateChain, Readers
 from xinglin.service.basic.correction.errors import (
     CorrectionUnfit,
     NotCurrent,
@@ -29,7 +29,7 @@ from xinglin.service.basic.correction.errors import (
     VersionsDiffer,
 )
 from xinglin.service.basic.correction.model import NAMESPACE, REASONS, VALUABLE, LinkCorrection, Reason
-from xinglin.service.basic.correction.ports import Holder, Persons, Readers
+from xinglin.service.basic.correction.ports import Persons
 from xinglin.service.basic.correction.rules import successor_of, versions_of
 from xinglin.service.basic.correction.store import Correction, CorrectionStore, Step
 from xinglin.service.basic.intake.preparation import Fresh, Preparation
