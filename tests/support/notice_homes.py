@@ -18,6 +18,7 @@ from xinglin.carrier.crypto.suite import Suite, suite
 from xinglin.carrier.ledger.build import Signer
 from xinglin.kernel.errors import Unavailable
 from xinglin.service.basic.correction.contract import CONTRACT as CORRECTION
+from xinglin.service.basic.episodes.contract import CONTRACT as EPISODE
 from xinglin.service.basic.notices.contract import CONTRACT as NOTICE
 from xinglin.service.basic.notices.moving import Office
 from xinglin.service.basic.notices.service import Notices
@@ -25,7 +26,7 @@ from xinglin.service.basic.notices.store import NoticeStore
 from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 from xinglin.stakeholders.kinds import Role
 
-PRIVATE = (REGISTRY, GOVERNANCE, NOTICE, CORRECTION)
+PRIVATE = (REGISTRY, GOVERNANCE, NOTICE, CORRECTION, EPISODE)
 START = 1_700_000_100_000
 
 
