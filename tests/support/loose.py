@@ -33,3 +33,10 @@ def put(value: Any, path: tuple[int, ...], new: Any) -> Any:
     changed = list(value)
     changed[path[0]] = put(changed[path[0]], path[1:], new)
     return changed
+
+
+def at(value: Any, path: tuple[int, ...]) -> Any:
+    """Return the value at a path of nested lists."""
+    for index in path:
+        value = value[index]
+    return value

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ DAY = 1_790_000_000_000  # some day of 2026, in milliseconds
 EMPTY = bytes(32)
 PARAMETERS = [600000, 1048576, 16777216, 8, 64, 256, 1024, 131072, 60000, 1200000, 2400000, 1]
 FOUNDERS = {"hospital": 2, "platform": 4, "regulator": 5}
+NAMES = {"hospital": "协和 Hospital"}
 
 
 def canonical(value: object) -> bytes:
@@ -52,8 +53,11 @@ class BundleMaker:
         suite: TestSuite = GM,
         tweaks: Mapping[str, Tweak] | None = None,
         operations: int = 2,
+        position: int = 0,
+        signers: Sequence[str] = ("hospital",),
     ) -> None:
-        self.claim, self.suite, self.tweaks, self.operations = claim, suite, dict(tweaks or {}), operations
+        self.claim, self.suite, self.tweaks = claim, suite, dict(tweaks or {})
+        self.operations, self.position, self.signers = operations, position, signers
         self.keys: dict[str, KeyPair] = {}
         self.state: dict[bytes, bytes] = {}
 
@@ -166,16 +170,16 @@ class BundleMaker:
         contract, version, method, arguments = self.call
         items = [self._leaf_hash(item) for item in self.items]
         batch = [[len(items), naive_root(self.suite.hash, items)]] if items else []
-        heads = [[contract, version, method, canonical(arguments), batch]]
-        heads += [["journal", 1, "intake", canonical([position]), []] for position in range(1, self.operations)]
+        heads = [["journal", 1, "intake", canonical([position]), []] for position in range(1, self.operations)]
+        heads.insert(self.position, [contract, version, method, canonical(arguments), batch])
         heads = self.stage("heads", heads)
         leaves = [self._leaf_hash(self.hashed("operation", head)) for head in heads]
         root = naive_root(self.suite.hash, leaves)
-        signer = self.key("hospital service")
-        header = ["transaction", 1, self.chain, random_bytes("tx", 16), DAY + 600000, [signer.public], root]
-        header = self.stage("header", header)
+        signers = [self.key(f"{name} service") for name in self.signers]
+        header = ["transaction", 1, self.chain, random_bytes("tx", 16), DAY + 600000, [one.public for one in signers]]
+        header = self.stage("header", [*header, len(heads), root])
         body = self.hashed("body", header)
-        signatures = self.stage("signatures", [signer.sign(body)])
+        signatures = self.stage("signatures", [one.sign(body) for one in signers])
         receipt = self.stage("receipt", ["receipt", 1, 0, [["batch", identifier("batch")]]])
         leaf = ["leaf", 1, 4, DAY + 5000, 2, body, header[4], self.hashed("transaction", header, signatures)]
         leaf = self.stage("leaf", [*leaf, self.hashed("receipt", receipt)])
@@ -184,24 +188,24 @@ class BundleMaker:
         log = [self._leaf_hash(one) for one in others]
         self.log_root = naive_root(self.suite.hash, log)
         item = [[self.items[self.index], self.index, naive_path(self.suite.hash, self.index, items)]] if items else []
-        path = naive_path(self.suite.hash, 0, leaves)
-        entry = [header, signatures, heads[0], 0, len(heads), path, item, leaf, receipt]
+        path = naive_path(self.suite.hash, self.position, leaves)
+        entry = [header, signatures, heads[self.position], self.position, path, item, leaf, receipt]
         self.entry = self.stage("entry", [*entry, naive_path(self.suite.hash, 2, log)])
 
     def _close(self) -> None:
         """The state at height 6, the checkpoint over it, its cosignatures."""
-        signer, hospital = self.key("hospital service").public, identifier("hospital")
-        key = ["key", 1, identifier("hospital service"), hospital, DAY, [], []]
-        self.put(("registry", "key", signer), self.stage("key", key))
-        self.put(
-            ("registry", "member", hospital), self.stage("member", ["member", 1, 2, "协和 Hospital".encode(), 1, 0])
-        )
+        shown = []
+        for name in self.signers:
+            own, member = self.key(f"{name} service").public, identifier(name)
+            key = ["key", 1, identifier(f"{name} service"), member, DAY, [], []]
+            self.put(("registry", "key", own), self.stage("key", key))
+            about = ["member", 1, FOUNDERS.get(name, 1), NAMES.get(name, name).encode(), 1, 0]
+            self.put(("registry", "member", member), self.stage("member", about))
+            shown += [canonical(("registry", "key", own)), canonical(("registry", "member", member))]
         for one in range(20):
             self.put(("other", str(one)), ["value", 1, one])
-        shown = [canonical(("registry", "key", signer)), canonical(("registry", "member", hospital))]
-        shown.append(
-            canonical(("record-status", hospital, self.subject) if self.claim == "record" else self._anchor_key())
-        )
+        status = ("record-status", identifier(self.signers[0]), self.subject)
+        shown.append(canonical(status if self.claim == "record" else self._anchor_key()))
         self.state = self.stage("state", self.state)
         tree = StateTree(self.suite.hash, self.state)
         shown = sorted(self.stage("shown", shown))
@@ -232,8 +236,11 @@ class BundleMaker:
 
     def line(self, name: str, text: bytes, label: bytes | None = None) -> bytes:
         """Return a member's signature line over a text."""
-        member, key = identifier(name), self.key(name)
-        label = label or self.suite.checkpoint_label
+        return self.line_by(name, self.key(name), text, label)
+
+    def line_by(self, name: str, key: KeyPair, text: bytes, label: bytes | None = None) -> bytes:
+        """Return a member's signature line over a text by some key."""
+        member, label = identifier(name), label or self.suite.checkpoint_label
         key_id = hashlib.sha256(member.encode() + b"\n\xff" + label + key.public).digest()[:4]
         return "— ".encode() + member.encode() + b" " + base64.b64encode(key_id + key.sign(text)) + b"\n"
 

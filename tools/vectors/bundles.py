@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from tools.vectors import forged
 from tools.vectors.form import Case, file, splice
 from tools.vectors.keys import FixedKey, fixed_id
 from tools.vectors.members import Member
@@ -29,11 +30,14 @@ Bad = tuple[int, str, str, bytes]
 def bundles(world: ProvenWorld) -> str:
     """Return bundles-gm.json or bundles-intl.json."""
     trusts = _trusts(world)
+    good = world.bundles | {name: pack(bundle) for name, bundle in forged.holding(world)}
     cases: list[Case] = []
-    for name, data in world.bundles.items():
+    for name, data in good.items():
         cases.append({"name": name, "hex": data.hex(), "trust": "genesis", "exit": 0, "step": None})
     cases += list(_by_trust(world, trusts))
-    cases += [_bad(world, trusts, *one) for one in (*_changed(world), *_unreadable(world), *_remade(world))]
+    bad = [*_changed(good), *_unreadable(world), *_remade(world)]
+    bad += [(step, name, of, pack(bundle)) for step, name, of, bundle in forged.failing(world)]
+    cases += [_bad(world, good, *one) for one in bad]
     how = (
         "Bundles about the consortium chain of chain-gm.json or chain-intl.json. exit is the exit status with the trust"
         " named, step the step that does not pass. A case with splice is the bundle that it names with bytes replaced:"
@@ -75,11 +79,11 @@ def _by_trust(world: ProvenWorld, trusts: dict[str, bytes]) -> Iterator[Case]:
     yield {"name": "short of the quorum", **spliced, "trust": "genesis", "exit": 3, "step": None}
 
 
-def _bad(world: ProvenWorld, trusts: dict[str, bytes], step: int, name: str, of: str, data: bytes) -> Case:
+def _bad(world: ProvenWorld, good: dict[str, bytes], step: int, name: str, of: str, data: bytes) -> Case:
     report = check_bundle(data, world.trust)
     if report.failed is None or report.failed.number != step:
         raise AssertionError(f"{name}: {report.steps[-1]}")
-    spliced = {"of": of, "splice": splice(world.bundles[of], data)}
+    spliced = {"of": of, "splice": splice(good[of], data)}
     return {"name": name, **spliced, "trust": "genesis", "exit": int(report.verdict), "step": step}
 
 
@@ -104,10 +108,10 @@ def _raw_founder_kind(bundle: Bundle) -> Bundle:
     return replace(bundle, genesis=replace(bundle.genesis, founders=(strange, *others)))
 
 
-def _changed(world: ProvenWorld) -> Iterator[Bad]:
+def _changed(good: dict[str, bytes]) -> Iterator[Bad]:
     """Yield bundles in which one value was changed and nothing that rests on it was made again."""
     for step, name, of, change in CHANGES:
-        yield step, name, of, pack(change(decode(Bundle, world.bundles[of])))
+        yield step, name, of, pack(change(decode(Bundle, good[of])))
 
 
 def _entry(**changes: object) -> Change:
@@ -158,6 +162,12 @@ CHANGES: tuple[tuple[int, str, str, Change], ...] = (
     (7, "an earlier time", "record", lambda b: _leaf(time=b.entry.leaf.time - 1)(b)),
     (7, "another body id", "record", lambda b: _leaf(body=_other(b.entry.leaf.body))(b)),
     (7, "a header changed", "record", lambda b: _entry(header=replace(b.entry.header, nonce=bytes(16)))(b)),
+    (
+        7,
+        "a number of operations for which the path would do as well",
+        "the first of three operations",
+        lambda b: _entry(header=replace(b.entry.header, operation_count=4))(b),
+    ),
     (7, "a signature changed", "record", _entry(signatures=(bytes(64),))),
     (
         7,
@@ -169,7 +179,6 @@ CHANGES: tuple[tuple[int, str, str, Change], ...] = (
     (7, "the log path lengthened", "record", lambda b: _entry(log_path=(*b.entry.log_path, bytes(32)))(b)),
     (9, "another operation", "record", lambda b: _entry(head=replace(b.entry.head, method="order"))(b)),
     (9, "another position", "record of two signers", _entry(position=0)),
-    (9, "another number of operations", "record", _entry(operations=2)),
     (10, "no item", "record", _entry(item=())),
     (
         10,

@@ -187,6 +187,7 @@ def _malformed(world: ProvenWorld) -> Iterator[tuple[str, bytes]]:
     yield "nine signers", with_header(signers=tuple(_some_key(world, number) for number in range(9)))
     yield "a key of the other suite's length", with_header(signers=(bytes(97 - len(key.public)),))
     yield "another root of operations", with_header(operations_root=bytes(32))
+    yield "another number of operations", with_header(operation_count=2)
     yield "an operation changed after signing", pack(replace(good, operations=(_call(1),)))
     yield "no operation", _signed(world, _rooted(world, replace(good, operations=())))
     many = tuple(_call(number) for number in range(65))
@@ -199,10 +200,10 @@ def _some_key(world: ProvenWorld, number: int) -> bytes:
 
 
 def _rooted(world: ProvenWorld, transaction: Transaction) -> Transaction:
-    """Return a transaction whose header has the root of its operations."""
+    """Return a transaction whose header has number and root of its operations."""
     heads = [tagged(world.suite.hash, Tag.OPERATION, one.head) for one in transaction.operations]
     (root,) = world.suite.merkle_roots_of([heads])
-    header: Header = replace(transaction.header, operations_root=root)
+    header: Header = replace(transaction.header, operation_count=len(heads), operations_root=root)
     return replace(transaction, header=header)
 
 

@@ -18,6 +18,7 @@ from xinglin.kernel.encoding import pack
 
 FOUNDERS = ("hospital-a", "hospital-b", "platform", "regulator")
 Founders = tuple[Founder, ...]
+MINUS_G = b"\x04" + G.x.to_bytes(32, "big") + (P - G.y).to_bytes(32, "big")
 
 
 def geneses() -> str:
@@ -127,7 +128,6 @@ def _forged(suite_name: str, public: bytes, good: bytes, other: bytes, others: b
         s = int.from_bytes(good[32:], "little") + ed25519_order
         return [*forged, (public, good[:32] + s.to_bytes(32, "little")), (bytes(32), good), (b"\x01" + bytes(31), good)]
     r, s = (int.from_bytes(part, "big") for part in (good[:32], good[32:]))
-    minus_g = b"\x04" + G.x.to_bytes(32, "big") + (P - G.y).to_bytes(32, "big")
     return [
         *forged,
         (public, r.to_bytes(32, "big") + (order - s).to_bytes(32, "big")),
@@ -136,7 +136,7 @@ def _forged(suite_name: str, public: bytes, good: bytes, other: bytes, others: b
         (public, b"\xff" * 32 + good[32:]),
         (public[:-1] + bytes([public[-1] ^ 1]), good),
         (b"\x04" + bytes(64), good),
-        (minus_g, good),
+        (MINUS_G, good),
         (public[:1].replace(b"\x04", b"\x06") + public[1:], good),
     ]
 
@@ -170,10 +170,32 @@ def epochs() -> str:
         for rule, what, change in BREACHES:
             bad = [change(steps[0], members)]
             cases.append(_chain(chosen, what, bad, rule))
+        for what, key in _no_keys(name).items():
+            cases.append(_chain(chosen, what, [_keyed(steps[0], members, key)], "N1"))
         cases.append(_chain(chosen, "an epoch is left out", steps[1:], "N3"))
         cases.append(_chain(chosen, "an epoch is there twice", steps[:1] * 2, "N3"))
     how = "Epochs after 0 with their votes, from the genesis of the suite; bad ones break the rule that they name."
     return file(how, cases, geneses=geneses)
+
+
+def _no_keys(suite_name: str) -> dict[str, bytes]:
+    """Return keys of the right length that are no keys of a suite."""
+    if suite_name == "intl":
+        return {
+            "a key of small order": b"\x01" + bytes(31),
+            "a key that is no point": b"\x02" + bytes(31),
+            "a key in another encoding": ((1 << 255) - 16).to_bytes(32, "little"),
+        }
+    return {
+        "the key of the private key n-1": MINUS_G,
+        "a key that is no point": b"\x04" + bytes(64),
+        "a key with another first byte": b"\x06" + MINUS_G[1:33] + G.y.to_bytes(32, "big"),
+    }
+
+
+def _keyed(step: EpochStep, members: Mapping[str, Member], key: bytes) -> EpochStep:
+    first, *others = step.epoch.members
+    return _revoted(members=(replace(first, key=key), *others))(step, members)
 
 
 def _chain(chosen: Suite, name: str, steps: Sequence[EpochStep], rule: str = "") -> Case:

@@ -6,8 +6,10 @@ package gm
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
+	"math/big"
 	"runtime"
 	"sync/atomic"
 
@@ -33,8 +35,11 @@ const uncompressed = 0x04
 // userID is the distinguishing identifier that GM/T 0009 gives for use where none was agreed.
 var userID = []byte("1234567812345678")
 
+// minusG is x and y of -G.
+var minusG = negated(sm2.P256().Params())
+
 var (
-	errPublicKey  = errors.New("public key is not an uncompressed point on the curve")
+	errPublicKey  = errors.New("public key is not an uncompressed point on the curve, or is -G")
 	errPrivateKey = errors.New("private key is not in [1, n-2]")
 	errCiphertext = errors.New("ciphertext does not open under this key")
 	errEmpty      = errors.New("empty plaintext has no ciphertext")
@@ -108,9 +113,10 @@ type Public struct {
 	table atomic.Pointer[sm2table.Table]
 }
 
-// ParsePublic refuses anything but an uncompressed point on the curve.
+// ParsePublic refuses anything but an uncompressed point on the curve, and -G: it belongs to the private key n-1, which
+// the standard excludes, because a signature under it would verify with any s.
 func ParsePublic(raw []byte) (*Public, error) {
-	if len(raw) != PublicKeySize || raw[0] != uncompressed {
+	if len(raw) != PublicKeySize || raw[0] != uncompressed || bytes.Equal(raw[1:], minusG) {
 		return nil, errPublicKey
 	}
 	raw = bytes.Clone(raw)
@@ -171,6 +177,14 @@ func (p *Public) Encrypt(plaintext []byte) ([]byte, error) {
 		return nil, errEmpty
 	}
 	return sm2.Encrypt(rand.Reader, p.key, plaintext, nil)
+}
+
+// negated returns x and p-y of the curve's generator, 32 bytes each.
+func negated(curve *elliptic.CurveParams) []byte {
+	point := make([]byte, PublicKeySize-1)
+	curve.Gx.FillBytes(point[:32])
+	new(big.Int).Sub(curve.P, curve.Gy).FillBytes(point[32:])
+	return point
 }
 
 // digest is e = SM3(ZA || M).

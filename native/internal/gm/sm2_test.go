@@ -2,9 +2,12 @@ package gm
 
 import (
 	"bytes"
+	"math/big"
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/emmansun/gmsm/sm2"
 )
 
 func newPair(t testing.TB) (*Private, *Public) {
@@ -41,6 +44,31 @@ func TestSignedMessagesVerifyAndChangedOnesDoNot(t *testing.T) {
 			}
 			signature[i] ^= 1
 		}
+	}
+}
+
+// The standard excludes the private key n-1; under its public key a signature would verify with any s.
+func TestTheKeyOfTheExcludedPrivateKeyIsRefused(t *testing.T) {
+	curve := sm2.P256().Params()
+	one := big.NewInt(1).FillBytes(make([]byte, PrivateKeySize))
+	generator, err := ParsePrivate(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := generator.Public()
+	if _, err := ParsePublic(raw); err != nil {
+		t.Fatal("the generator refused")
+	}
+	new(big.Int).Sub(curve.P, curve.Gy).FillBytes(raw[33:])
+	if !curve.IsOnCurve(curve.Gx, new(big.Int).SetBytes(raw[33:])) {
+		t.Fatal("not on the curve")
+	}
+	if _, err := ParsePublic(raw); err == nil {
+		t.Fatal("-G accepted")
+	}
+	excluded := new(big.Int).Sub(curve.N, big.NewInt(1)).FillBytes(make([]byte, PrivateKeySize))
+	if _, err := ParsePrivate(excluded); err == nil {
+		t.Fatal("n-1 accepted")
 	}
 }
 

@@ -10,9 +10,10 @@ import typer
 from xinglin.cli.bench.crypto import bench_crypto
 from xinglin.cli.bench.intake import bench_intake
 from xinglin.cli.bench.ledger import bench_growth, bench_ledger, bench_records
+from xinglin.cli.bench.reads import bench_access
 from xinglin.cli.output import show
 
-app = typer.Typer(help="Benchmarks: crypto, ledger, records, intake, growth.", no_args_is_help=True)
+app = typer.Typer(help="Benchmarks: crypto, ledger, records, intake, access, growth.", no_args_is_help=True)
 FolderOption = Annotated[Path | None, typer.Option("--dir", help="Folder for the benchmark's homes; deleted after.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -54,6 +55,17 @@ def intake(
 ) -> None:
     """FHIR resources validated, encrypted and registered per second."""
     _show(bench_intake(data, folder), as_json=as_json)
+
+
+@app.command("access")
+def access(
+    entries: Annotated[int, typer.Option("--entries", min=1, max=10_000_000, help="How many.")] = 20_000,
+    threads: Annotated[int, typer.Option("--threads", min=1, max=256, help="Readers that wait at once.")] = 8,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Access entries per second, each durable on the private chain before it is answered."""
+    _show(bench_access(entries, threads, folder), as_json=as_json)
 
 
 @app.command("growth")

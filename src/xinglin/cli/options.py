@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from xinglin.kernel.errors import Invalid
 from xinglin.node.node import Node, open_node
 
 _MAX_TEXT_BYTES = 200
+_HEX_DIGITS = 64
 
 
 class TextInvalid(Invalid):
@@ -24,6 +26,16 @@ class TextInvalid(Invalid):
     zh = "{option} 的文本为空、超过 {maximum} 字节或含有不可打印字符。"
     hint_en = "Give a short text of one line."
     hint_zh = "请给出单行短文本。"
+
+
+class HashTextInvalid(Invalid):
+    """A hash on the command line is not 64 hexadecimal digits."""
+
+    code, number, clause = "option.hash", 6115, "S6.3b"
+    en = "'{value}' is not a hash of 64 hexadecimal digits."
+    zh = "“{value}”不是 64 位十六进制哈希。"
+    hint_en = "'xinglin record show' shows the commitment of a record."
+    hint_zh = "xinglin record show 可显示记录的存证哈希。"
 
 
 HomeOption = Annotated[Path, typer.Option("--home", envvar="XINGLIN_HOME", help="The node's home.", file_okay=False)]
@@ -42,6 +54,17 @@ def check_text(option: str, text: str) -> None:
     """
     if not text.isprintable() or not 0 < len(text.encode(errors="replace")) <= _MAX_TEXT_BYTES:
         raise TextInvalid(option=option, maximum=_MAX_TEXT_BYTES)
+
+
+def read_hash(text: str) -> bytes:
+    """Return the 32 bytes of a hash that was given in hexadecimal.
+
+    Raises:
+        HashTextInvalid: it is none.
+    """
+    if len(text) != _HEX_DIGITS or not set(text) <= set(string.hexdigits):
+        raise HashTextInvalid(value=text[:80])
+    return bytes.fromhex(text)
 
 
 @contextmanager

@@ -8,17 +8,18 @@ from typing import Annotated
 import typer
 
 from xinglin.carrier.crypto.files import write_durably
-from xinglin.carrier.ledger.trust import encode_trust, parse_trust
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
-from xinglin.cli.output import show, show_refusal
-from xinglin.kernel.errors import Invalid, PlatformError
+from xinglin.carrier.ledger.trust import MAX_TRUST_BYTES, encode_trust
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened, read_hash
+from xinglin.cli.output import show
+from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.archive import open_archive
-from xinglin.node.proofs import prove_anchor, prove_record, trust_of
-from xinglin.service.basic.coordination.bundles.check import BundleReport, Verdict, check_bundle
+from xinglin.node.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
+from xinglin.service.basic.audit.bundles.check import check_proof
+from xinglin.service.basic.coordination.bundles.check import BundleReport, unread
+from xinglin.service.basic.coordination.bundles.steps import MAX_BYTES
 
-app = typer.Typer(help="Proofs: record, anchor, trust, checkpoint, verify.", no_args_is_help=True)
-MAX_BUNDLE_BYTES = 16 << 20
+app = typer.Typer(help="Proofs: record, anchor, access, trust, checkpoint, verify.", no_args_is_help=True)
 PARTS = ("behaviour", "original", "copy")
 
 
@@ -76,6 +77,27 @@ def anchor(
     show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
 
 
+@app.command("access")
+def access(
+    home: HomeOption,
+    out: OutOption,
+    entry: Annotated[str | None, typer.Option("--entry", help="Hash of the one entry to prove, hexadecimal.")] = None,
+    record_: Annotated[
+        str | None, typer.Option("--record", help="Record commitment, hexadecimal: prove all its entries.")
+    ] = None,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove one access entry, or that a record's entries up to the last anchor are all there are."""
+    if (entry is None) == (record_ is None):
+        raise typer.BadParameter("give either --entry or --record")
+    wanted = read_hash(entry or record_ or "")
+    with opened(home, passphrase_file) as node:
+        bundle = prove_entry(node, wanted) if entry is not None else prove_reads(node, wanted)
+    _write(out, bundle)
+    show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
+
+
 @app.command("trust")
 def trust(
     home: HomeOption, out: OutOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
@@ -104,15 +126,23 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check a proof bundle by the numbered steps of docs/spec/proof-bundle.md; exit status as xinglin-verify."""
-    try:
-        trusted = parse_trust(_read(trust_file, 1 << 20)) if trust_file is not None else None
-        report = check_bundle(_read(bundle, MAX_BUNDLE_BYTES), trusted)
-    except PlatformError as unread:  # as xinglin-verify: what can't be read can't be decided
-        show_refusal(unread, as_json=as_json)
-        raise typer.Exit(int(Verdict.UNDECIDED)) from None
+    report = _report(bundle, trust_file)
     show(_report_json(report), _report_lines(report), as_json=as_json)
     if report.verdict:
         raise typer.Exit(int(report.verdict))
+
+
+def _report(bundle: Path, trust_file: Path | None) -> BundleReport:
+    """Return the report on the files; one that can't be read ends it at the step that reads it."""
+    try:
+        data = _read(bundle, MAX_BYTES)
+    except FileUnreadable as refusal:
+        return unread(1, refusal)
+    try:
+        trusted = None if trust_file is None else _read(trust_file, MAX_TRUST_BYTES)
+    except FileUnreadable as refusal:
+        return unread(3, refusal)
+    return check_proof(data, trusted)
 
 
 def _report_json(report: BundleReport) -> dict[str, object]:

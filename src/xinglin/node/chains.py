@@ -21,6 +21,7 @@ from xinglin.carrier.ledger.genesis import chain_id, check_genesis
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Genesis, Profile, SuiteNumber
 from xinglin.node.home import Home
+from xinglin.service.basic.audit.contract import CONTRACT as ACCESS
 from xinglin.service.basic.coordination.anchors.contract import CONTRACT as ANCHOR
 from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUDIENCE
 from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
@@ -32,7 +33,7 @@ from xinglin.service.basic.notices.contract import CONTRACT as NOTICE
 SUITES = {SuiteNumber.GM: "gm", SuiteNumber.INTL: "intl"}
 CONTRACTS: dict[Profile, tuple[Contract, ...]] = {
     Profile.CONSORTIUM: (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR),
-    Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL, NOTICE, CORRECTION, EPISODE),
+    Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL, ACCESS, NOTICE, CORRECTION, EPISODE),
     Profile.SUPERVISION: (REGISTRY, GOVERNANCE),
 }
 """Which native contracts a chain of each profile has."""

@@ -10,11 +10,15 @@ from xinglin.carrier.ledger.checkpoint import SignedNote, merge
 from xinglin.carrier.ledger.genesis import genesis_hash
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.trust import Trust
+from xinglin.kernel.encoding import decode
 from xinglin.kernel.errors import NotFound
+from xinglin.node.access import open_trace
 from xinglin.node.archive import Archive
 from xinglin.node.node import Node
+from xinglin.service.basic.audit.bundles.make import AnchorProof, make_entry_bundle, make_list_bundle
 from xinglin.service.basic.coordination.bundles.make import Place, make_anchor_bundle, make_record_bundle
 from xinglin.service.basic.coordination.commitments import RecordParts, commit_many
+from xinglin.service.basic.coordination.model import CommitAnchor
 from xinglin.service.basic.coordination.outbox.store import OutboxStore
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
 
@@ -37,6 +41,16 @@ class NoAnchor(NotFound):
     zh = "链 {chain} 在联盟链上没有锚定。"
     hint_en = "Anchors are made while a private chain is active."
     hint_zh = "私有链活动期间会生成锚定。"
+
+
+class NoSuchEntry(NotFound):
+    """The private chain has no access entry of that hash."""
+
+    code, number, clause = "proof.no_entry", 6042, "H4"
+    en = "This institution's chain has no access entry {entry}."
+    zh = "本机构链上没有访问记录 {entry}。"
+    hint_en = "'xinglin access record' shows the entries of a record."
+    hint_zh = "xinglin access record 可显示记录的访问记录。"
 
 
 def collect_checkpoint(nodes: Sequence[Node]) -> SignedNote:
@@ -98,16 +112,49 @@ def prove_anchor(node: Node, chain: str) -> bytes:
     Raises:
         NoAnchor, NoCheckpoint.
     """
-    note = newest_checkpoint(node, 0)
-    ledger = node.consortium
+    last = _last_anchor(node, chain)
+    return make_anchor_bundle(node.consortium, last.note, last.place, chain)
+
+
+def prove_entry(node: Node, entry: bytes) -> bytes:
+    """Return the proof bundle of an access entry of this home, given by its hash.
+
+    Raises:
+        NoSuchEntry: the private chain has no such entry.
+        NoAnchor, NoCheckpoint, NotCovered: no anchor that a kept checkpoint covers reaches it yet.
+    """
+    private = node.private_ledger()
+    with open_trace(node) as trace:
+        row = trace.entry(entry)
+    if row is None:
+        raise NoSuchEntry(entry=entry)
+    return make_entry_bundle(_last_anchor(node, private.rules.chain), private, row)
+
+
+def prove_reads(node: Node, commitment: bytes) -> bytes:
+    """Return the proof bundle of all access entries of a record up to the last anchor.
+
+    Raises:
+        NoAnchor, NoCheckpoint: see ``prove_anchor``.
+        CheckpointUnavailable: the anchored height can't be proven any more; anchor and cosign again.
+    """
+    private = node.private_ledger()
+    with open_trace(node) as trace:
+        rows = trace.entries_of([commitment])
+    return make_list_bundle(_last_anchor(node, private.rules.chain), private, commitment, rows)
+
+
+def _last_anchor(node: Node, chain: str) -> AnchorProof:
+    """Return the last anchor of a chain that a kept checkpoint covers, and that checkpoint."""
+    note, ledger = newest_checkpoint(node, 0), node.consortium
     for index in reversed(range(note.head.size)):
         entry = ledger.entry(index)
         if entry.receipt.number:  # an anchor that was refused proves nothing
             continue
-        heads = [one.head for one in entry.transaction.operations]
-        for position, head in enumerate(heads):
-            if (head.contract, head.method) == ("anchor", "commit") and chain.encode() in head.arguments:
-                return make_anchor_bundle(ledger, note, Place(index, position), chain)
+        for position, one in enumerate(entry.transaction.operations):
+            called = (one.head.contract, one.head.method) == ("anchor", "commit")
+            if called and decode(CommitAnchor, one.head.arguments).chain == chain:
+                return AnchorProof(ledger, note, Place(index, position))
     raise NoAnchor(chain=chain)
 
 

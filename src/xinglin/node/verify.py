@@ -1,4 +1,4 @@
-"""Verifies a whole home: chains from genesis, checkpoints, vault, keyring, keys, openings (S6.2c2, S9.1; invariant 3).
+"""Verifies a whole home: chains, checkpoints, vault, keyring, keys, openings, projections (S6.2c2, S9.1; invariant 3).
 
 Each chain is opened and executed again in a child process, because a damaged LMDB store can end a process; a child that
 dies is a finding. Nothing of the home is changed.
@@ -25,6 +25,7 @@ from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.recheck import Finding
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Integrity, PlatformError
+from xinglin.node.access import trace_findings
 from xinglin.node.archive import open_archive, registration_findings
 from xinglin.node.corrections import correction_findings
 from xinglin.node.founding import person_commitment
@@ -176,6 +177,7 @@ def verify_home(
             findings += [*verify_notes(home, node.consortium), *verify_openings(home, settings, node.consortium)]
             more, records = verify_records(node)
             findings += more
+            findings += [_finding(one, "projections") for one in trace_findings(node)]
         except PlatformError as refusal:
             findings.append(_finding(refusal, "home"))
         finally:

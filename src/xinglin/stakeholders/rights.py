@@ -64,6 +64,10 @@ RIGHTS: Mapping[tuple[str, str], Right] = MappingProxyType(
         ("episode", "late"): Right(HOLDERS, SERVICES),
         ("episode", "propose_open"): Right(HOLDERS, SERVICES),
         ("episode", "approve_open"): Right(HOLDERS, SERVICES),
+        ("access", "log"): Right(HOLDERS, frozenset({Role.SERVICE})),
+        ("access", "aggregate"): Right(HOLDERS, frozenset({Role.SERVICE})),
+        ("access", "ask"): Right(ALL_KINDS, frozenset({Role.SERVICE})),
+        ("access", "answered"): Right(ALL_KINDS, frozenset({Role.SERVICE})),
     }
 )
 

@@ -173,7 +173,8 @@ def test_an_id_that_is_none_is_refused(place: Place, value: str) -> None:
     before = logical(place.home)
     home = ("--home", place.home)
     refused_in_all_forms(IdentifierInvalid.code, "record", "show", *home, *after_dashes(value))
-    for noun, verb in (("record", "read"), ("account", "show"), ("account", "end"), ("member", "show")):
+    nouns = (("record", "read"), ("account", "show"), ("account", "end"), ("member", "show"), ("access", "account"))
+    for noun, verb in nouns:
         refused(IdentifierInvalid.code, noun, verb, *home, *after_dashes(value))
     refused(IdentifierInvalid.code, "proof", "record", *home, "--out", "p", *after_dashes(value))
     assert not Path("p").exists()
@@ -197,6 +198,7 @@ def test_ids_that_are_not_there_are_told(place: Place) -> None:
     refused_in_all_forms("registry.key_unknown", "account", "end-key", *home, "04" + "00" * 64)
     for key in ("", "zz", "04", "0" * 131, "钥匙", "\udcff"):
         refused_in_all_forms("account.key_text", "account", "end-key", *home, key)
+        refused_in_all_forms("option.hash", "access", "record", *home, key)
     refused_in_all_forms("account.role", "account", "add", *home, "--role", "boss", "--person", "x")
     refused_in_all_forms("proof.part", "proof", "record", *home, place.record, "--out", "p", "--show", "soul")
     refused_in_all_forms("member.kind", "init", "--home", "new", "--name", "X", "--kind", "king")
@@ -225,6 +227,8 @@ USAGE = (
     ("account", "end-key", "--home", "HOME", "00", "--compromised-since", "9" * 30),
     ("proof", "record", "--home", "HOME", ABSENT),
     ("proof", "verify"),
+    ("access", "twins", "--home", "HOME", "--older-than", "-1"),
+    ("bench", "access", "--threads", "0"),
     ("bench", "crypto", "--rounds", "0"),
     ("bench", "growth", "--sizes", "ten,twenty"),
     ("init", "--home", "new"),
@@ -254,6 +258,9 @@ HOME_COMMANDS = (
     ("account", "list"),
     ("record", "list"),
     ("record", "quarantine"),
+    ("access", "twins"),
+    ("access", "rebuild"),
+    ("access", "record", "00" * 32),
     ("proof", "checkpoint"),
     ("proof", "trust", "--out", "t"),
     ("proof", "anchor", "--out", "t"),

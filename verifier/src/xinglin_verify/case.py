@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xinglin_verify.contract_objects import KeyState
+from xinglin_verify.contract_objects import AccessEntry, KeyState
 from xinglin_verify.encoding import encode
 from xinglin_verify.errors import DoesNotHold
 from xinglin_verify.note import Checkpoint
-from xinglin_verify.objects import Bundle, Epoch, StateEntry
+from xinglin_verify.objects import AccessBundle, Bundle, Epoch, StateEntry
 from xinglin_verify.suites import Suite
 from xinglin_verify.trust import Trust
 
@@ -54,6 +54,7 @@ class Case:
     data: bytes
     trust_data: bytes | None
     bundle: Bundle = field(init=False)  # P1
+    access: AccessBundle | None = None  # P1
     suite: Suite = field(init=False)  # P2
     chain: str = field(init=False)  # P2
     genesis_hash: bytes = field(init=False)  # P2
@@ -62,6 +63,8 @@ class Case:
     checkpoint: Checkpoint = field(init=False)  # P5
     signers: list[KeyState] = field(init=False)  # P12
     used: set[bytes] = field(default_factory=set)  # P12 to P14
+    anchored: Checkpoint = field(init=False)  # P17
+    accesses: list[AccessEntry] = field(init=False)  # P18
 
     def epoch_at(self, height: int) -> Epoch:
         """Return the epoch in force at a height (N5)."""

@@ -1,4 +1,4 @@
-"""What contracts keep in the state and take as arguments (docs/spec/contracts.md, anchor.md, locator.md).
+"""What contracts keep in the state and take as arguments (docs/spec/contracts.md, anchor.md, access.md, locator.md).
 
 Only what a proof shows, field for field as in the tables.
 """
@@ -16,6 +16,7 @@ from xinglin_verify.schema import (
     Flag,
     Form,
     Id,
+    Key,
     Moment,
     Name,
     Natural,
@@ -133,3 +134,42 @@ class AnchorState(Object):
     successor: OptionalChain
     acknowledged: Flag
     predecessor: OptionalChain
+
+
+@dataclass(frozen=True)
+class ReaderProof(Object):
+    """The reader's signature over the request hash, and the key that made it (access.md)."""
+
+    key: Key
+    signature: Signature
+
+
+@dataclass(frozen=True)
+class AccessEntry(Object):
+    """One read or refusal (access.md)."""
+
+    KIND: ClassVar[str] = "access-entry"
+    commitment: Digest
+    member: Id
+    account: Id
+    action: Name
+    outcome: Natural
+    basis: Name
+    reference: Annotated[bytes, Form("reference", lambda value: len(value) <= 32)]
+    purpose: Name
+    copy: Annotated[int, Form("copy", lambda value: value in (0, 1, 2))]
+    request: Digest
+    proven: Annotated[int, Form("proven", lambda value: value in (1, 2, 3))]
+    proof: Annotated[tuple[ReaderProof, ...], AT_MOST_ONE]
+    seen_height: Natural
+    seen_time: Moment
+    time: Moment
+
+
+@dataclass(frozen=True)
+class AccessHead(Object):
+    """How many entries a record has, and their chain (access.md)."""
+
+    KIND: ClassVar[str] = "access-head"
+    count: Natural
+    last: Digest

@@ -22,7 +22,7 @@ def verify_inclusion(hash_: Hash, leaf: bytes, index: int, size: int, path: Sequ
         hash_: the suite's hash.
         leaf: the leaf's hash, 32 bytes.
         index: position of the leaf, from 0.
-        size: number of leaves of the tree.
+        size: number of leaves of the tree; it must be committed with the root, which alone doesn't say it.
         path: sibling hashes from the leaf up.
         root: the tree's root.
     """

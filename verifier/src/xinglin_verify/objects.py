@@ -9,6 +9,7 @@ from xinglin_verify.schema import (
     AT_MOST_ONE,
     Bytes16,
     Chain,
+    Count,
     Digest,
     Flag,
     Form,
@@ -140,6 +141,7 @@ class Header(Object):
     nonce: Bytes16
     valid_until: Moment
     signers: tuple[Key, ...]
+    operation_count: Count
     operations_root: Digest
 
 
@@ -147,7 +149,7 @@ class Header(Object):
 class Batch(Object):
     """Number and root of a batch's items (transaction.md)."""
 
-    count: Annotated[int, Form("count", lambda value: value >= 1)]
+    count: Count
     root: Digest
 
 
@@ -210,7 +212,6 @@ class LogEntry(Object):
     signatures: tuple[Signature, ...]
     head: OperationHead
     position: Natural
-    operations: Natural
     path: tuple[Digest, ...]
     item: Annotated[tuple[ItemProof, ...], AT_MOST_ONE]
     leaf: Leaf
@@ -265,6 +266,19 @@ class Bundle(Object):
     entry: LogEntry
     states: tuple[StateEntry, ...]
     opening: Annotated[tuple[Opening, ...], AT_MOST_ONE]
+
+
+@dataclass(frozen=True)
+class AccessBundle(Object):
+    """A bundle about access entries under an anchor (proof-bundle.md)."""
+
+    KIND: ClassVar[str] = "access-bundle"
+    claim: Label
+    subject: Digest
+    anchor: Bundle
+    entries: tuple[LogEntry, ...]
+    head: Annotated[tuple[StateEntry, ...], AT_MOST_ONE]
+    keys: tuple[StateEntry, ...]
 
 
 @dataclass(frozen=True)

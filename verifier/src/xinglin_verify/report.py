@@ -112,10 +112,10 @@ def _shown(value: Scalar | tuple[Scalar, ...], language: str) -> str:
         return ", ".join(_shown(one, language) for one in value)
     if isinstance(value, Word):
         return _in(language, words.TERMS[value])
-    return _date(value) if isinstance(value, Moment) else str(value)
+    return date(value) if isinstance(value, Moment) else str(value)
 
 
-def _date(moment: Moment) -> str:
+def date(moment: Moment) -> str:
     """Return a time as people write it; one beyond the calendar is left as milliseconds."""
     seconds, milliseconds = divmod(int(moment), 1000)
     try:

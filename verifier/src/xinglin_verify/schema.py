@@ -42,6 +42,7 @@ def matching(name: str, pattern: str) -> Form:
 
 ANY = Form("any", lambda value: True)
 Natural = Annotated[int, Form("natural", lambda value: value >= 0)]
+Count = Annotated[int, Form("count", lambda value: value >= 1)]
 Moment = Annotated[int, Form("ms", lambda value: value >= 0)]
 Flag = Annotated[int, Form("flag", lambda value: value in (0, 1))]
 Digest = Annotated[bytes, sized("digest", 32)]

@@ -1,34 +1,57 @@
 """The steps P1 to P11 and P16 of docs/spec/proof-bundle.md, one function each, in the order of that page.
 
-A function returns what the step says or raises why it fails. What is claimed (P12 to P15) stands in `claims.py`.
+A function returns what the step says or raises why it fails. What is claimed (P12 to P15) stands in `claims.py`, what a
+private chain says under an anchor (P17 to P20) in `access.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from xinglin_verify.case import Case, Moment, Outcome, Word, left_open, passed
 from xinglin_verify.chain import PROFILES, chain_id, check_genesis, check_next_epoch
+from xinglin_verify.encoding import decode
 from xinglin_verify.errors import DoesNotHold, Malformed, Unknown
 from xinglin_verify.merkle import leaf_hash, verify_inclusion
-from xinglin_verify.note import check_line, parse_note
-from xinglin_verify.objects import Bundle
-from xinglin_verify.schema import parse
+from xinglin_verify.note import Checkpoint, check_line, parse_note
+from xinglin_verify.objects import AccessBundle, Bundle, LogEntry, StateEntry
+from xinglin_verify.schema import read
 from xinglin_verify.state_proof import check_state_proof
-from xinglin_verify.suites import SUITES
+from xinglin_verify.suites import SUITES, Suite
 from xinglin_verify.trust import parse_trust
 
 MAX_BYTES = 16 << 20
 MAX_SIGNATURES = 4096
 MAX_STATES = 64
+MAX_KEYS = 256
 CLAIMS = ("record", "anchor")
+ACCESS_CLAIMS = ("access", "access-list")
 
 
 def p1_read(case: Case) -> Outcome:
-    """P1: the bytes are a bundle, within the limits, with a claim that is known."""
+    """P1: the bytes are a bundle of either kind, within the limits, with a claim that is known."""
     if len(case.data) > MAX_BYTES:
         raise Malformed("read.too_large", limit=MAX_BYTES)
-    bundle = case.bundle = parse(Bundle, case.data, "bundle")
+    value = decode(case.data)
+    if isinstance(value, tuple) and value and value[0] == AccessBundle.KIND:
+        return _read_access(case, read(AccessBundle, value, "access-bundle"))
+    case.bundle = read(Bundle, value, "bundle")
+    _check_bundle(case.bundle)
+    return passed("read.done", bytes=len(case.data), claim=Word(case.bundle.claim))
+
+
+def _read_access(case: Case, access: AccessBundle) -> Outcome:
+    if access.claim not in ACCESS_CLAIMS:
+        raise Unknown("unknown.claim", claim=access.claim[:64])
+    case.access, case.bundle = access, access.anchor
+    _check_bundle(access.anchor, sum(1 + len(entry.signatures) for entry in access.entries))
+    if len(access.keys) > MAX_KEYS:
+        raise Malformed("read.too_many_keys", keys=len(access.keys))
+    return passed("read.done", bytes=len(case.data), claim=Word(access.claim))
+
+
+def _check_bundle(bundle: Bundle, more_signatures: int = 0) -> None:
     if bundle.claim not in CLAIMS:
         raise Unknown("unknown.claim", claim=bundle.claim[:64])
     signatures = (
@@ -36,10 +59,10 @@ def p1_read(case: Case) -> Outcome:
         + sum(len(step.votes) for step in bundle.epochs)
         + bundle.checkpoint.count(b"\n")
         + len(bundle.entry.signatures)
+        + more_signatures
     )
     if signatures > MAX_SIGNATURES or len(bundle.states) > MAX_STATES:
         raise Malformed("read.too_many", signatures=signatures, states=len(bundle.states))
-    return passed("read.done", bytes=len(case.data), claim=Word(bundle.claim))
 
 
 def p2_genesis(case: Case) -> Outcome:
@@ -121,10 +144,16 @@ def p6_cosignatures(case: Case) -> Outcome:
 
 def p7_leaf(case: Case) -> Outcome:
     """P7: the leaf is this transaction's, logged in time, and is in the checkpoint's log."""
-    entry, checkpoint, suite = case.bundle.entry, case.checkpoint, case.suite
+    check_leaf(case.suite, case.bundle.entry, case.checkpoint)
+    leaf = case.bundle.entry.leaf
+    return passed("leaf.done", index=leaf.index, height=leaf.height, time=Moment(leaf.time), body=leaf.body.hex())
+
+
+def check_leaf(suite: Suite, entry: LogEntry, checkpoint: Checkpoint) -> None:
+    """Raise unless P7 holds of an entry under a checkpoint, or under an anchored head (P17)."""
     leaf, header = entry.leaf, entry.header.value()
-    if entry.header.chain != case.chain:
-        raise DoesNotHold("leaf.chain", found=entry.header.chain, expected=case.chain)
+    if entry.header.chain != checkpoint.chain:
+        raise DoesNotHold("leaf.chain", found=entry.header.chain, expected=checkpoint.chain)
     matches = {
         "body": suite.tagged("body", header) == leaf.body,
         "transaction": suite.tagged("transaction", header, entry.signatures) == leaf.transaction,
@@ -141,56 +170,74 @@ def p7_leaf(case: Case) -> Outcome:
     hashed = leaf_hash(suite.hash, leaf.encoded())
     if not verify_inclusion(suite.hash, hashed, leaf.index, checkpoint.size, entry.log_path, checkpoint.log_root):
         raise DoesNotHold("leaf.path", index=leaf.index, size=checkpoint.size)
-    return passed("leaf.done", index=leaf.index, height=leaf.height, time=Moment(leaf.time), body=leaf.body.hex())
 
 
 def p8_signatures(case: Case) -> Outcome:
     """P8: there are signers, they are distinct, and each signed the body id."""
-    entry = case.bundle.entry
+    check_signatures(case.suite, case.bundle.entry)
+    return passed("signatures.done", signatures=len(case.bundle.entry.signatures))
+
+
+def check_signatures(suite: Suite, entry: LogEntry) -> None:
+    """Raise unless P8 holds of an entry."""
     signers = entry.header.signers
     if not signers or len(set(signers)) != len(signers) or len(entry.signatures) != len(signers):
         raise DoesNotHold("signatures.count", signers=len(signers), signatures=len(entry.signatures))
     for position, (key, signature) in enumerate(zip(signers, entry.signatures, strict=True)):
-        if not case.suite.verify(key, entry.leaf.body, signature):
+        if not suite.verify(key, entry.leaf.body, signature):
             raise DoesNotHold("signatures.signature", position=position)
-    return passed("signatures.done", signatures=len(signers))
 
 
 def p9_operation(case: Case) -> Outcome:
     """P9: the operation belongs to the transaction, and the receipt says that it was done."""
-    entry, suite = case.bundle.entry, case.suite
-    hashed = leaf_hash(suite.hash, suite.tagged("operation", entry.head.value()))
-    root = entry.header.operations_root
-    if not verify_inclusion(suite.hash, hashed, entry.position, entry.operations, entry.path, root):
+    head = case.bundle.entry.head
+    check_operation(case.suite, case.bundle.entry)
+    return passed("operation.done", contract=head.contract, method=head.method)
+
+
+def check_operation(suite: Suite, entry: LogEntry) -> None:
+    """Raise unless P9 holds of an entry."""
+    hashed, header = leaf_hash(suite.hash, suite.tagged("operation", entry.head.value())), entry.header
+    count, root = header.operation_count, header.operations_root
+    if not verify_inclusion(suite.hash, hashed, entry.position, count, entry.path, root):
         raise DoesNotHold("operation.path")
     if entry.receipt.number != 0:
         raise DoesNotHold("operation.refused", number=entry.receipt.number)
-    return passed("operation.done", contract=entry.head.contract, method=entry.head.method)
 
 
 def p10_item(case: Case) -> Outcome:
     """P10: an item is shown exactly when the operation has a batch, and belongs to it."""
-    head, items = case.bundle.entry.head, case.bundle.entry.item
-    if len(items) != len(head.batch):
-        raise DoesNotHold("item.unexpected", items=len(items), batches=len(head.batch))
-    if not items:
+    entry = case.bundle.entry
+    check_item(case.suite, entry)
+    if not entry.item:
         return passed("item.none")
-    item, batch, suite = items[0], head.batch[0], case.suite
-    hashed = leaf_hash(suite.hash, item.item)
-    if not verify_inclusion(suite.hash, hashed, item.index, batch.count, item.path, batch.root):
-        raise DoesNotHold("item.path", index=item.index, count=batch.count)
-    return passed("item.done", index=item.index, count=batch.count)
+    return passed("item.done", index=entry.item[0].index, count=entry.head.batch[0].count)
+
+
+def check_item(suite: Suite, entry: LogEntry) -> None:
+    """Raise unless P10 holds of an entry."""
+    items, batches = entry.item, entry.head.batch
+    if len(items) != len(batches):
+        raise DoesNotHold("item.unexpected", items=len(items), batches=len(batches))
+    for item, batch in zip(items, batches, strict=True):
+        hashed = leaf_hash(suite.hash, item.item)
+        if not verify_inclusion(suite.hash, hashed, item.index, batch.count, item.path, batch.root):
+            raise DoesNotHold("item.path", index=item.index, count=batch.count)
 
 
 def p11_state(case: Case) -> Outcome:
     """P11: state entries ascend by key, and each is proven under the checkpoint's state root."""
-    states = case.bundle.states
+    check_states(case.suite, case.bundle.states, case.checkpoint)
+    return passed("state.done", entries=len(case.bundle.states))
+
+
+def check_states(suite: Suite, states: Sequence[StateEntry], checkpoint: Checkpoint) -> None:
+    """Raise unless P11 holds of state entries under a checkpoint or an anchored head."""
     if any(left.key >= right.key for left, right in pairwise(states)):
         raise DoesNotHold("state.order")
     for entry in states:
         value = entry.content[0] if entry.content else None
-        check_state_proof(case.suite.hash, case.checkpoint.state_root, entry.key, value, entry.proof)
-    return passed("state.done", entries=len(states))
+        check_state_proof(suite.hash, checkpoint.state_root, entry.key, value, entry.proof)
 
 
 def p16_nothing_else(case: Case) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xinglin_verify import claims, steps
+from xinglin_verify import access, claims, steps
 from xinglin_verify.case import Case, Outcome
 from xinglin_verify.errors import Malformed, Unknown, VerifierError
 from xinglin_verify.report import Report, Step, StepVerdict, Verdict
@@ -26,7 +26,13 @@ STEPS: tuple[Callable[[Case], Outcome], ...] = (
     claims.p14_claim,
     claims.p15_opening,
     steps.p16_nothing_else,
+    access.p17_access_log,
+    access.p18_access_entries,
+    access.p19_access_head,
+    access.p20_readers,
 )
+LAST = 16
+"""The last step of a bundle that is no access bundle."""
 READING = (steps.p1_read, steps.p3_trust)
 """Steps that read a file: what is malformed there can't be decided, elsewhere it doesn't hold."""
 
@@ -41,6 +47,8 @@ def verify_bundle(bundle: bytes, trust: bytes | None = None) -> Report:
     """
     case, taken = Case(bundle, trust), []
     for number, step in enumerate(STEPS, 1):
+        if number > LAST and case.access is None:
+            break
         try:
             outcome = step(case)
         except VerifierError as error:

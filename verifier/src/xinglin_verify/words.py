@@ -24,6 +24,10 @@ TITLES = {
     14: ("Claim", "声明"),
     15: ("Opening", "开示"),
     16: ("Nothing else", "别无他物"),
+    17: ("Access log", "访问日志"),
+    18: ("Access entries", "访问记录"),
+    19: ("Access head", "访问链头"),
+    20: ("Readers", "读取人"),
 }
 
 VERDICTS = {
@@ -45,6 +49,8 @@ LAST_LINE = ("verdict: {verdict} (exit status {status})", "结论：{verdict}（
 TERMS = {
     "record": ("record", "医疗数据记录"),
     "anchor": ("anchor", "锚定"),
+    "access": ("access entry", "访问记录"),
+    "access-list": ("all access entries of a record", "记录的全部访问记录"),
     "consortium": ("consortium", "联盟链"),
     "private": ("private", "私有链"),
     "supervision": ("supervision", "监管链"),
@@ -153,6 +159,31 @@ PASSED = {
         "由机构 {institution} 的账户 {recorder} 记录，就诊：{occasion}",
     ),
     "rest.done": ("every state entry was needed", "所有状态项均被用到"),
+    "access.log": (
+        "{entries} access entries are in the private chain {chain} as it was anchored with {size} entries",
+        "访问记录 {entries} 条，均在锚定时共 {size} 条日志的私有链 {chain} 中",
+    ),
+    "access.entry": (
+        "entry {entry} about record {commitment} (time, account, member, action, purpose, outcome): {lines}",
+        "访问记录 {entry}，涉及记录 {commitment}（时间、账户、成员、行为、用途、结果）：{lines}",
+    ),
+    "access.entries": (
+        "{entries} entries about record {commitment} (time, account, member, action, purpose, outcome): {lines}",
+        "涉及记录 {commitment} 的访问记录 {entries} 条（时间、账户、成员、行为、用途、结果）：{lines}",
+    ),
+    "access.no_head": (
+        "one entry: whether there are others is not said",
+        "仅为单条访问记录：未说明是否另有其他",
+    ),
+    "access.complete": (
+        "complete: these {count} are all that the institution's node had recorded of this record as of {as_of}",
+        "完整：截至 {as_of}，机构节点对该记录所记的访问共 {count} 条，全部在此",
+    ),
+    "readers.done": (
+        "{signed} signed by the reader, with a key of the account then in force; "
+        "{unsigned} by the institution's own word about its own accounts",
+        "由读取人以其账户当时有效的密钥签名 {signed} 条；机构对其自身账户单方记载 {unsigned} 条",
+    ),
 }
 
 REFUSED = {
@@ -283,6 +314,45 @@ REFUSED = {
         "行为数据中的机构 {found} 与签名者的机构 {expected} 不符",
     ),
     "rest.state": ("state key {key} has no use here", "状态键 {key} 并无用处"),
+    "read.too_many_keys": ("too many keys to check: {keys}", "密钥过多，不予检查：{keys} 个"),
+    "access.anchor": ("the bundle within is not about an anchor", "内含的证明包并非锚定证明"),
+    "access.operation": ("log entry {index} shows no access entry", "日志第 {index} 条未展示访问记录"),
+    "access.number": ("{entries} entries are shown, the claim is about one", "展示了 {entries} 条，而声明仅涉及一条"),
+    "access.subject": (
+        "the entry in log entry {index} is about something else",
+        "日志第 {index} 条中的访问记录与声明不符",
+    ),
+    "access.order": (
+        "the entries are not in log order at log entry {index}, or one is there twice",
+        "访问记录在日志第 {index} 条处未按日志顺序排列，或有重复",
+    ),
+    "access.head_unneeded": ("a head is shown that nothing needs", "展示了并无用处的链头"),
+    "access.head_missing": ("the list has no access head to lead to", "缺少可供核对的访问链头"),
+    "access.head_other": ("the access head is another record's", "访问链头属于其他记录"),
+    "access.incomplete": (
+        "the {found} entries don't lead to the access head, which counts {head}",
+        "所示 {found} 条不通向访问链头（其计数为 {head}）",
+    ),
+    "readers.unproven": (
+        "entry {position}, of account {account}, lacks the proof of its reader",
+        "第 {position} 条（账户 {account}）缺少读取人证明",
+    ),
+    "readers.key_missing": (
+        "the registry's entry of the reader's key of entry {position} is not shown",
+        "未展示第 {position} 条读取人密钥的登记",
+    ),
+    "readers.account": (
+        "the key of entry {position} is not one of account {account}",
+        "第 {position} 条的密钥不属于账户 {account}",
+    ),
+    "readers.not_in_force": (
+        "the key of entry {position}, of account {account}, was not in force",
+        "第 {position} 条的密钥（账户 {account}）当时未生效",
+    ),
+    "readers.signature": (
+        "the request of entry {position} is not signed by account {account}",
+        "第 {position} 条的请求没有账户 {account} 的有效签名",
+    ),
 }
 
 SENTENCES = PASSED | REFUSED

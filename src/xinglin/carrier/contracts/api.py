@@ -85,7 +85,10 @@ class Context(Protocol):
         ...
 
     def verify_inclusion(self, leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
-        """Tell whether ``leaf`` (its bytes) is at ``index`` of the RFC 6962 tree of ``size`` and ``root``."""
+        """Tell whether ``leaf`` (its bytes) is at ``index`` of the RFC 6962 tree of ``size`` and ``root``.
+
+        Both must come from one place, such as a state value: a root does not commit to its size.
+        """
         ...
 
     def verify_consistency(

@@ -58,6 +58,7 @@ def build_transaction(
         nonce=nonce,
         valid_until=valid_until,
         signers=tuple(signer.key for signer in signers),
+        operation_count=len(operations),
         operations_root=suite.merkle_roots_of([heads])[0],
     )
     body = tagged(suite.hash, Tag.BODY, header)

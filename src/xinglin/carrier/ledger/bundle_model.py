@@ -35,15 +35,14 @@ class ItemProof(ChainObject, frozen=True):
 class LogEntry(ChainObject, frozen=True):
     """One operation of one logged transaction, shown without its neighbours.
 
-    ``position`` of ``operations`` counts the operation in its transaction, ``path`` leads to the operations root,
-    ``log_path`` from the leaf to the checkpoint's log root.
+    ``position`` counts the operation in its transaction, ``path`` leads to the header's operations root, ``log_path``
+    from the leaf to the checkpoint's log root.
     """
 
     header: Header
     signatures: tuple[Signature, ...]
     head: OperationHead
     position: Natural
-    operations: Natural
     path: tuple[Digest, ...]
     item: Annotated[tuple[ItemProof, ...], msgspec.Meta(max_length=1)]
     leaf: Leaf
@@ -101,3 +100,22 @@ class Bundle(ChainObject, frozen=True, kw_only=True):
     entry: LogEntry
     states: tuple[StateEntry, ...]
     opening: Annotated[tuple[Opening, ...], msgspec.Meta(max_length=1)]
+
+
+class AccessBundle(ChainObject, frozen=True, kw_only=True):
+    """What a private chain says under one of its anchors: who asked for a record (docs/spec/proof-bundle.md).
+
+    ``anchor`` is the bundle that proves the anchor. ``entries`` are access entries in log order, each with its item;
+    their log paths lead to the anchored log root. ``claim`` is ``access`` (``subject`` = the hash of the one entry)
+    or ``access-list`` (``subject`` = the record commitment whose entries these are, all of them; ``head`` is the
+    record's access head under the anchored state root). ``keys`` are the readers' keys in the consortium's registry.
+    """
+
+    kind: Literal["access-bundle"] = "access-bundle"
+    version: Literal[1] = 1
+    claim: Literal["access", "access-list"]
+    subject: Digest
+    anchor: Bundle
+    entries: tuple[LogEntry, ...]
+    head: Annotated[tuple[StateEntry, ...], msgspec.Meta(max_length=1)]
+    keys: tuple[StateEntry, ...]

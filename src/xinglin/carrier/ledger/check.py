@@ -137,7 +137,8 @@ def _check_shape(rules: ChainRules, transaction: Transaction) -> None:
     _require(len(header.signers) >= 1, "there is no signer")
     _require(len(header.signers) == 1 or len(set(header.signers)) == len(header.signers), "a signer is there twice")
     _require(all(len(key) == rules.suite.public_key_size for key in header.signers), "a key has another length")
-    _require(len(transaction.operations) >= 1, "there is no operation")
+    counted = header.operation_count == len(transaction.operations)
+    _require(counted, "the operations are not as many as the header says")
     for operation in transaction.operations:
         _check_operation(parameters, operation)
 

@@ -18,7 +18,8 @@ def verify_inclusion(suite: Suite, leaf_hash: bytes, index: int, size: int, path
         suite: gives the hash.
         leaf_hash: hash(0x00 || leaf), 32 bytes.
         index: the leaf's place, from 0.
-        size: number of leaves of the tree.
+        size: number of leaves of the tree, from where the root is from: the root alone does not commit to it, and
+            a path verifies for several sizes.
         path: sibling hashes, nearest first, 32 bytes each, exactly as many as the place has.
         root: the tree's root.
     """

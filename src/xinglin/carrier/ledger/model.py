@@ -29,6 +29,8 @@ from xinglin.stakeholders.kinds import MemberKind, Role
 
 Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
 """A truth value: 0 or 1."""
+Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)]
+"""How many leaves the tree has whose root stands beside it: the root alone does not say."""
 ZERO = bytes(32)
 """Thirty-two zero bytes: the hash of an empty subtree of the state, and what precedes epoch 0."""
 MAX_FACT = 128
@@ -139,7 +141,10 @@ class Epoch(ChainObject, frozen=True, kw_only=True):
 
 
 class Header(ChainObject, frozen=True, kw_only=True):
-    """What the signers of a transaction sign: the body id is H("body", header)."""
+    """What the signers of a transaction sign: the body id is H("body", header).
+
+    ``operations_root`` is the RFC 6962 root over H("operation", head) of the ``operation_count`` operations.
+    """
 
     kind: Literal["transaction"] = "transaction"
     version: Literal[1] = 1
@@ -147,13 +152,14 @@ class Header(ChainObject, frozen=True, kw_only=True):
     nonce: Bytes16
     valid_until: Milliseconds
     signers: tuple[PublicKey, ...]
+    operation_count: Count
     operations_root: Digest
 
 
 class Batch(ChainObject, frozen=True):
     """Commits an operation to its items: their number and the RFC 6962 root over their bytes."""
 
-    count: Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)]
+    count: Count
     root: Digest
 
 

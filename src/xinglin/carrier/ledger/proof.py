@@ -51,7 +51,6 @@ def prove_operation(ledger: Ledger, size: int, index: int, position: int, item: 
         signatures=entry.transaction.signatures,
         head=shown.head,
         position=position,
-        operations=len(operations),
         path=tuple(suite.merkle_path(suite.leaf_hashes(heads), position)),
         item=() if item is None else (_item_proof(suite, shown, item),),
         leaf=entry.leaf,
@@ -75,48 +74,55 @@ def prove_states(ledger: Ledger, height: int, keys: Sequence[bytes]) -> tuple[St
     )
 
 
-def check_leaf(suite: Suite, entry: LogEntry, head: Head) -> None:
+def check_leaf(suite: Suite, entry: LogEntry, head: Head, step: str = "P7") -> None:
     """Take step P7: the leaf is of this transaction and receipt, logged in time, and in the checkpoint's log.
+
+    Args:
+        suite: of the chain.
+        entry: the operation shown.
+        head: of the checkpoint, or the anchored one where another step asks the same of a private chain.
+        step: which step asks.
 
     Raises:
         ProofInvalid: a rule of the step is broken; so it is for the steps below.
     """
     header, leaf = entry.header, entry.leaf
-    require("P7", header.chain == head.chain, "the transaction is of another chain")
-    require("P7", leaf_names(suite.hash, leaf, header, entry.signatures, entry.receipt), "the leaf names another one")
-    require("P7", leaf.time <= leaf.valid_until, "it was logged after it had expired")
-    require("P7", leaf.height <= head.height and leaf.time <= head.time, "the leaf is later than the checkpoint")
+    require(step, header.chain == head.chain, "the transaction is of another chain")
+    require(step, leaf_names(suite.hash, leaf, header, entry.signatures, entry.receipt), "the leaf names another one")
+    require(step, leaf.time <= leaf.valid_until, "it was logged after it had expired")
+    require(step, leaf.height <= head.height and leaf.time <= head.time, "the leaf is later than the checkpoint")
     leaf_hash = suite.leaf_hash(pack(leaf))
     found = verify_inclusion(suite, leaf_hash, leaf.index, head.size, entry.log_path, head.log_root)
-    require("P7", found, "the path does not lead to the log root")
+    require(step, found, "the path does not lead to the log root")
 
 
-def check_transaction_signatures(suite: Suite, entry: LogEntry) -> None:
+def check_transaction_signatures(suite: Suite, entry: LogEntry, step: str = "P8") -> None:
     """Take step P8: there are signers, they are distinct, and each signed the body id."""
     keys, signatures = entry.header.signers, entry.signatures
-    require("P8", len(keys) == len(set(keys)) == len(signatures) > 0, "signers and signatures don't match")
+    require(step, len(keys) == len(set(keys)) == len(signatures) > 0, "signers and signatures don't match")
     body = tagged(suite.hash, Tag.BODY, entry.header)
-    require("P8", all(suite.verify_many(keys, [body] * len(keys), signatures)), "a signature does not verify")
+    require(step, all(suite.verify_many(keys, [body] * len(keys), signatures)), "a signature does not verify")
 
 
-def check_operation(suite: Suite, entry: LogEntry) -> None:
+def check_operation(suite: Suite, entry: LogEntry, step: str = "P9") -> None:
     """Take step P9: the operation belongs to the transaction, and the transaction was done."""
-    leaf = suite.leaf_hash(tagged(suite.hash, Tag.OPERATION, entry.head))
-    root = entry.header.operations_root
-    found = verify_inclusion(suite, leaf, entry.position, entry.operations, entry.path, root)
-    require("P9", found, "the operation is not in the transaction")
-    require("P9", entry.receipt.number == 0, "the transaction was refused")
+    header, leaf = entry.header, suite.leaf_hash(tagged(suite.hash, Tag.OPERATION, entry.head))
+    found = verify_inclusion(suite, leaf, entry.position, header.operation_count, entry.path, header.operations_root)
+    require(step, found, "the operation is not in the transaction")
+    require(step, entry.receipt.number == 0, "the transaction was refused")
 
 
-def check_item(suite: Suite, entry: LogEntry) -> None:
+def check_item(suite: Suite, entry: LogEntry, step: str = "P10") -> None:
     """Take step P10: an item is there exactly when the operation has a batch, and belongs to it."""
-    require("P10", len(entry.item) == len(entry.head.batch), "item and batch don't match")
+    require(step, len(entry.item) == len(entry.head.batch), "item and batch don't match")
     for batch, one in zip(entry.head.batch, entry.item, strict=True):
         found = verify_inclusion(suite, suite.leaf_hash(one.item), one.index, batch.count, one.path, batch.root)
-        require("P10", found, "the item is not in the batch")
+        require(step, found, "the item is not in the batch")
 
 
-def check_states(suite: Suite, states: Sequence[StateEntry], head: Head) -> dict[bytes, bytes | None]:
+def check_states(
+    suite: Suite, states: Sequence[StateEntry], head: Head, step: str = "P11"
+) -> dict[bytes, bytes | None]:
     """Take step P11 and return what the states say: key to value, None where the key is absent.
 
     Raises:
@@ -124,14 +130,14 @@ def check_states(suite: Suite, states: Sequence[StateEntry], head: Head) -> dict
         ProofUnknown: a state proof is of a version that is not known here.
     """
     keys = [state.key for state in states]
-    require("P11", keys == sorted(set(keys)), "the keys do not ascend")
+    require(step, keys == sorted(set(keys)), "the keys do not ascend")
     said: dict[bytes, bytes | None] = {}
     for state in states:
         value = state.value[0] if state.value else None
         holds = verify_state_proof(suite.hash, head.state_root, state.key, value, state.proof)
         if not holds:
-            refuse_unknown_version(StateProof, state.proof, "P11")
-        require("P11", holds, "a state proof does not hold")
+            refuse_unknown_version(StateProof, state.proof, step)
+        require(step, holds, "a state proof does not hold")
         said[state.key] = value
     return said
 

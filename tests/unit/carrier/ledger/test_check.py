@@ -26,7 +26,7 @@ LIMITS = {
     "max_argument_bytes": 70,
 }
 HEADER, SIGNATURES, OPERATIONS = (0,), (1,), (2,)
-CHAIN, NONCE, VALID_UNTIL, SIGNERS = (0, 2), (0, 3), (0, 4), (0, 5)
+CHAIN, NONCE, VALID_UNTIL, SIGNERS, COUNT = (0, 2), (0, 3), (0, 4), (0, 5), (0, 6)
 FIRST_HEAD = (2, 0, 0)
 
 
@@ -167,8 +167,16 @@ def test_a3_number_of_operations(chain: Chain, ledger: Ledger) -> None:
     assert outcomes(commit(ledger, chain.sign(*[chain.add()] * 3))) == [0]
     assert code(chain, ledger, chain.sign(*[chain.add()] * 4)) == "transaction.too_large"
     none = parsed(chain.sign())
-    none[2], none[0][6] = [], chain.suite.hash(b"")
+    none[2], none[0][6], none[0][7] = [], 0, chain.suite.hash(b"")
     assert code(chain, ledger, loose(none)) == "transaction.malformed"
+
+
+def test_a3_as_many_operations_as_the_header_says(chain: Chain, ledger: Ledger) -> None:
+    """The root alone does not say how many: a path of three operations is one of four, too."""
+    key = chain.key()
+    for count in (2, 4):
+        tx = put(parsed(chain.sign(*[chain.add()] * 3)), COUNT, count)
+        assert code(chain, ledger, chain.sign_again(loose(tx), key)) == "transaction.malformed"
 
 
 def batch_of(chain: Chain, items: list[bytes], count: int | None = None, root: bytes | None = None) -> Operation:

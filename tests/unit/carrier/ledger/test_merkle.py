@@ -32,6 +32,14 @@ def test_every_place_of_every_small_tree(chosen: Suite) -> None:
                 assert held is (claimed == index)
 
 
+def test_a_root_does_not_say_its_size(chosen: Suite) -> None:
+    """Why every size that a path is checked with is itself hashed or signed (docs/spec/encoding.md)."""
+    leaves = leaves_of(chosen, 3)
+    root, path = naive_root(chosen.hash, leaves), naive_path(chosen.hash, 0, leaves)
+    sizes = [size for size in range(20) if verify_inclusion(chosen, leaves[0], 0, size, path, root)]
+    assert sizes == [3, 4]
+
+
 def test_every_pair_of_small_sizes(chosen: Suite) -> None:
     leaves = leaves_of(chosen, 20)
     roots = [naive_root(chosen.hash, leaves[:size]) for size in range(20)]

@@ -28,7 +28,9 @@ from xinglin.kernel.encoding import MAX_INTEGER, ChainObject, decode, encode, pa
 from xinglin.kernel.errors import EncodingInvalid, EncodingNotCanonical
 
 CHAIN, ID, KEY = "c" + "a" * 26, "a" * 26, b"\x04" + bytes(64)
-HEADER = Header(chain=CHAIN, nonce=bytes(16), valid_until=1, signers=(KEY,), operations_root=bytes(32))
+HEADER = Header(
+    chain=CHAIN, nonce=bytes(16), valid_until=1, signers=(KEY,), operation_count=1, operations_root=bytes(32)
+)
 HEAD = OperationHead("records", 1, "register", b"\x90", (Batch(2, bytes(32)),))
 EPOCH = Epoch(
     chain=CHAIN,
@@ -59,6 +61,7 @@ BAD: dict[str, Callable[[], ChainObject]] = {
     "a key of 31 bytes": lambda: replace(HEADER, signers=(bytes(31),)),
     "a key of 66 bytes": lambda: replace(HEADER, signers=(bytes(66),)),
     "a root of 33 bytes": lambda: replace(HEADER, operations_root=bytes(33)),
+    "no operation": lambda: replace(HEADER, operation_count=0),
     "another kind": lambda: replace(HEADER, kind="header"),
     "another version": lambda: replace(HEADER, version=2),
     "a contract in capitals": lambda: replace(HEAD, contract="Records"),

@@ -118,7 +118,10 @@ CHANGES: dict[str, tuple[str, Change]] = {
     "P9 another operation": ("P9", lambda e: replace(e, head=replace(e.head, method="order"))),
     "P9 another position": ("P9", lambda e: replace(e, position=0)),
     "P9 a position beyond": ("P9", lambda e: replace(e, position=2)),
-    "P9 another number of operations": ("P9", lambda e: replace(e, operations=4)),
+    "P7 another number of operations": (
+        "P7",
+        lambda e: replace(e, header=replace(e.header, operation_count=e.header.operation_count + 1)),
+    ),
     "P9 another path": ("P9", lambda e: replace(e, path=changed_first(e.path))),
     "P10 no item": ("P10", lambda e: replace(e, item=())),
     "P10 another item": (

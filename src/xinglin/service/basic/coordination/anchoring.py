@@ -107,6 +107,8 @@ class Anchoring:
     def step(self) -> bool:
         """Anchor the present head if the chain has grown; return whether it was anchored.
 
+        What the private chain says under its last anchor stays provable until there is a newer one.
+
         Raises:
             ChainNotAnchored, ChainBehindAnchor, ChainRewritten: see ``check``; nothing was submitted.
         """
@@ -114,13 +116,20 @@ class Anchoring:
         if self.private.ledger.tip.log_size == anchored.head.size:
             return False
         self.note_consortium_head()
-        self.consortium.call([self.commitment(anchored)], [self.service])
+        ledger = self.private.ledger
+        height = ledger.tip.height
+        ledger.pin(height)
+        try:
+            self.consortium.call([self.commitment(anchored, ledger.head_at(height))], [self.service])
+        except BaseException:
+            ledger.unpin(height)
+            raise
+        ledger.unpin(anchored.head.height)
         return True
 
-    def commitment(self, anchored: AnchorState) -> Operation:
-        """Return the operation that anchors the private chain's present head after an anchored one."""
+    def commitment(self, anchored: AnchorState, head: Head) -> Operation:
+        """Return the operation that anchors a head of the private chain after an anchored one."""
         ledger = self.private.ledger
-        head = ledger.head_at(ledger.tip.height)
         call = CommitAnchor(
             chain=head.chain,
             previous_size=anchored.head.size,

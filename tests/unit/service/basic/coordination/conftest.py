@@ -11,16 +11,18 @@ from xinglin.carrier.access.governance.contract import CONTRACT as GOVERNANCE
 from xinglin.carrier.access.registry.contract import CONTRACT as REGISTRY
 from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.crypto.suite import suite
+from xinglin.service.basic.audit.contract import CONTRACT as ACCESS
 from xinglin.service.basic.coordination.anchors.contract import CONTRACT as ANCHOR
 from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUDIENCE
 from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
 from xinglin.service.basic.coordination.model import IssueEpochKey, SealedKey
 from xinglin.service.basic.coordination.records.contract import CONTRACT as RECORDS
 from xinglin.service.basic.correction.contract import CONTRACT as CORRECTION
+from xinglin.service.basic.episodes.contract import CONTRACT as EPISODE
 from xinglin.service.basic.notices.contract import CONTRACT as NOTICE
 from xinglin.stakeholders.kinds import Role
 
-CONTRACTS = (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, JOURNAL, NOTICE, CORRECTION)
+CONTRACTS = (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, JOURNAL, ACCESS, NOTICE, CORRECTION, EPISODE)
 
 
 @pytest.fixture(params=[(FakeLedger, "intl"), (RuntimeLedger, "gm")], ids=["fake-intl", "runtime-gm"])

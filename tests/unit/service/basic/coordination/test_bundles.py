@@ -316,7 +316,7 @@ def test_what_is_signed_again_fails_where_it_is_wrong(name: str) -> None:
 def test_a_registration_without_a_batch_fails_at_p14() -> None:
     tweaks: dict[str, Callable[[Any], Any]] = {
         "heads": lambda heads: [[*heads[0][:4], []], *heads[1:]],
-        "entry": lambda entry: [*entry[:6], [], *entry[7:]],
+        "entry": lambda entry: [*entry[:5], [], *entry[6:]],
     }
     maker = BundleMaker("record", tweaks=tweaks)
     report = check_bundle(maker.make(), Trust(genesis=maker.genesis_hash))

@@ -36,17 +36,22 @@ class Case:
     """The bundle, and each finding beside the step that makes it."""
 
     data: bytes
-    trust: Trust | None
+    given: Trust | bytes | None
     bundle: Bundle = field(init=False)  # P1
     strange: dict[str, int] = field(default_factory=dict)  # P1: suite or profile that is not known here
     suite: Suite = field(init=False)  # P2
     chain: str = field(init=False)  # P2
     genesis_hash: bytes = field(init=False)  # P2
+    trust: Trust | None = field(init=False)  # P3
     epochs: list[Epoch] = field(init=False)  # P2 and P4
     note: SignedNote = field(init=False)  # P5
     states: dict[bytes, bytes | None] = field(init=False)  # P11
     signers: list[KeyState] = field(init=False)  # P12
     used: set[bytes] = field(default_factory=set)  # P12 to P14
+
+    def epoch_at(self, height: int) -> Epoch:
+        """Return the epoch in force at a height (N5)."""
+        return [epoch for epoch in self.epochs if epoch.from_height <= height][-1]
 
     def state(self, step: str, namespace: str, *parts: str | bytes) -> bytes | None:
         """Return what the states say of a key, None when it is absent, and note that it was needed.

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import Any
 
-from xinglin.carrier.ledger.errors import ProofUnknown
+from xinglin.carrier.ledger.errors import ProofUnknown, TrustInvalid
 from xinglin.carrier.ledger.trust import Trust
 from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.coordination.bundles import claims, steps
 from xinglin.service.basic.coordination.bundles.case import Case, Outcome, Said
 
-STEPS: tuple[tuple[str, Callable[[Case], Outcome]], ...] = (
+Steps = tuple[tuple[str, Callable[[Any], Outcome]], ...]
+"""Title and function of each step in order; a function takes the kind of case that its bundles need."""
+STEPS: Steps = (
     ("Read", steps.p1_read),
     ("Genesis", steps.p2_genesis),
     ("Trust", steps.p3_trust),
@@ -33,7 +36,7 @@ STEPS: tuple[tuple[str, Callable[[Case], Outcome]], ...] = (
     ("Opening", claims.p15_opening),
     ("Nothing else", steps.p16_nothing_else),
 )
-"""Title and function of each step, in the order of docs/spec/proof-bundle.md."""
+"""The steps of a bundle, in the order of docs/spec/proof-bundle.md."""
 
 
 class Verdict(IntEnum):
@@ -79,18 +82,22 @@ class BundleReport:
         return None if last.refusal is None else last
 
 
-def check_bundle(data: bytes, trust: Trust | None = None) -> BundleReport:
-    """Check a proof bundle; no input raises.
+def check_bundle(data: bytes, trust: Trust | bytes | None = None) -> BundleReport:
+    """Check the proof bundle of a record or an anchor; no input raises.
 
     Args:
         data: the bundle's bytes.
-        trust: what is pinned, None when nothing is.
+        trust: what is pinned, or the bytes of a trust file that says it; None when nothing is.
 
     Returns: the steps up to the first that does not pass, and the verdict.
     """
-    case = Case(data, trust)
+    return take_steps(Case(data, trust), STEPS)
+
+
+def take_steps(case: Case, steps_: Steps) -> BundleReport:
+    """Take steps up to the first that does not pass, and return the report; no input raises."""
     taken: list[StepReport] = []
-    for number, (title, step) in enumerate(STEPS, 1):
+    for number, (title, step) in enumerate(steps_, 1):
         try:
             said = step(case)
         except PlatformError as refusal:
@@ -101,11 +108,17 @@ def check_bundle(data: bytes, trust: Trust | None = None) -> BundleReport:
     return BundleReport(tuple(taken), Verdict.NOT_TRUSTED if is_open else Verdict.HOLDS)
 
 
+def unread(number: int, refusal: PlatformError) -> BundleReport:
+    """Return the report of a check whose file can't be read: the bundle's (step 1) or the trust's (step 3)."""
+    step = StepReport(number, STEPS[number - 1][0], StepVerdict.UNDECIDED, refusal.facts, refusal)
+    return BundleReport((step,), Verdict.UNDECIDED)
+
+
 def _ended(
     taken: list[StepReport], number: int, title: str, refusal: PlatformError
 ) -> tuple[tuple[StepReport, ...], Verdict]:
     """Return steps and verdict of a check that ends; what can't be read or isn't known here is not decided."""
-    undecided = number == 1 or isinstance(refusal, ProofUnknown)
+    undecided = number == 1 or isinstance(refusal, ProofUnknown | TrustInvalid)
     verdict = StepVerdict.UNDECIDED if undecided else StepVerdict.FAILS
     last = StepReport(number, title, verdict, refusal.facts, refusal)
     return (*taken, last), Verdict.UNDECIDED if undecided else Verdict.DOES_NOT_HOLD

@@ -5,7 +5,9 @@ A step returns what it says or raises a refusal. What the claim is about (P12 to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
+from typing import TypeVar
 
 from xinglin.carrier.crypto.suite import suite
 from xinglin.carrier.ledger.bundle_model import Bundle
@@ -23,11 +25,12 @@ from xinglin.carrier.ledger.proof import (
     require,
     untyped,
 )
-from xinglin.carrier.ledger.trust import check_cosignatures, check_epochs, check_pinned
-from xinglin.kernel.encoding import decode, pack
+from xinglin.carrier.ledger.trust import check_cosignatures, check_epochs, check_pinned, parse_trust
+from xinglin.kernel.encoding import ChainObject, decode, pack
 from xinglin.kernel.errors import EncodingInvalid, Invalid
 from xinglin.service.basic.coordination.bundles.case import Case, Outcome, said
 
+T = TypeVar("T", bound=ChainObject)
 MAX_BYTES = 16 << 20
 MAX_SIGNATURES = 4096
 MAX_STATES = 64
@@ -37,37 +40,50 @@ _GENESIS, _SUITE, _PROFILE = 4, 2, 3
 
 def p1_read(case: Case) -> Outcome:
     """P1: the bytes are a bundle, within the limits, with a claim that is known."""
-    require("P1", len(case.data) <= MAX_BYTES, "it is too large")
-    if len(case.data) > MAX_VALUES:  # every value takes a byte: only a long bundle can hold too many
-        untyped(case.data)
-    bundle = case.bundle = _decoded(case)
+    bundle = case.bundle = decoded(case, Bundle, (_GENESIS,))
+    check_limits(bundle)
+    return said(bytes=len(case.data), claim=bundle.claim)
+
+
+def check_limits(bundle: Bundle, more_signatures: int = 0) -> None:
+    """Refuse a bundle with more signatures, those of what surrounds it among them, or states than P1 allows."""
     signatures = (
         sum(1 + len(founder.accounts) for founder in bundle.genesis.founders)
         + sum(len(step.votes) for step in bundle.epochs)
         + bundle.checkpoint.count(b"\n")
         + len(bundle.entry.signatures)
+        + more_signatures
     )
     within = signatures <= MAX_SIGNATURES and len(bundle.states) <= MAX_STATES
     require("P1", within, "it has more signatures or states than are allowed")
-    return said(bytes=len(case.data), claim=bundle.claim)
 
 
-def _decoded(case: Case) -> Bundle:
-    """Return the bundle; a suite or profile that is not known is left for P2 to say."""
+def decoded(case: Case, kind: type[T], genesis: Sequence[int]) -> T:
+    """Return the case's bytes as a bundle of some kind; a suite or profile that is not known is left for P2 to say.
+
+    Args:
+        case: whose bytes they are.
+        kind: the kind of bundle.
+        genesis: the places that lead to the genesis in it.
+    """
+    require("P1", len(case.data) <= MAX_BYTES, "it is too large")
+    if len(case.data) > MAX_VALUES:  # every value takes a byte: only a long bundle can hold too many
+        untyped(case.data)
     try:
-        return decode(Bundle, case.data)
+        return decode(kind, case.data)
     except EncodingInvalid:
-        value, case.strange = _as_known(case.data)
+        value, case.strange = _as_known(case.data, genesis)
         if not case.strange:
             raise
-        return decode(Bundle, value)
+        return decode(kind, value)
 
 
-def _as_known(data: bytes) -> tuple[bytes, dict[str, int]]:
-    """Return the bundle with a known suite and profile in the place of unknown ones, and those."""
+def _as_known(data: bytes, places: Sequence[int]) -> tuple[bytes, dict[str, int]]:
+    """Return a bundle with a known suite and profile in the place of unknown ones, and those."""
     try:
-        value = untyped(data)
-        genesis = value[_GENESIS]
+        value = genesis = untyped(data)
+        for place in places:
+            genesis = genesis[place]
         found = {"suite": genesis[_SUITE], "profile": genesis[_PROFILE]}
         genesis[_SUITE], genesis[_PROFILE] = SuiteNumber.GM, Profile.CONSORTIUM
     except (Invalid, TypeError, LookupError):
@@ -97,6 +113,7 @@ def p2_genesis(case: Case) -> Outcome:
 
 def p3_trust(case: Case) -> Outcome:
     """P3: a pinned chain and a pinned genesis hash are this bundle's; without trust, that is said."""
+    case.trust = parse_trust(case.given) if isinstance(case.given, bytes) else case.given
     if case.trust is None:
         return Outcome(open=True)
     check_pinned(case.trust, case.chain, case.genesis_hash)

@@ -1,0 +1,285 @@
+"""Access requests and receipts between a reader and a custodian (docs/spec/access.md AR1 to AR8; H4, H11).
+
+A reader's account signs a request; the custodian's node signs a receipt once the access entry is durable on its private
+chain. Both can be checked by anyone who has the consortium chain's registry, also after keys have ended. Pure: what the
+consortium chain says comes in as a callable, signing as a ``Signer``. Whether the reader may read is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+from xinglin.carrier.access.registry.model import NAMESPACE as REGISTRY
+from xinglin.carrier.access.registry.model import AccountState, KeyState
+from xinglin.carrier.crypto.suite import Suite
+from xinglin.carrier.ledger.build import Signer
+from xinglin.kernel.encoding import (
+    Bytes16,
+    ChainId,
+    ChainObject,
+    Digest,
+    Identifier,
+    Milliseconds,
+    Name,
+    Natural,
+    PublicKey,
+    Signature,
+    decode,
+    state_key,
+)
+from xinglin.kernel.errors import Invalid
+from xinglin.kernel.hashing import Hash, Tag, tagged
+from xinglin.service.basic.audit.errors import (
+    ReceiptInvalid,
+    RequestElsewhere,
+    RequestExpired,
+    RequestMalformed,
+    RequestSignatureInvalid,
+)
+from xinglin.service.basic.coordination.model import AnchorState
+from xinglin.stakeholders.kinds import Role
+
+MAX_REQUEST_BYTES = 65_536
+MAX_RECEIPT_BYTES = 1_024
+MAX_REQUEST_MS = 600_000
+"""A request runs for so long at most."""
+MAX_AHEAD_MS = 10_000
+"""Clocks and consortium heads of two nodes may differ by as much (design D5.4)."""
+LINK_BYTES, COMMITMENT_BYTES = 16, 32
+
+Values = Callable[[bytes], bytes | None]
+"""Gives values of the consortium chain's state by key, such as ``Ledger.value``."""
+T = TypeVar("T", bound=ChainObject)
+
+
+class Asked(ChainObject, frozen=True):
+    """What a request asks for.
+
+    ``record`` and its commitment, or ``person`` and the link of 16 bytes that the custodian's node gave for one.
+    """
+
+    what: Literal["record", "person"]
+    name: Annotated[bytes, msgspec.Meta(min_length=LINK_BYTES, max_length=COMMITMENT_BYTES)]
+
+    def __post_init__(self) -> None:
+        """Refuse a name of another length than its kind has, when it is made and when it is decoded."""
+        if len(self.name) != (COMMITMENT_BYTES if self.what == "record" else LINK_BYTES):
+            raise ValueError("a record is named by 32 bytes, a person by 16")
+
+
+class PresentedConsent(ChainObject, frozen=True):
+    """A consent that the reader rests on: its id, and what opens its commitment (docs/spec/consent.md)."""
+
+    consent: Identifier
+    opening: Annotated[bytes, msgspec.Meta(max_length=4_096)]
+
+
+class AccessRequest(ChainObject, frozen=True, kw_only=True):
+    """What a reader's account asks of one custodian node; its hash is H("access-request", request)."""
+
+    kind: Literal["access-request"] = "access-request"
+    version: Literal[1] = 1
+    chain: ChainId
+    id: Bytes16
+    account: Identifier
+    member: Identifier
+    custodian: Identifier
+    asked: Asked
+    action: Name
+    purpose: Name
+    consents: Annotated[tuple[PresentedConsent, ...], msgspec.Meta(max_length=8)]
+    valid_until: Milliseconds
+
+
+class SignedRequest(ChainObject, frozen=True, kw_only=True):
+    """A request with the reader's signature over its 32-byte hash."""
+
+    kind: Literal["signed-access-request"] = "signed-access-request"
+    version: Literal[1] = 1
+    request: AccessRequest
+    key: PublicKey
+    signature: Signature
+
+
+class AccessReceipt(ChainObject, frozen=True, kw_only=True):
+    """What a custodian's node answers for: the entry is item ``item`` of log entry ``index`` of its private chain.
+
+    ``seen_height`` and ``seen_time`` are the consortium head that it decided on: from that time on the lag of the
+    anchor counts. Its hash is H("access-receipt", receipt).
+    """
+
+    kind: Literal["access-receipt"] = "access-receipt"
+    version: Literal[1] = 1
+    chain: ChainId
+    entry: Digest
+    request: Digest
+    outcome: Natural
+    index: Natural
+    item: Natural
+    seen_height: Natural
+    seen_time: Milliseconds
+    time: Milliseconds
+
+
+class SignedReceipt(ChainObject, frozen=True, kw_only=True):
+    """A receipt with the signature of the custodian's service account over its 32-byte hash."""
+
+    kind: Literal["signed-access-receipt"] = "signed-access-receipt"
+    version: Literal[1] = 1
+    receipt: AccessReceipt
+    key: PublicKey
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The custodian that a request must be for: consortium chain, node, and the present time (ms)."""
+
+    chain: str
+    node: str
+    now: int
+
+
+def request_hash(hash_: Hash, request: AccessRequest) -> bytes:
+    """Return H("access-request", request)."""
+    return tagged(hash_, Tag.ACCESS_REQUEST, request)
+
+
+def receipt_hash(hash_: Hash, receipt: AccessReceipt) -> bytes:
+    """Return H("access-receipt", receipt)."""
+    return tagged(hash_, Tag.ACCESS_RECEIPT, receipt)
+
+
+def sign_request(hash_: Hash, request: AccessRequest, signer: Signer) -> SignedRequest:
+    """Return a request signed by a key of the reader's account."""
+    return SignedRequest(request=request, key=signer.key, signature=signer.sign(request_hash(hash_, request)))
+
+
+def sign_receipt(hash_: Hash, receipt: AccessReceipt, signer: Signer) -> SignedReceipt:
+    """Return a receipt signed by the service account of the custodian's node."""
+    return SignedReceipt(receipt=receipt, key=signer.key, signature=signer.sign(receipt_hash(hash_, receipt)))
+
+
+def read_request(data: bytes) -> SignedRequest:
+    """Return the signed request that bytes are (AR1).
+
+    Raises:
+        RequestMalformed: too large, not canonical, or a value out of form.
+    """
+    try:
+        return _read(SignedRequest, data, MAX_REQUEST_BYTES)
+    except Invalid as refusal:
+        raise RequestMalformed(reason=refusal.code) from None
+
+
+def read_receipt(data: bytes) -> SignedReceipt:
+    """Return the signed receipt that bytes are (AR5); raises ReceiptInvalid."""
+    try:
+        return _read(SignedReceipt, data, MAX_RECEIPT_BYTES)
+    except Invalid as refusal:
+        raise ReceiptInvalid(reason=refusal.code) from None
+
+
+def authenticate(suite: Suite, signed: SignedRequest, here: Here, value: Values) -> KeyState:
+    """Check who asks (AR2 to AR4); whether key, account and member are in force is the policy's to say, on record.
+
+    Args:
+        suite: of the consortium chain.
+        signed: the request as it came.
+        here: whom it must be for.
+        value: the consortium chain's state.
+
+    Returns: the registry's entry of the key that signed.
+
+    Raises:
+        RequestElsewhere: for another chain or node.
+        RequestExpired: past its end, or longer than a request may run.
+        RequestSignatureInvalid: the signature does not verify, or the key is not one of the account that is named:
+            it is not known who asked.
+    """
+    request = signed.request
+    for what, found, expected in (("chain", request.chain, here.chain), ("node", request.custodian, here.node)):
+        if found != expected:
+            raise RequestElsewhere(what=what, found=found)
+    if not here.now <= request.valid_until <= here.now + MAX_REQUEST_MS + MAX_AHEAD_MS:
+        raise RequestExpired(valid_until=request.valid_until, now=here.now, maximum=MAX_REQUEST_MS)
+    known = _key(value, signed.key)
+    if known is None or (known.account, known.member) != (request.account, request.member):
+        raise RequestSignatureInvalid(account=request.account)
+    if not suite.verify(signed.key, request_hash(suite.hash, request), signed.signature):
+        raise RequestSignatureInvalid(account=request.account)
+    return known
+
+
+def check_receipt(suite: Suite, signed: SignedReceipt, request: bytes, custodian: str, value: Values) -> None:
+    """Check a receipt by the consortium chain's state, today or years later (AR6 to AR8).
+
+    Args:
+        suite: of the consortium chain.
+        signed: the receipt.
+        request: the hash of the request that it must be for.
+        custodian: the member that was asked.
+        value: the consortium chain's state.
+
+    Raises:
+        ReceiptInvalid: another request's; its chain is not the custodian's; the signature does not verify; the key was
+            not of a service account of the custodian, or not in force when it signed.
+    """
+    receipt = signed.receipt
+    _hold(receipt.request == request, "it is for another request")
+    stored = value(state_key("anchor", "chain", receipt.chain))
+    anchored = decode(AnchorState, stored) if stored is not None else None
+    _hold(anchored is not None and anchored.member == custodian, "its chain is not the custodian's")
+    key = _key(value, signed.key)
+    if key is None or key.member != custodian or not _serves(value, key.account):
+        raise ReceiptInvalid(reason="its key is not that of a service account of the custodian")
+    _hold(in_force(key, receipt.time), "its key was not in force")
+    good = suite.verify(signed.key, receipt_hash(suite.hash, receipt), signed.signature)
+    _hold(good, "its signature does not verify")
+
+
+def check_receipt_time(receipt: AccessReceipt, consortium_time: int, now: int) -> None:
+    """Check, when a receipt comes, that it does not claim a later time and so more lag than it has (AR8).
+
+    Args:
+        receipt: as it came.
+        consortium_time: block time of the consortium head that the reader's node sees, ms.
+        now: the reader's clock, ms.
+
+    Raises:
+        ReceiptInvalid: it claims a consortium head or a time that lies ahead.
+    """
+    _hold(receipt.seen_time <= consortium_time + MAX_AHEAD_MS, "it claims a consortium head of the future")
+    _hold(receipt.time <= now + MAX_AHEAD_MS, "it claims a time of the future")
+
+
+def in_force(key: KeyState, time: int) -> bool:
+    """Tell whether a key was in force at a time (docs/spec/contracts.md RG3, RG6, RG7)."""
+    ended = key.until and time >= key.until[0]
+    compromised = key.compromised and time >= key.compromised[0]
+    return key.from_ms <= time and not ended and not compromised
+
+
+def _key(value: Values, key: bytes) -> KeyState | None:
+    stored = value(state_key(REGISTRY, "key", key))
+    return decode(KeyState, stored) if stored is not None else None
+
+
+def _serves(value: Values, account: str) -> bool:
+    stored = value(state_key(REGISTRY, "account", account))
+    return stored is not None and Role.SERVICE in decode(AccountState, stored).roles
+
+
+def _read(kind: type[T], data: bytes, maximum: int) -> T:
+    if len(data) > maximum:
+        raise RequestMalformed(reason=f"it has {len(data)} bytes of {maximum}")
+    return decode(kind, data)
+
+
+def _hold(holds: bool, reason: str) -> None:
+    if not holds:
+        raise ReceiptInvalid(reason=reason)
