@@ -28,6 +28,7 @@ from xinglin.kernel.errors import Integrity, PlatformError
 from xinglin.node.access import trace_findings
 from xinglin.node.archive import open_archive, registration_findings
 from xinglin.node.corrections import correction_findings
+from xinglin.node.episodes import episode_findings
 from xinglin.node.founding import person_commitment
 from xinglin.node.home import Home
 from xinglin.node.node import Node, open_node
@@ -196,6 +197,7 @@ def verify_records(node: Node) -> tuple[list[Finding], int]:
         found += [_finding(one, "quarantine") for one in archive.quarantine.damaged()]
         found += [_finding(one, "corrections") for one in correction_findings(archive)]
         found += [_finding(one, "notices") for one in notice_findings(archive)]
+        found += [_finding(one, "episodes") for one in episode_findings(archive)]
     return found, count
 
 
