@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xinglin.carrier.ledger.build import Signer
+from xinglin.carrier.ledger.trust import Trust
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.access import open_trace
@@ -23,6 +24,9 @@ from xinglin.service.basic.episodes.errors import EpisodeDiffers
 from xinglin.service.basic.episodes.looking import EpisodeStatus, Looking, held_commitments
 from xinglin.service.basic.episodes.model import NAMESPACE, SEAL_REASONS, SIDES, EpisodeState, Side
 from xinglin.service.basic.episodes.ports import Holds, NoHolds
+from xinglin.service.basic.episodes.report import report_of
+from xinglin.service.basic.episodes.report_html import html_of
+from xinglin.service.basic.episodes.report_pdf import pdf_of
 from xinglin.service.basic.episodes.service import Draft, Episodes, NewEpisode, Sealing
 from xinglin.service.basic.episodes.store import EpisodeStore, Kept, Step
 
@@ -162,6 +166,16 @@ def prove_episode(archive: Archive, episode: str, *, registrations: bool = True,
         with open_trace(archive.node) as trace:
             found = [Read(one.commitment, trace.entries_of([one.commitment])) for one in registered]
     return make_episode_bundle(anchor, private, status, registered if registrations else (), found)
+
+
+def report_episode(data: bytes, trust: Trust | None = None) -> dict[str, bytes]:
+    """Return the one-page report on an episode's proof bundle, in Chinese and English: ``html`` and ``pdf``.
+
+    Raises:
+        PlatformError: the bundle does not hold.
+    """
+    report = report_of(data, trust)
+    return {"html": html_of(report), "pdf": pdf_of(report)}
 
 
 def status_values(status: EpisodeStatus) -> dict[str, Any]:
