@@ -11,7 +11,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from tools.vectors import bundles, chain, encoding, genesis, notes, records, trees
+from tools.vectors import access, bundles, chain, encoding, genesis, notes, records, trees
 from tools.vectors.proofs import ProvenWorld
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests" / "vectors" / "xinglin"
@@ -39,6 +39,7 @@ def made() -> dict[str, str]:
             "contradictions": notes.contradictions(gm),
             "commitments": records.commitments(worlds),
             "locators": records.locators(worlds),
+            "access": access.access(worlds),
             "transactions": chain.transactions(worlds),
             "trust": bundles.trusts(),
         }

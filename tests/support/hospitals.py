@@ -38,6 +38,7 @@ from xinglin.service.basic.audit.receipts import (
     check_receipt,
     check_receipt_time,
     receipt_hash,
+    receipt_of,
     request_hash,
     sign_receipt,
     sign_request,
@@ -134,17 +135,7 @@ class Hospitals:
 
     def receipt(self, entry: AccessEntry, hash_: bytes, index: int, item: int) -> SignedReceipt:
         """Return the receipt of an entry, whether it is there or not."""
-        receipt = AccessReceipt(
-            chain=self.private.rules.chain,
-            entry=hash_,
-            request=entry.request,
-            outcome=entry.outcome,
-            index=index,
-            item=item,
-            seen_height=entry.seen_height,
-            seen_time=entry.seen_time,
-            time=entry.time,
-        )
+        receipt = receipt_of(self.private.rules.chain, entry, hash_, index, item)
         return sign_receipt(self.suite.hash, receipt, self.custodian.signer(SERVICE))
 
     def accept(self, signed: SignedRequest, receipt: SignedReceipt) -> None:

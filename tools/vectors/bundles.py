@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tools.vectors import forged
+from tools.vectors import access_bundles, forged
 from tools.vectors.form import Case, file, splice
 from tools.vectors.keys import FixedKey, fixed_id
 from tools.vectors.members import Member
@@ -20,7 +20,7 @@ from xinglin.carrier.ledger.model import ReceiptFact
 from xinglin.carrier.ledger.proof import prove_operation, prove_states
 from xinglin.carrier.ledger.trust import Trust, encode_trust
 from xinglin.kernel.encoding import decode, pack, state_key
-from xinglin.service.basic.coordination.bundles.check import check_bundle
+from xinglin.service.basic.audit.bundles.check import check_proof
 
 Change = Callable[[Bundle], Bundle]
 Bad = tuple[int, str, str, bytes]
@@ -30,13 +30,14 @@ Bad = tuple[int, str, str, bytes]
 def bundles(world: ProvenWorld) -> str:
     """Return bundles-gm.json or bundles-intl.json."""
     trusts = _trusts(world)
-    good = world.bundles | {name: pack(bundle) for name, bundle in forged.holding(world)}
+    good = world.bundles | world.access_bundles | {name: pack(bundle) for name, bundle in forged.holding(world)}
     cases: list[Case] = []
     for name, data in good.items():
         cases.append({"name": name, "hex": data.hex(), "trust": "genesis", "exit": 0, "step": None})
     cases += list(_by_trust(world, trusts))
     bad = [*_changed(good), *_unreadable(world), *_remade(world)]
     bad += [(step, name, of, pack(bundle)) for step, name, of, bundle in forged.failing(world)]
+    bad += access_bundles.changed(world)
     cases += [_bad(world, good, *one) for one in bad]
     how = (
         "Bundles about the consortium chain of chain-gm.json or chain-intl.json. exit is the exit status with the trust"
@@ -80,7 +81,7 @@ def _by_trust(world: ProvenWorld, trusts: dict[str, bytes]) -> Iterator[Case]:
 
 
 def _bad(world: ProvenWorld, good: dict[str, bytes], step: int, name: str, of: str, data: bytes) -> Case:
-    report = check_bundle(data, world.trust)
+    report = check_proof(data, world.trust)
     if report.failed is None or report.failed.number != step:
         raise AssertionError(f"{name}: {report.steps[-1]}")
     spliced = {"of": of, "splice": splice(good[of], data)}

@@ -9,6 +9,12 @@ from xinglin.carrier.ledger.checkpoint import SignedNote
 from xinglin.carrier.ledger.genesis import genesis_hash
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.trust import Trust
+from xinglin.kernel.encoding import decode
+from xinglin.service.basic.audit.bundles.make import AnchorProof, make_entry_bundle, make_list_bundle
+from xinglin.service.basic.audit.model import AccessEntry
+from xinglin.service.basic.audit.projecting import access_operations
+from xinglin.service.basic.audit.projection import AccessRow
+from xinglin.service.basic.audit.rules import entry_hash
 from xinglin.service.basic.coordination.bundles.make import Place, make_anchor_bundle, make_record_bundle
 
 
@@ -73,3 +79,34 @@ class ProvenWorld(World):
             "anchor": self.anchor_bundle(0),
             "second anchor": self.anchor_bundle(1),
         }
+
+    @cached_property
+    def access_bundles(self) -> dict[str, bytes]:
+        """Access bundles: one entry; all entries of a record, own staff's among them; of one that nobody asked for."""
+        rows = self.access_rows()
+        record, asked_for_by_none = self.records[0].digests.commitment, self.records[3].digests.commitment
+        last = self.anchor_proof(1)
+        return {
+            "access entry": make_entry_bundle(last, self.private.ledger, rows[0]),
+            "access list": make_list_bundle(last, self.private.ledger, record, self.rows_of(record)),
+            "access list of nobody": make_list_bundle(last, self.private.ledger, asked_for_by_none, ()),
+        }
+
+    def anchor_proof(self, nth: int) -> AnchorProof:
+        """Return what proves the nth anchor."""
+        return AnchorProof(self.ledger, self.checkpoint, Place(self.entry("anchor", "commit", nth)))
+
+    def rows_of(self, commitment: bytes) -> list[AccessRow]:
+        """Return the rows of a record's entries."""
+        return [row for row in self.access_rows() if row.entry.commitment == commitment]
+
+    def access_rows(self) -> list[AccessRow]:
+        """Return every access entry of the private chain with its place."""
+        rows, ledger = [], self.private.ledger
+        for index in range(ledger.tip.log_size):
+            logged = ledger.entry(index)
+            for one in access_operations(logged):
+                for item, raw in enumerate(one.items if one.head.method == "log" else ()):
+                    entry, hash_ = decode(AccessEntry, raw), entry_hash(self.suite.hash, raw)
+                    rows.append(AccessRow(index, item, logged.leaf.height, logged.leaf.time, hash_, entry, raw))
+        return rows

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.vectors.accesses import Accesses
 from tools.vectors.keys import FixedKey, fixed_bytes, fixed_id, sm2_encrypt
 from tools.vectors.members import START, cast, cosigned, genesis_of
 from xinglin.carrier.access.governance.model import Approve, Propose
@@ -138,6 +139,7 @@ class World:
         self.epoch_key = fixed_bytes("transmission key", self.suite.key_size)
         self.records = [self._record(number) for number in range(5)]
         self.batches: dict[str, tuple[RegisterBatch, list[bytes]]] = {}
+        self.accesses = Accesses(self)
         self._run()
 
     def close(self) -> None:
@@ -310,6 +312,8 @@ class World:
             self.private.call(service, "journal", "head", head)
         intake = NoteIntake(fixed_id(f"run {name}"), 5, 1, (fixed_id("batch first"),))
         self.private.call(service, "journal", "intake", intake)
+        if name != "first":
+            self.accesses.log(name)
         self.private.block()
 
     def _anchor(self, previous: int) -> None:

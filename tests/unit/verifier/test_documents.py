@@ -11,10 +11,10 @@ import pytest
 from xinglin_verify import GM, contract_objects, objects, verify_bundle, verify_state_proof, words
 from xinglin_verify.contract_objects import Behaviour, RecordItem
 from xinglin_verify.schema import Object, parse
-from xinglin_verify.steps import MAX_BYTES, MAX_SIGNATURES, MAX_STATES
+from xinglin_verify.steps import MAX_BYTES, MAX_KEYS, MAX_SIGNATURES, MAX_STATES
 from xinglin_verify.verify import STEPS
 
-from tests.support.proof_bundles import BundleMaker
+from tests.support.access_bundles import AccessMaker
 
 ROOT = Path(__file__).resolve().parents[3]
 SPEC = ROOT / "docs/spec"
@@ -32,9 +32,11 @@ TABLES = {
     objects.Receipt: ("transition.md", "receipt"),
     objects.Leaf: ("transition.md", "leaf"),
     objects.Bundle: ("proof-bundle.md", "bundle"),
+    objects.AccessBundle: ("proof-bundle.md", "access bundle"),
     objects.LogEntry: ("proof-bundle.md", "log entry"),
     objects.StateProof: ("state-tree.md", "field"),
     contract_objects.Behaviour: ("locator.md", "behaviour"),
+    contract_objects.AccessEntry: ("access.md", "entry"),
 }
 ARGUMENTS = {
     contract_objects.RegisterBatch: ("contracts.md", "records.register"),
@@ -45,6 +47,7 @@ STATES = {
     contract_objects.KeyState: "contracts.md",
     contract_objects.RecordStatus: "contracts.md",
     contract_objects.AnchorState: "anchor.md",
+    contract_objects.AccessHead: "access.md",
 }
 
 
@@ -69,7 +72,7 @@ def test_steps_have_the_numbers_and_titles_of_the_page() -> None:
     assert written == [(number, titles[0]) for number, titles in words.TITLES.items()]
     assert [int(re.match(r"p(\d+)_", step.__name__)[1]) for step in STEPS] == [number for number, _ in written]
     assert [int(re.match(r"P(\d+):", step.__doc__)[1]) for step in STEPS] == [number for number, _ in written]
-    printed = verify_bundle(BundleMaker().make()).lines()[:-1]
+    printed = verify_bundle(AccessMaker().make()).lines()[:-1]
     assert [re.match(r"P(\d+) +\w+ +([^:]+):", line).groups() for line in printed] == [
         (str(number), title) for number, title in written
     ]
@@ -103,7 +106,8 @@ def test_state_values_have_the_fields_of_the_pages(cls: type[Object]) -> None:
 def test_the_limits_are_those_of_the_page() -> None:
     step = re.search(r"^- P1\. .*?(?=^- P2)", page("proof-bundle.md"), re.MULTILINE | re.DOTALL)[0]
     assert MAX_BYTES == 16 << 20
-    for limit in ("16 MiB", "2^20 values", f"{MAX_STATES} state entries", f"{MAX_SIGNATURES} signatures"):
+    limits = (f"{MAX_STATES} state entries", f"{MAX_SIGNATURES} signatures", f"{MAX_KEYS} keys")
+    for limit in ("16 MiB", "2^20 values", *limits):
         assert limit in step
 
 

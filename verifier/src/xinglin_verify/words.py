@@ -193,9 +193,9 @@ PASSED = {
         "完整：截至 {as_of}，机构节点对该记录所记的访问共 {count} 条，全部在此",
     ),
     "readers.done": (
-        "{signed} signed by the reader, with a key of the account then in force; "
+        "{signed} signed by the reader with a key of the account, in force then where it was permitted; "
         "{unsigned} by the institution's own word about its own accounts",
-        "由读取人以其账户当时有效的密钥签名 {signed} 条；机构对其自身账户单方记载 {unsigned} 条",
+        "由读取人以其账户密钥签名 {signed} 条（获准的，当时密钥有效）；机构对其自身账户单方记载 {unsigned} 条",
     ),
     "episode.sealing": (
         "episode {episode} was sealed at {time} for: {reason}; private chain {chain}, {size} log entries anchored",

@@ -40,6 +40,7 @@ from xinglin.service.basic.audit.errors import (
     RequestMalformed,
     RequestSignatureInvalid,
 )
+from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.coordination.model import AnchorState
 from xinglin.stakeholders.kinds import Role
 
@@ -162,6 +163,29 @@ def sign_request(hash_: Hash, request: AccessRequest, signer: Signer) -> SignedR
 def sign_receipt(hash_: Hash, receipt: AccessReceipt, signer: Signer) -> SignedReceipt:
     """Return a receipt signed by the service account of the custodian's node."""
     return SignedReceipt(receipt=receipt, key=signer.key, signature=signer.sign(receipt_hash(hash_, receipt)))
+
+
+def receipt_of(chain: str, entry: AccessEntry, hash_: bytes, index: int, item: int) -> AccessReceipt:
+    """Return the receipt of an entry that is durable.
+
+    Args:
+        chain: the private chain that holds it.
+        entry: the entry.
+        hash_: its hash.
+        index: the log entry that holds it.
+        item: which of its items.
+    """
+    return AccessReceipt(
+        chain=chain,
+        entry=hash_,
+        request=entry.request,
+        outcome=entry.outcome,
+        index=index,
+        item=item,
+        seen_height=entry.seen_height,
+        seen_time=entry.seen_time,
+        time=entry.time,
+    )
 
 
 def read_request(data: bytes) -> SignedRequest:
