@@ -15,9 +15,9 @@ from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.archive import open_archive
 from xinglin.node.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
-from xinglin.service.basic.audit.bundles.check import check_proof
 from xinglin.service.basic.coordination.bundles.check import BundleReport, unread
 from xinglin.service.basic.coordination.bundles.steps import MAX_BYTES
+from xinglin.service.basic.episodes.bundles.check import check_proof
 
 app = typer.Typer(help="Proofs: record, anchor, access, trust, checkpoint, verify.", no_args_is_help=True)
 PARTS = ("behaviour", "original", "copy")

@@ -7,15 +7,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xinglin.carrier.access.registry.model import AddAccount, EndAccount, EndKey
+from xinglin.carrier.access.registry.rules import in_force
 from xinglin.carrier.crypto.keystore import KeyUse
-from xinglin.carrier.ledger.build import operation
+from xinglin.carrier.ledger.build import Signer, operation
 from xinglin.carrier.ledger.genesis import key_proof_message
 from xinglin.kernel.encoding import ChainObject
+from xinglin.kernel.errors import NotFound
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import random_bytes
+from xinglin.node.directory import Directory
 from xinglin.node.founding import ADMINISTRATOR, person_commitment
 from xinglin.node.node import Node
 from xinglin.stakeholders.kinds import Role
+
+
+class AccountKeyMissing(NotFound):
+    """The home's key store has no key of the account."""
+
+    code, number, clause = "account.no_key", 6032, "S6.3a"
+    en = "This home has no key of the account {account}."
+    zh = "本节点没有账户 {account} 的密钥。"
+    hint_en = "Sign where the account's key is, or name an account whose key is here."
+    hint_zh = "请在保存该账户密钥之处签名，或指定密钥在此的账户。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,19 @@ def add_account(node: Node, roles: Sequence[Role], person: str) -> AddedAccount:
     node.home.keep_person(account, salt, statement)
     _admin_call(node, "add_account", call)
     return AddedAccount(account, key, name)
+
+
+def account_signer(node: Node, account: str) -> Signer:
+    """Return the signer of an account whose key is in the home's key store, a key in force where there are several.
+
+    Raises:
+        AccountKeyMissing: there is no such key here.
+    """
+    now, keys = node.consortium.tip.time, dict(Directory(node.consortium).keys(account))
+    here = [(name, keys[key]) for name in node.keys.names() if (key := node.keys.public(name)) in keys]
+    if not here:
+        raise AccountKeyMissing(account=account)
+    return node.signer(max(here, key=lambda one: in_force(one[1], now))[0])
 
 
 def end_account(node: Node, account: str) -> None:

@@ -99,21 +99,18 @@ class Archive:
         for missing in missing_batches(self):
             raise missing
         outbox = self.outbox()
-        suite = self.node.consortium.rules.suite
         limits = IntakeLimits(batch_records=self.node.settings.intake.batch_items)
-        registrar = self._registrar(source)
-        preparation = Preparation(suite, registrar, random_bytes, limits.batch_records)
         intake = Intake(
             self.vault,
             outbox,
             self.quarantine,
-            preparation,
+            self.preparation(source),
             PersonsOfSource(self.persons, source),
             SystemClock(),
             limits,
         )
         report = intake.run(incoming, progress)
-        self._note(outbox, report)
+        self.note(outbox, report.quarantined)
         return report
 
     def orders(self, source: str) -> ProcessingOrders:
@@ -121,6 +118,11 @@ class Archive:
         keys = self.vault.keyring.keys
         today = datetime.datetime.fromtimestamp(SystemClock().now_ms() / 1000, datetime.UTC).date()
         return ProcessingOrders(self.node.home.path, keys.suite.name, source, today, keys.derive("deidentification"))
+
+    def preparation(self, source: str) -> Preparation:
+        """Return what makes records of a source system's resources."""
+        suite, batch_records = self.node.consortium.rules.suite, self.node.settings.intake.batch_items
+        return Preparation(suite, self._registrar(source), random_bytes, batch_records)
 
     def _registrar(self, source: str) -> Registrar:
         node = self.node
@@ -136,9 +138,14 @@ class Archive:
             epoch_key=key.key,
         )
 
-    def _note(self, outbox: Outbox, report: IntakeReport) -> None:
-        """Log on the private chain every batch that is registered and not noted yet, an earlier run's too."""
-        private, refused = self.node.private_ledger(), report.quarantined
+    def note(self, outbox: Outbox, quarantined: int = 0) -> None:
+        """Log on the private chain every batch that is registered and not noted yet, an earlier run's too.
+
+        Args:
+            outbox: of this archive.
+            quarantined: how many resources this run refused.
+        """
+        private, refused = self.node.private_ledger(), quarantined
         rows = outbox.unnoted()
         for start in range(0, max(len(rows), 1), _NOTED_AT_ONCE):
             part = rows[start : start + _NOTED_AT_ONCE]

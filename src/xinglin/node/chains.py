@@ -26,13 +26,16 @@ from xinglin.service.basic.coordination.anchors.contract import CONTRACT as ANCH
 from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUDIENCE
 from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
 from xinglin.service.basic.coordination.records.contract import CONTRACT as RECORDS
+from xinglin.service.basic.correction.contract import CONTRACT as CORRECTION
+from xinglin.service.basic.episodes.contract import CONTRACT as EPISODE
+from xinglin.service.basic.notices.contract import CONTRACT as NOTICE
 from xinglin.service.basic.protection.consents.contract import CONTRACT as CONSENT
 from xinglin.service.basic.sharing.agreements.contract import CONTRACT as AGREEMENT
 
 SUITES = {SuiteNumber.GM: "gm", SuiteNumber.INTL: "intl"}
 CONTRACTS: dict[Profile, tuple[Contract, ...]] = {
     Profile.CONSORTIUM: (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, CONSENT, AGREEMENT),
-    Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL, ACCESS),
+    Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL, ACCESS, NOTICE, CORRECTION, EPISODE),
     Profile.SUPERVISION: (REGISTRY, GOVERNANCE),
 }
 """Which native contracts a chain of each profile has."""

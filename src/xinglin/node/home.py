@@ -1,8 +1,8 @@
 """A node's home: one folder, each kind of data apart (design D13; S7.1b2, S8.2d).
 
 ``config.toml``, ``keys/``, ``chain/<id>/``, ``vault/``, ``keyring/``, ``accounts/``, ``quarantine/``,
-``projections/``, ``evidence/``. Keys lie apart from what they open, so that each kind can be backed up and guarded by
-itself.
+``notices/``, ``episodes/``, ``projections/``, ``evidence/``. Keys lie apart from what they open, so that each kind can
+be backed up and guarded by itself.
 """
 
 from __future__ import annotations
@@ -70,6 +70,16 @@ class Home:
     def quarantine(self) -> Path:
         """What intake refused, sealed."""
         return self.path / "quarantine"
+
+    @property
+    def notices(self) -> Path:
+        """The inbox: notices sent and received, sealed."""
+        return self.path / "notices"
+
+    @property
+    def episodes(self) -> Path:
+        """Sealed episodes, sealed."""
+        return self.path / "episodes"
 
     @property
     def projections(self) -> Path:

@@ -101,7 +101,7 @@ def prove_record(archive: Archive, record: str, shown: frozenset[str] = frozense
     if row is None or not row.height:
         raise NoCheckpoint(height=archive.node.consortium.tip.height + 1)
     note = newest_checkpoint(archive.node, row.height)
-    opening = _opening(archive, opened, shown) if shown else None
+    opening = opening_of(archive, opened, shown) if shown else None
     place = Place(row.index, 0, details.item)
     return make_record_bundle(archive.node.consortium, note, place, details.commitment, opening)
 
@@ -112,7 +112,7 @@ def prove_anchor(node: Node, chain: str) -> bytes:
     Raises:
         NoAnchor, NoCheckpoint.
     """
-    last = _last_anchor(node, chain)
+    last = last_anchor(node, chain)
     return make_anchor_bundle(node.consortium, last.note, last.place, chain)
 
 
@@ -128,7 +128,7 @@ def prove_entry(node: Node, entry: bytes) -> bytes:
         row = trace.entry(entry)
     if row is None:
         raise NoSuchEntry(entry=entry)
-    return make_entry_bundle(_last_anchor(node, private.rules.chain), private, row)
+    return make_entry_bundle(last_anchor(node, private.rules.chain), private, row)
 
 
 def prove_reads(node: Node, commitment: bytes) -> bytes:
@@ -141,10 +141,10 @@ def prove_reads(node: Node, commitment: bytes) -> bytes:
     private = node.private_ledger()
     with open_trace(node) as trace:
         rows = trace.entries_of([commitment])
-    return make_list_bundle(_last_anchor(node, private.rules.chain), private, commitment, rows)
+    return make_list_bundle(last_anchor(node, private.rules.chain), private, commitment, rows)
 
 
-def _last_anchor(node: Node, chain: str) -> AnchorProof:
+def last_anchor(node: Node, chain: str) -> AnchorProof:
     """Return the last anchor of a chain that a kept checkpoint covers, and that checkpoint."""
     note, ledger = newest_checkpoint(node, 0), node.consortium
     for index in reversed(range(note.head.size)):
@@ -164,7 +164,8 @@ def trust_of(ledger: Ledger) -> Trust:
     return Trust(chain=rules.chain, genesis=genesis_hash(rules.suite.hash, rules.genesis))
 
 
-def _opening(archive: Archive, opened: OpenedRecord, shown: frozenset[str]) -> Opening:
+def opening_of(archive: Archive, opened: OpenedRecord, shown: frozenset[str]) -> Opening:
+    """Return what opens a record's commitment: every part by its digest, those that are shown with salt and bytes."""
     parts = opened.parts
     whole = RecordParts(*parts.behaviour, *parts.original, *parts.copy)
     digests = commit_many(archive.node.consortium.rules.suite.hash_many, [whole])[0]

@@ -27,9 +27,12 @@ from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Integrity, PlatformError
 from xinglin.node.access import trace_findings
 from xinglin.node.archive import open_archive, patient_index, registration_findings
+from xinglin.node.corrections import correction_findings
+from xinglin.node.episodes import episode_findings
 from xinglin.node.founding import person_commitment
 from xinglin.node.home import Home
 from xinglin.node.node import Node, open_node
+from xinglin.node.notices import notice_findings
 from xinglin.service.basic.coordination.model import MemberAnchor
 from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.lifecycle.storage.verification import findings as vault_findings
@@ -187,7 +190,7 @@ def verify_home(
 
 
 def verify_records(node: Node) -> tuple[list[Finding], int]:
-    """Return what is wrong with vault, keyring, outbox and quarantine, and how many records were compared."""
+    """Return what is wrong with vault, keyring, outbox, quarantine and inbox, and how many records were compared."""
     if node.private is None:
         return [], 0
     with open_archive(node, writing=False) as archive:
@@ -198,6 +201,9 @@ def verify_records(node: Node) -> tuple[list[Finding], int]:
         keys = archive.vault.keyring.keys
         found += [_finding(one, "patient_index") for one in patient_index(node.home, keys).damage()]
         found += [_finding(one, "protection") for one in ProtectionStore(node.home.protection, keys).damage()]
+        found += [_finding(one, "corrections") for one in correction_findings(archive)]
+        found += [_finding(one, "notices") for one in notice_findings(archive)]
+        found += [_finding(one, "episodes") for one in episode_findings(archive)]
     return found, count
 
 

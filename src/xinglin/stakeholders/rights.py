@@ -26,6 +26,7 @@ ANYONE = frozenset(Role)
 ALL_KINDS = frozenset(MemberKind)
 ADMINISTRATORS = frozenset({Role.SUPER_ADMINISTRATOR, Role.ADMINISTRATOR})
 OPERATORS = ADMINISTRATORS | {Role.SERVICE}
+SERVICES = frozenset({Role.SERVICE})
 OVERSEERS = ADMINISTRATORS | {Role.AUDITOR, Role.COMPLIANCE_OFFICER}
 
 HOLDERS = frozenset({MemberKind.MEDICAL_INSTITUTION})
@@ -69,6 +70,14 @@ RIGHTS: Mapping[tuple[str, str], Right] = MappingProxyType(
         ("agreement", "end"): Right(ALL_KINDS, ADMINISTRATORS),
         ("journal", "head"): Right(ALL_KINDS, OPERATORS),
         ("journal", "intake"): Right(ALL_KINDS, OPERATORS),
+        ("notice", "send"): Right(ALL_KINDS, SERVICES),
+        ("notice", "received"): Right(ALL_KINDS, SERVICES),
+        ("notice", "acknowledge"): Right(ALL_KINDS, SERVICES),
+        ("correction", "link"): Right(HOLDERS, SERVICES),
+        ("episode", "seal"): Right(HOLDERS, SERVICES),
+        ("episode", "late"): Right(HOLDERS, SERVICES),
+        ("episode", "propose_open"): Right(HOLDERS, SERVICES),
+        ("episode", "approve_open"): Right(HOLDERS, SERVICES),
         ("access", "log"): Right(HOLDERS, frozenset({Role.SERVICE})),
         ("access", "aggregate"): Right(HOLDERS, frozenset({Role.SERVICE})),
         ("access", "ask"): Right(ALL_KINDS, frozenset({Role.SERVICE})),

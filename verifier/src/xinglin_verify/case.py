@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xinglin_verify.contract_objects import AccessEntry, KeyState
+from xinglin_verify.contract_objects import AccessEntry, EpisodeState, KeyState, SealEpisode
 from xinglin_verify.encoding import encode
 from xinglin_verify.errors import DoesNotHold
 from xinglin_verify.note import Checkpoint
-from xinglin_verify.objects import AccessBundle, Bundle, Epoch, StateEntry
+from xinglin_verify.objects import AccessBundle, Bundle, EpisodeBundle, Epoch, StateEntry
 from xinglin_verify.suites import Suite
 from xinglin_verify.trust import Trust
 
@@ -55,6 +55,7 @@ class Case:
     trust_data: bytes | None
     bundle: Bundle = field(init=False)  # P1
     access: AccessBundle | None = None  # P1
+    episode: EpisodeBundle | None = None  # P1
     suite: Suite = field(init=False)  # P2
     chain: str = field(init=False)  # P2
     genesis_hash: bytes = field(init=False)  # P2
@@ -63,8 +64,10 @@ class Case:
     checkpoint: Checkpoint = field(init=False)  # P5
     signers: list[KeyState] = field(init=False)  # P12
     used: set[bytes] = field(default_factory=set)  # P12 to P14
-    anchored: Checkpoint = field(init=False)  # P17
+    anchored: Checkpoint = field(init=False)  # P17 and P21
     accesses: list[AccessEntry] = field(init=False)  # P18
+    seal: SealEpisode = field(init=False)  # P21
+    sealed: EpisodeState = field(init=False)  # P23
 
     def epoch_at(self, height: int) -> Epoch:
         """Return the epoch in force at a height (N5)."""

@@ -1,4 +1,4 @@
-"""What contracts keep in the state and take as arguments (docs/spec/contracts.md, anchor.md, access.md, locator.md).
+"""What contracts keep in the state and take as arguments (docs/spec/contracts.md, anchor.md, episode.md, ...).
 
 Only what a proof shows, field for field as in the tables.
 """
@@ -173,3 +173,66 @@ class AccessHead(Object):
     KIND: ClassVar[str] = "access-head"
     count: Natural
     last: Digest
+
+
+@dataclass(frozen=True)
+class InstitutionSide(Object):
+    """The institution's account, one of its keys, and its signature (episode.md)."""
+
+    account: Id
+    key: Key
+    signature: Signature
+
+
+@dataclass(frozen=True)
+class PatientSide(Object):
+    """The commitment to the patient's side, its key, and its signature (episode.md)."""
+
+    person: Digest
+    key: Key
+    signature: Signature
+
+
+SealReason = Annotated[int, Form("reason", lambda value: 1 <= value <= 5)]
+Side = Annotated[int, Form("side", lambda value: value in (1, 2))]
+
+
+@dataclass(frozen=True)
+class SealEpisode(Object):
+    """Arguments of episode.seal (episode.md)."""
+
+    episode: Id
+    subject: Digest
+    root: Digest
+    count: Natural
+    reason: SealReason
+    institution: InstitutionSide
+    patient: PatientSide
+
+
+@dataclass(frozen=True)
+class OpeningStep(Object):
+    """What one side signed to open an episode (episode.md)."""
+
+    side: Side
+    account: Annotated[tuple[Id, ...], AT_MOST_ONE]
+    key: Key
+    signature: Signature
+    time: Moment
+
+
+@dataclass(frozen=True)
+class EpisodeState(Object):
+    """A sealed episode in the state (episode.md)."""
+
+    KIND: ClassVar[str] = "episode"
+    subject: Digest
+    root: Digest
+    count: Natural
+    reason: SealReason
+    institution: InstitutionSide
+    patient: PatientSide
+    time: Moment
+    late: Natural
+    last: Digest
+    opening: Annotated[tuple[OpeningStep, ...], Form("opening", lambda value: len(value) <= 2)]

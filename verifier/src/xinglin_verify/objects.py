@@ -282,6 +282,51 @@ class AccessBundle(Object):
 
 
 @dataclass(frozen=True)
+class LateAddition(Object):
+    """A record that was marked after an episode was sealed, and when (proof-bundle.md)."""
+
+    record: Digest
+    time: Moment
+
+
+@dataclass(frozen=True)
+class Registration(Object):
+    """That a record was registered, under the checkpoint of the bundle around it (proof-bundle.md)."""
+
+    record: Digest
+    entry: LogEntry
+    states: tuple[StateEntry, ...]
+    opening: Annotated[tuple[Opening, ...], AT_MOST_ONE]
+
+
+@dataclass(frozen=True)
+class RecordReads(Object):
+    """All access entries of a record, under the anchor of the bundle around it (proof-bundle.md)."""
+
+    record: Digest
+    entries: tuple[LogEntry, ...]
+    head: StateEntry
+    keys: tuple[StateEntry, ...]
+
+
+@dataclass(frozen=True)
+class EpisodeBundle(Object):
+    """A bundle about a sealed episode under an anchor (proof-bundle.md)."""
+
+    KIND: ClassVar[str] = "episode-bundle"
+    claim: Label
+    subject: Id
+    anchor: Bundle
+    sealed: LogEntry
+    state: StateEntry
+    records: tuple[Digest, ...]
+    late: tuple[LateAddition, ...]
+    keys: tuple[StateEntry, ...]
+    registrations: tuple[Registration, ...]
+    reads: tuple[RecordReads, ...]
+
+
+@dataclass(frozen=True)
 class StateProof(Object):
     """A proof of the state tree (state-tree.md)."""
 

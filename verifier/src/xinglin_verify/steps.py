@@ -1,7 +1,7 @@
 """The steps P1 to P11 and P16 of docs/spec/proof-bundle.md, one function each, in the order of that page.
 
 A function returns what the step says or raises why it fails. What is claimed (P12 to P15) stands in `claims.py`, what a
-private chain says under an anchor (P17 to P20) in `access.py`.
+private chain says under an anchor (P17 to P20, P21 to P27) in `access.py` and `episode.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from xinglin_verify.encoding import decode
 from xinglin_verify.errors import DoesNotHold, Malformed, Unknown
 from xinglin_verify.merkle import leaf_hash, verify_inclusion
 from xinglin_verify.note import Checkpoint, check_line, parse_note
-from xinglin_verify.objects import AccessBundle, Bundle, LogEntry, StateEntry
+from xinglin_verify.objects import AccessBundle, Bundle, EpisodeBundle, LogEntry, StateEntry
 from xinglin_verify.schema import read
 from xinglin_verify.state_proof import check_state_proof
 from xinglin_verify.suites import SUITES, Suite
@@ -25,17 +25,22 @@ MAX_BYTES = 16 << 20
 MAX_SIGNATURES = 4096
 MAX_STATES = 64
 MAX_KEYS = 256
+MAX_SHOWN_STATES = 4096
 CLAIMS = ("record", "anchor")
 ACCESS_CLAIMS = ("access", "access-list")
+EPISODE_CLAIM = "episode"
 
 
 def p1_read(case: Case) -> Outcome:
-    """P1: the bytes are a bundle of either kind, within the limits, with a claim that is known."""
+    """P1: the bytes are a bundle of one of the kinds, within the limits, with a claim that is known."""
     if len(case.data) > MAX_BYTES:
         raise Malformed("read.too_large", limit=MAX_BYTES)
     value = decode(case.data)
-    if isinstance(value, tuple) and value and value[0] == AccessBundle.KIND:
+    kind = value[0] if isinstance(value, tuple) and value else None
+    if kind == AccessBundle.KIND:
         return _read_access(case, read(AccessBundle, value, "access-bundle"))
+    if kind == EpisodeBundle.KIND:
+        return _read_episode(case, read(EpisodeBundle, value, "episode-bundle"))
     case.bundle = read(Bundle, value, "bundle")
     _check_bundle(case.bundle)
     return passed("read.done", bytes=len(case.data), claim=Word(case.bundle.claim))
@@ -49,6 +54,20 @@ def _read_access(case: Case, access: AccessBundle) -> Outcome:
     if len(access.keys) > MAX_KEYS:
         raise Malformed("read.too_many_keys", keys=len(access.keys))
     return passed("read.done", bytes=len(case.data), claim=Word(access.claim))
+
+
+def _read_episode(case: Case, episode: EpisodeBundle) -> Outcome:
+    if episode.claim != EPISODE_CLAIM:
+        raise Unknown("unknown.claim", claim=episode.claim[:64])
+    case.episode, case.bundle = episode, episode.anchor
+    entries = [episode.sealed, *(one.entry for one in episode.registrations)]
+    entries += [entry for one in episode.reads for entry in one.entries]
+    _check_bundle(episode.anchor, sum(1 + len(entry.signatures) for entry in entries))
+    shown = len(episode.keys) + sum(len(one.states) for one in episode.registrations)
+    shown += sum(1 + len(one.keys) for one in episode.reads)
+    if shown > MAX_SHOWN_STATES:
+        raise Malformed("read.too_many_states", states=shown)
+    return passed("read.done", bytes=len(case.data), claim=Word(episode.claim))
 
 
 def _check_bundle(bundle: Bundle, more_signatures: int = 0) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xinglin_verify import access, claims, steps
+from xinglin_verify import access, claims, episode, steps
 from xinglin_verify.case import Case, Outcome
 from xinglin_verify.errors import Malformed, Unknown, VerifierError
 from xinglin_verify.report import Report, Step, StepVerdict, Verdict
@@ -30,9 +30,16 @@ STEPS: tuple[Callable[[Case], Outcome], ...] = (
     access.p18_access_entries,
     access.p19_access_head,
     access.p20_readers,
+    episode.p21_sealing,
+    episode.p22_sealed_set,
+    episode.p23_sealed_state,
+    episode.p24_both_sides,
+    episode.p25_late_additions,
+    episode.p26_registrations,
+    episode.p27_reads,
 )
-LAST = 16
-"""The last step of a bundle that is no access bundle."""
+ANCHOR, ACCESS = 16, 20
+"""The last step of any bundle, and of those about access entries: the steps after it are those of episodes."""
 READING = (steps.p1_read, steps.p3_trust)
 """Steps that read a file: what is malformed there can't be decided, elsewhere it doesn't hold."""
 
@@ -47,8 +54,8 @@ def verify_bundle(bundle: bytes, trust: bytes | None = None) -> Report:
     """
     case, taken = Case(bundle, trust), []
     for number, step in enumerate(STEPS, 1):
-        if number > LAST and case.access is None:
-            break
+        if not _is_taken(number, case):
+            continue
         try:
             outcome = step(case)
         except VerifierError as error:
@@ -60,3 +67,10 @@ def verify_bundle(bundle: bytes, trust: bytes | None = None) -> Report:
         taken.append(Step(number, verdict, outcome.sentence, outcome.facts))
     is_open = any(step.verdict is StepVerdict.OPEN for step in taken)
     return Report(tuple(taken), Verdict.NOT_TRUSTED if is_open else Verdict.HOLDS)
+
+
+def _is_taken(number: int, case: Case) -> bool:
+    """Return whether a step is one of the case's kind of bundle."""
+    if number <= ANCHOR:
+        return True
+    return (case.access if number <= ACCESS else case.episode) is not None

@@ -28,6 +28,13 @@ TITLES = {
     18: ("Access entries", "访问记录"),
     19: ("Access head", "访问链头"),
     20: ("Readers", "读取人"),
+    21: ("Sealing", "封存"),
+    22: ("Sealed set", "封存清单"),
+    23: ("Sealed state", "封存状态"),
+    24: ("Both sides", "双方"),
+    25: ("Late additions", "封存后新增"),
+    26: ("Registrations", "存证登记"),
+    27: ("Reads", "查阅"),
 }
 
 VERDICTS = {
@@ -51,6 +58,12 @@ TERMS = {
     "anchor": ("anchor", "锚定"),
     "access": ("access entry", "访问记录"),
     "access-list": ("all access entries of a record", "记录的全部访问记录"),
+    "episode": ("sealed episode", "封存病历"),
+    "dispute": ("a dispute about the treatment", "医疗纠纷"),
+    "complaint": ("a complaint", "投诉"),
+    "litigation": ("proceedings before a court or an arbitrator", "诉讼或仲裁"),
+    "death": ("the patient's death", "患者死亡"),
+    "other": ("another reason", "其他原因"),
     "consortium": ("consortium", "联盟链"),
     "private": ("private", "私有链"),
     "supervision": ("supervision", "监管链"),
@@ -183,6 +196,30 @@ PASSED = {
         "{signed} signed by the reader with a key of the account, in force then where it was permitted; "
         "{unsigned} by the institution's own word about its own accounts",
         "由读取人以其账户密钥签名 {signed} 条（获准的，当时密钥有效）；机构对其自身账户单方记载 {unsigned} 条",
+    ),
+    "episode.sealing": (
+        "episode {episode} was sealed at {time} for: {reason}; private chain {chain}, {size} log entries anchored",
+        "就诊 {episode} 于 {time} 封存，事由：{reason}；私有链 {chain}，已锚定日志 {size} 条",
+    ),
+    "episode.set": (
+        "these {records} records and no others were sealed; root {root}",
+        "所封存的正是这 {records} 条记录，不多不少；根哈希 {root}",
+    ),
+    "episode.is_sealed": ("sealed and not opened, as of {as_of}", "截至 {as_of} 处于封存状态，未启封"),
+    "episode.is_proposed": (
+        "sealed; one side has proposed to open it, as of {as_of}",
+        "截至 {as_of} 处于封存状态，一方已提出启封",
+    ),
+    "episode.is_opened": ("opened by both sides, as of {as_of}", "截至 {as_of} 已由双方启封"),
+    "sides.done": (
+        "account {account} and the holder of the key for person {person} signed; {opened} signed to open",
+        "账户 {account} 与人员承诺 {person} 对应密钥的持有人均已签名；启封签名 {opened} 个",
+    ),
+    "late.done": ("{late} late additions and no others, as of {as_of}", "截至 {as_of} 封存后新增 {late} 条，不多不少"),
+    "registrations.done": ("{registrations} records shown as registered", "已展示 {registrations} 条记录的存证登记"),
+    "reads.done": (
+        "all access entries of {records} records, {entries} in all, as of {as_of}",
+        "截至 {as_of} 已展示 {records} 条记录的全部访问记录，共 {entries} 条",
     ),
 }
 
@@ -353,6 +390,38 @@ REFUSED = {
         "the request of entry {position} is not signed by account {account}",
         "第 {position} 条的请求没有账户 {account} 的有效签名",
     ),
+    "read.too_many_states": ("too many states to check: {states}", "状态过多，不予检查：{states} 个"),
+    "episode.operation": ("log entry {index} seals no episode", "日志第 {index} 条并非封存操作"),
+    "episode.other": ("it seals episode {found}, not {expected}", "所封存的就诊为 {found}，而非 {expected}"),
+    "episode.count": (
+        "{found} records are shown or one is there twice, {sealed} were sealed",
+        "展示了 {found} 条记录或有重复，而封存的为 {sealed} 条",
+    ),
+    "episode.root": ("the records don't lead to the sealed root", "所示记录不通向封存的根哈希"),
+    "episode.state_other": ("the state shown is another episode's", "所示状态属于其他就诊"),
+    "episode.state_absent": ("the state does not have the episode", "状态中没有该就诊"),
+    "episode.state_differs": ("the state has another sealing", "状态中的封存内容不同"),
+    "episode.records_order": (
+        "a record shown is not of the episode, or not in order, or there twice",
+        "所示记录不属于该就诊，或未按顺序，或有重复",
+    ),
+    "sides.one_key": ("both sides have one key", "双方使用同一密钥"),
+    "sides.signature": ("side {side} has not signed the sealing", "第 {side} 方没有对封存的有效签名"),
+    "sides.opening": ("side {side} can't open the episode so", "第 {side} 方不能如此启封"),
+    "sides.opening_time": ("side {side} opened it out of order of time", "第 {side} 方的启封时间顺序有误"),
+    "sides.opening_signature": ("side {side} has not signed the opening", "第 {side} 方没有对启封的有效签名"),
+    "sides.key_missing": (
+        "the registry's entry of a key of account {account} is not shown",
+        "未展示账户 {account} 密钥的登记",
+    ),
+    "sides.account": ("a key is not one of account {account} of the institution", "密钥不属于该机构账户 {account}"),
+    "sides.not_in_force": ("the key of account {account} was not in force", "账户 {account} 的密钥当时未生效"),
+    "late.order": ("the late additions are not in order, or one is there twice", "封存后新增未按顺序，或有重复"),
+    "late.incomplete": (
+        "the {found} late additions don't lead to what the state has, which counts {marked}",
+        "所示 {found} 条封存后新增与状态不符（其计数为 {marked}）",
+    ),
+    "registrations.member": ("record {record} was registered by another member", "记录 {record} 由其他成员登记"),
 }
 
 SENTENCES = PASSED | REFUSED

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from xinglin.carrier.ledger.model import Epoch, Genesis, Header, Leaf, OperationHead, Receipt
-from xinglin.kernel.encoding import Bytes16, ChainObject, Digest, Identifier, Natural, Signature
+from xinglin.kernel.encoding import Bytes16, ChainObject, Digest, Identifier, Milliseconds, Natural, Signature
 
 
 class EpochVote(ChainObject, frozen=True):
@@ -119,3 +119,51 @@ class AccessBundle(ChainObject, frozen=True, kw_only=True):
     entries: tuple[LogEntry, ...]
     head: Annotated[tuple[StateEntry, ...], msgspec.Meta(max_length=1)]
     keys: tuple[StateEntry, ...]
+
+
+class LateAddition(ChainObject, frozen=True):
+    """A record that was marked after an episode was sealed, and when (block time of the private chain)."""
+
+    record: Digest
+    time: Milliseconds
+
+
+class Registration(ChainObject, frozen=True):
+    """That a record was registered: what a bundle of the claim ``record`` has beside genesis, epochs and checkpoint."""
+
+    record: Digest
+    entry: LogEntry
+    states: tuple[StateEntry, ...]
+    opening: Annotated[tuple[Opening, ...], msgspec.Meta(max_length=1)]
+
+
+class RecordReads(ChainObject, frozen=True):
+    """All access entries of a record: what a bundle of the claim ``access-list`` has beside its anchor."""
+
+    record: Digest
+    entries: tuple[LogEntry, ...]
+    head: StateEntry
+    keys: tuple[StateEntry, ...]
+
+
+class EpisodeBundle(ChainObject, frozen=True, kw_only=True):
+    """What a private chain says of a sealed episode under one of its anchors (docs/spec/proof-bundle.md).
+
+    ``anchor`` is the bundle that proves the anchor. ``sealed`` is the operation that sealed the episode, ``state`` what
+    the anchored state holds of it. ``records`` are the sealed record commitments in order, ``late`` the additions
+    since. ``keys`` are the institution's keys in the consortium's registry. Registrations and reads may be shown of any
+    of the records.
+    """
+
+    kind: Literal["episode-bundle"] = "episode-bundle"
+    version: Literal[1] = 1
+    claim: Literal["episode"]
+    subject: Identifier
+    anchor: Bundle
+    sealed: LogEntry
+    state: StateEntry
+    records: tuple[Digest, ...]
+    late: tuple[LateAddition, ...]
+    keys: tuple[StateEntry, ...]
+    registrations: tuple[Registration, ...]
+    reads: tuple[RecordReads, ...]

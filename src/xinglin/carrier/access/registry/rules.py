@@ -1,10 +1,10 @@
-"""Pure rules of the registry: well-formed roles, who manages whom, which super administrators are left."""
+"""Pure rules of the registry: well-formed roles, who manages whom, super administrators left, keys in force."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xinglin.carrier.access.registry.model import AccountState, SuperAdministrator
+from xinglin.carrier.access.registry.model import AccountState, KeyState, SuperAdministrator
 from xinglin.stakeholders.caller import Caller
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.rights import grantable
@@ -40,3 +40,10 @@ def without(accounts: Sequence[SuperAdministrator], account: str) -> tuple[Super
 def manageable(accounts: Sequence[SuperAdministrator]) -> bool:
     """Tell whether at least one super administrator has a key that has not ended."""
     return any(entry.keys > 0 for entry in accounts)
+
+
+def in_force(key: KeyState, time: int) -> bool:
+    """Tell whether a key was in force at a time, ms (docs/spec/contracts.md RG3, RG6, RG7)."""
+    ended = key.until and time >= key.until[0]
+    compromised = key.compromised and time >= key.compromised[0]
+    return key.from_ms <= time and not ended and not compromised

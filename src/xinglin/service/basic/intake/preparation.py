@@ -28,10 +28,11 @@ from xinglin.service.lifecycle.storage.model import CommitmentRule, NewRecord, P
 
 
 class Fresh(msgspec.Struct, frozen=True):
-    """A resource that is not stored yet, with what it is known by."""
+    """A resource that is not stored yet, with what it is known by, and its version: 0, more for a correction."""
 
     resource: CollectedResource
     logical_id: bytes
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ class Preparation:
             category=resource.processed.category,
             level=resource.processed.level,
             special=resource.processed.special,
+            version=draft.fresh.version,
             batch=batch,
             item=item,
             behaviour=draft.parts.behaviour,

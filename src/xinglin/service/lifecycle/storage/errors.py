@@ -176,3 +176,13 @@ class RootKeyRefused(Integrity):
     zh = "密钥环无法用此密钥库打开。"
     hint_en = "Use the key store of the same home; if it is the same, restore the keyring from a backup."
     hint_zh = "请使用同一节点目录的密钥库；若确为同一密钥库，请从备份恢复密钥环。"
+
+
+class SealedRowDamaged(Integrity):
+    """A row of a store of things under way was altered."""
+
+    code, number, clause = "storage.sealed_row", 5030, "S6.2d"
+    en = "The row {name} of the table {table} was altered."
+    zh = "表“{table}”中的行 {name} 被改动。"
+    hint_en = "Restore the file that holds it from a backup."
+    hint_zh = "请从备份恢复其所在文件。"

@@ -17,10 +17,27 @@ from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUD
 from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
 from xinglin.service.basic.coordination.model import IssueEpochKey, SealedKey
 from xinglin.service.basic.coordination.records.contract import CONTRACT as RECORDS
+from xinglin.service.basic.correction.contract import CONTRACT as CORRECTION
+from xinglin.service.basic.episodes.contract import CONTRACT as EPISODE
+from xinglin.service.basic.notices.contract import CONTRACT as NOTICE
 from xinglin.service.basic.protection.consents.contract import CONTRACT as CONSENT
+from xinglin.service.basic.sharing.agreements.contract import CONTRACT as AGREEMENT
 from xinglin.stakeholders.kinds import Role
 
-CONTRACTS = (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, JOURNAL, ACCESS, CONSENT)
+CONTRACTS = (
+    REGISTRY,
+    GOVERNANCE,
+    RECORDS,
+    AUDIENCE,
+    ANCHOR,
+    JOURNAL,
+    ACCESS,
+    CONSENT,
+    AGREEMENT,
+    NOTICE,
+    CORRECTION,
+    EPISODE,
+)
 
 
 @pytest.fixture(params=[(FakeLedger, "intl"), (RuntimeLedger, "gm")], ids=["fake-intl", "runtime-gm"])

@@ -1,4 +1,4 @@
-"""The pages of the contracts, of anchors, access entries, consents and locators say what the code says."""
+"""The pages of the contracts, and of what has a page of its own, say what the code says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,17 @@ from xinglin.stakeholders.rights import RIGHTS
 
 PAGES = {
     name: (REPOSITORY / "docs" / "spec" / name).read_text(encoding="utf-8")
-    for name in ("contracts.md", "anchor.md", "access.md", "locator.md", "consent.md")
+    for name in (
+        "contracts.md",
+        "anchor.md",
+        "access.md",
+        "agreement.md",
+        "consent.md",
+        "notice.md",
+        "correction.md",
+        "episode.md",
+        "locator.md",
+    )
 }
 METHODS = [(c.name, name, method) for c in CONTRACTS for name, method in c.methods.items()]
 OWN = {
@@ -29,8 +39,12 @@ OWN = {
     "registry": (1400, 1449),
     "governance": (1450, 1499),
     "": (5300, 5389),
+    "correction": (5750, 5769),
+    "notice": (5770, 5799),
     "access": (5700, 5739),
     "consent": (5600, 5615),
+    "agreement": (5670, 5675),
+    "episode": (5860, 5899),
 }
 
 

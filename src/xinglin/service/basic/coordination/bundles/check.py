@@ -5,9 +5,10 @@ Independent of it is ``xinglin-verify``, which shares no code with this; the two
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from itertools import count
 from typing import Any
 
 from xinglin.carrier.ledger.errors import ProofUnknown, TrustInvalid
@@ -94,10 +95,16 @@ def check_bundle(data: bytes, trust: Trust | bytes | None = None) -> BundleRepor
     return take_steps(Case(data, trust), STEPS)
 
 
-def take_steps(case: Case, steps_: Steps) -> BundleReport:
-    """Take steps up to the first that does not pass, and return the report; no input raises."""
+def take_steps(case: Case, steps_: Steps, numbers: Iterable[int] | None = None) -> BundleReport:
+    """Take steps up to the first that does not pass, and return the report; no input raises.
+
+    Args:
+        case: the bundle.
+        steps_: the steps in order.
+        numbers: their numbers on the page; counted from 1 where none are given.
+    """
     taken: list[StepReport] = []
-    for number, (title, step) in enumerate(steps_, 1):
+    for number, (title, step) in zip(numbers or count(1), steps_, strict=False):
         try:
             said = step(case)
         except PlatformError as refusal:
