@@ -237,16 +237,20 @@ def compare_birth(one: int, other: int, scale: Scale) -> Found | None:
     if not one or not other:
         return None
     if one % 1_00 and other % 1_00:
-        if one == other:
-            return "birth.same", scale.rarity("b", one)
-        if slip(one, other):
-            return "birth.slip", W.birth_slip
-        two = parts_different(one, other) == 1
-        return ("birth.two_parts", W.birth_two_parts) if two else ("birth.different", W.birth_different)
+        return ("birth.same", scale.rarity("b", one)) if one == other else _different_births(one, other)
     unit = 1_00_00 if one % 1_00_00 == 0 or other % 1_00_00 == 0 else 1_00
     if one // unit == other // unit:
         return ("birth.year", W.birth_year) if unit == 1_00_00 else ("birth.month", W.birth_month)
     return "birth.partial_different", W.birth_partial_different
+
+
+def _different_births(one: int, other: int) -> Found:
+    if slip(one, other):
+        return "birth.slip", W.birth_slip
+    if one // 1_00_00 == other // 1_00_00 and 1_01 in (one % 1_00_00, other % 1_00_00):
+        return "birth.year", W.birth_year  # 1 January is what registers write when they know the year alone
+    two = parts_different(one, other) == 1
+    return ("birth.two_parts", W.birth_two_parts) if two else ("birth.different", W.birth_different)
 
 
 def compare_sex(one: int, other: int) -> Found | None:

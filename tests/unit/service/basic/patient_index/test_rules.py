@@ -8,6 +8,7 @@ from stdnum.cn import ric
 
 from tests.support.persons import CARD, HOME, NOBODY, OTHER_CARD, WANG, chinese, codes, compared, latin
 from xinglin.service.basic.patient_index.comparing import Scale, key_of
+from xinglin.service.basic.patient_index.features import features
 from xinglin.service.basic.patient_index.model import (
     Grade,
     Identifier,
@@ -166,6 +167,12 @@ def test_nobody_is_matched_by_dates_and_contact_alone() -> None:
     found = compared(nameless, WANG)
     assert found.grade is not Grade.MATCH
     assert compared(Traits(), Traits()).grade is Grade.NONE
+
+
+def test_the_first_of_january_may_stand_for_the_year_alone() -> None:
+    found = compared(latin("Waller", "John", 1950_01_01), latin("Waller", "John", 1950_09_17))
+    assert "birth.year" in codes(found)
+    assert features(Traits(birth=1900_01_01)).birth == 0
 
 
 def test_reasons_add_up_to_the_score() -> None:
