@@ -20,13 +20,13 @@ from xinglin.service.basic.patient_index.comparing import key_of
 from xinglin.service.basic.patient_index.features import Features
 from xinglin.service.basic.patient_index.names import NameKey, sound
 
-BLOCK: Final = 100
+BLOCK: Final = 64
 """A block that more persons are in is not looked at."""
 KEPT: Final = 400
 """A block that more persons are in is not added to."""
-CANDIDATES: Final = 16
+CANDIDATES: Final = 10
 """How many of what the blocks give are weighed: those that are in most blocks and in the smallest."""
-LOOKED: Final = 100
+LOOKED: Final = 64
 """After so many entries no larger block is looked at."""
 _MOST_SAID: Final = 20
 _COUNTERS: Final = 1 << 22

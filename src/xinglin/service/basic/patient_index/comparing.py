@@ -73,7 +73,7 @@ class Scale:
 
     def rarer_of(self, kind: str, one: str, other: str) -> int:
         """Return the weight of agreeing on two values that are almost the same: that of the more frequent one."""
-        return min(self.rarity(kind, one), self.rarity(kind, other))
+        return self.rarity(kind, one) if one == other else min(self.rarity(kind, one), self.rarity(kind, other))
 
     def phone(self, value: str) -> int:
         """Return the weight of a shared phone: halved odds and more with each doubling of those who have it."""
@@ -267,13 +267,13 @@ def compare_phones(ones: Sequence[str], others: Sequence[str], scale: Scale) -> 
     """Return how phones compare: the rarest that both have; a number that many share says nothing."""
     if not ones or not others:
         return None
-    if len(ones) == len(others) == 1 and ones[0][:1] != others[0][:1] and ones[0][-1] != others[0][-1]:
-        return "phone.different", W.phone_different  # the most frequent case by far: not even one digit apart
-    shared = set(ones).intersection(others)
+    shared = [one for one in ones if one in others]
     if shared:
         return "phone.same", max(map(scale.phone, shared))
-    if any(OSA.distance(one, other, score_cutoff=1) <= 1 for one in ones for other in others):
-        return "phone.slip", W.phone_slip
+    for one in ones:
+        for other in others:
+            if OSA.distance(one, other, score_cutoff=1) <= 1:
+                return "phone.slip", W.phone_slip
     return "phone.different", W.phone_different
 
 
