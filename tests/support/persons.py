@@ -20,6 +20,8 @@ ROOT = bytes(31) + b"\x09"
 YEAR = 2026
 CARD = longer("110101900307451")
 OTHER_CARD = longer("310104850612332")
+NAMESAKES_CARD = longer("110101900307853")
+"""A card of someone else who was born in the same place on the same day."""
 
 
 class Ticking:

@@ -105,5 +105,9 @@ def growth(
 
 
 def _show(measured: dict[str, Any], *, as_json: bool) -> None:
-    lines = [f"{one['name']:<28} {one['rate']:>16,.1f} {one['unit']}" for one in measured["results"]]
+    # Shares and ratios need their decimals; nobody needs those of a rate.
+    rates = [f"{one['rate']:,.{1 if one['rate'] > 10 else 4}f}" for one in measured["results"]]
+    lines = [
+        f"{one['name']:<28} {rate:>16} {one['unit']}" for one, rate in zip(measured["results"], rates, strict=True)
+    ]
     show(measured, lines, as_json=as_json)

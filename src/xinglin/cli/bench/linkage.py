@@ -12,10 +12,13 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from xinglin.cli.bench.people import Person
+from xinglin.kernel.errors import NotFound
+from xinglin.service.basic.patient_index.errors import NotAPatient
 from xinglin.service.basic.patient_index.fhir import traits_of_patient
 from xinglin.service.basic.patient_index.model import Address, Identifier, IdentifierKind, Name, Sex, Traits
 
@@ -42,19 +45,35 @@ _MALE, _FEMALE = ("m", "male", "男"), ("f", "female", "女")
 _SEXES: Final = {**dict.fromkeys(_MALE, Sex.MALE), **dict.fromkeys(_FEMALE, Sex.FEMALE)}
 
 
+class NothingLabelled(NotFound):
+    """A folder that should hold labelled registrations holds none that can be read."""
+
+    code, number, clause = "bench.nothing_labelled", 6155, "H1"
+    en = "There are no labelled registrations below {folder}."
+    zh = "{folder} 下没有带标注的登记数据。"
+    hint_en = "docs/spec/patient-index.md says which files are read; without --data people are made up."
+    hint_zh = "可读取的文件见 docs/spec/patient-index.md；不指定 --data 时使用虚构人员。"
+
+
 def labelled_sets(folder: Path) -> dict[str, list[Person]]:
-    """Return the registrations of each set below a folder, in the files' order, by the set's name."""
+    """Return the registrations of each set below a folder, in the files' order, by the set's name.
+
+    Raises:
+        NothingLabelled: there is none; files of other kinds are passed over.
+    """
     found: dict[str, list[Person]] = {}
     for path in sorted(folder.rglob("*.csv")):
         name = re.sub(r"(?<=\d)[ab]\Z", "", path.relative_to(folder).with_suffix("").as_posix())
-        found.setdefault(name, []).extend(_table(path))
+        with suppress(OSError, ValueError, csv.Error):
+            found.setdefault(name, []).extend(_table(path))
     for path in sorted(folder.rglob("*.json")):
-        patient = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(patient, dict) and patient.get("resourceType") == "Patient":
-            name = path.parent.relative_to(folder).as_posix()
-            person = Person(0, path.stem.encode(), b"", traits_of_patient(patient, path.stem))
-            found.setdefault(name, []).append(person)
-    return {name: _numbered(registrations) for name, registrations in found.items() if registrations}
+        with suppress(OSError, ValueError, RecursionError, NotAPatient):
+            traits = traits_of_patient(json.loads(path.read_text(encoding="utf-8")), path.stem)
+            found.setdefault(path.parent.name, []).append(Person(0, path.stem.encode(), b"", traits))
+    numbered = {name: _numbered(registrations) for name, registrations in found.items() if registrations}
+    if not numbered:
+        raise NothingLabelled(folder=str(folder))
+    return numbered
 
 
 def without_national(person: Person) -> Person:

@@ -20,12 +20,14 @@ from xinglin.service.basic.patient_index.comparing import key_of
 from xinglin.service.basic.patient_index.features import Features
 from xinglin.service.basic.patient_index.names import NameKey, sound
 
-BLOCK: Final = 100
+BLOCK: Final = 64
 """A block that more persons are in is not looked at."""
 KEPT: Final = 400
 """A block that more persons are in is not added to."""
-CANDIDATES: Final = 16
-"""How many of what the blocks give are weighed: those first that are in most blocks and in the smallest."""
+CANDIDATES: Final = 10
+"""How many of what the blocks give are weighed: those that are in most blocks and in the smallest."""
+LOOKED: Final = 64
+"""After so many entries no larger block is looked at."""
 _MOST_SAID: Final = 20
 _COUNTERS: Final = 1 << 22
 _FIRST_BUCKETS: Final = 1 << 10
@@ -109,15 +111,17 @@ class Blocks:
     def candidates(self, wanted: Features) -> list[int]:
         """Return the registrations that share a block, no more than are weighed."""
         told: dict[int, int] = {}
-        for key in blocked(wanted):
-            size = self._counts[key % _COUNTERS]
-            if size <= BLOCK:
-                says = _MOST_SAID - size.bit_length()
-                for number in islice(self._table.find(key), KEPT):
-                    told[number] = told.get(number, 0) + says
+        looked = 0
+        for size, key in sorted((self._counts[key % _COUNTERS], key) for key in blocked(wanted)):
+            if size > BLOCK or looked > LOOKED:
+                break
+            says = _MOST_SAID - size.bit_length()
+            for number in islice(self._table.find(key), BLOCK):
+                told[number] = told.get(number, 0) + says
+                looked += 1
         if len(told) <= CANDIDATES:
             return list(told)
-        return sorted(told, key=lambda number: (-told[number], number))[:CANDIDATES]
+        return sorted(told, key=told.__getitem__, reverse=True)[:CANDIDATES]
 
     def _enter(self, number: int, features: Features) -> None:
         for key in self._first_of_person(number, features):

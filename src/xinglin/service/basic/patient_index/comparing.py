@@ -73,7 +73,7 @@ class Scale:
 
     def rarer_of(self, kind: str, one: str, other: str) -> int:
         """Return the weight of agreeing on two values that are almost the same: that of the more frequent one."""
-        return min(self.rarity(kind, one), self.rarity(kind, other))
+        return self.rarity(kind, one) if one == other else min(self.rarity(kind, one), self.rarity(kind, other))
 
     def phone(self, value: str) -> int:
         """Return the weight of a shared phone: halved odds and more with each doubling of those who have it."""
@@ -237,16 +237,20 @@ def compare_birth(one: int, other: int, scale: Scale) -> Found | None:
     if not one or not other:
         return None
     if one % 1_00 and other % 1_00:
-        if one == other:
-            return "birth.same", scale.rarity("b", one)
-        if slip(one, other):
-            return "birth.slip", W.birth_slip
-        two = parts_different(one, other) == 1
-        return ("birth.two_parts", W.birth_two_parts) if two else ("birth.different", W.birth_different)
+        return ("birth.same", scale.rarity("b", one)) if one == other else _different_births(one, other)
     unit = 1_00_00 if one % 1_00_00 == 0 or other % 1_00_00 == 0 else 1_00
     if one // unit == other // unit:
         return ("birth.year", W.birth_year) if unit == 1_00_00 else ("birth.month", W.birth_month)
     return "birth.partial_different", W.birth_partial_different
+
+
+def _different_births(one: int, other: int) -> Found:
+    if slip(one, other):
+        return "birth.slip", W.birth_slip
+    if one // 1_00_00 == other // 1_00_00 and 1_01 in (one % 1_00_00, other % 1_00_00):
+        return "birth.year", W.birth_year  # 1 January is what registers write when they know the year alone
+    two = parts_different(one, other) == 1
+    return ("birth.two_parts", W.birth_two_parts) if two else ("birth.different", W.birth_different)
 
 
 def compare_sex(one: int, other: int) -> Found | None:
@@ -263,13 +267,13 @@ def compare_phones(ones: Sequence[str], others: Sequence[str], scale: Scale) -> 
     """Return how phones compare: the rarest that both have; a number that many share says nothing."""
     if not ones or not others:
         return None
-    if len(ones) == len(others) == 1 and ones[0][:1] != others[0][:1] and ones[0][-1] != others[0][-1]:
-        return "phone.different", W.phone_different  # the most frequent case by far: not even one digit apart
-    shared = set(ones).intersection(others)
+    shared = [one for one in ones if one in others]
     if shared:
         return "phone.same", max(map(scale.phone, shared))
-    if any(OSA.distance(one, other, score_cutoff=1) <= 1 for one in ones for other in others):
-        return "phone.slip", W.phone_slip
+    for one in ones:
+        for other in others:
+            if OSA.distance(one, other, score_cutoff=1) <= 1:
+                return "phone.slip", W.phone_slip
     return "phone.different", W.phone_different
 
 

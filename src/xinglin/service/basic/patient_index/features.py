@@ -76,10 +76,13 @@ _NOWHERE: Final = Place()
 _NO_NAME: Final = NameKey()
 
 
+_NO_DATE: Final = 1900_01_01  # what registers write when they know nothing
+
+
 def usable_date(value: int) -> int:
     """Return a date with what of it can be one: a day that is none is not known, a month likewise."""
     year, month, day = value // 1_00_00, value // 1_00 % 1_00, value % 1_00
-    if not 1850 <= year <= 2200:
+    if not 1850 <= year <= 2200 or value == _NO_DATE:
         return 0
     if not 1 <= month <= 12:
         return year * 1_00_00

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from xinglin.cli.bench.empi import Pairs, bench_empi, judged
-from xinglin.cli.bench.linkage import labelled_sets, without_national
+from xinglin.cli.bench.linkage import NothingLabelled, labelled_sets, without_national
 from xinglin.cli.bench.people import Person, people
 
 FLOORS = {
@@ -51,6 +51,16 @@ def test_figures_count_pairs() -> None:
     assert Pairs(4, 5, 3, 0).recall == 0.6
     assert round(Pairs(4, 5, 3, 0).f1, 4) == 0.6667
     assert Pairs(0, 0, 0, 0).f1 == 1.0
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"a,b\n1,2\n", b"\xff\xfe,\x00", b'{"resourceType": "Bundle"}', b"[" * 100_000]
+)
+def test_a_folder_without_labelled_registrations_is_refused(tmp_path: Path, content: bytes) -> None:
+    for name in ("a.csv", "a.json"):
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(NothingLabelled):
+        bench_empi(tmp_path, 300)
 
 
 def test_the_benchmark_reports_its_four_figures(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from stdnum.cn import ric
 
-from tests.support.persons import CARD, HOME, NOBODY, OTHER_CARD, WANG, chinese, codes, compared, latin
+from tests.support.persons import CARD, HOME, NAMESAKES_CARD, NOBODY, OTHER_CARD, WANG, chinese, codes, compared, latin
+from xinglin.service.basic.patient_index.blocks import Blocks
 from xinglin.service.basic.patient_index.comparing import Scale, key_of
+from xinglin.service.basic.patient_index.features import features
 from xinglin.service.basic.patient_index.model import (
+    Address,
     Grade,
     Identifier,
     IdentifierKind,
@@ -17,6 +19,7 @@ from xinglin.service.basic.patient_index.model import (
     Sex,
     Traits,
 )
+from xinglin.service.basic.patient_index.rules import decide
 from xinglin.service.basic.patient_index.weights import WEIGHTS
 
 PHONE = {"phones": ("13800138001",)}
@@ -38,15 +41,10 @@ def test_one_card_and_one_name_are_one_person_whatever_else_differs() -> None:
 
 @pytest.mark.requirement("H1")
 def test_different_sound_cards_are_never_matched_by_themselves() -> None:
-    other = replace(WANG, identifiers=(Identifier(IdentifierKind.ID_CARD, sound_card(CARD[:14] + "853")),))
+    other = replace(WANG, identifiers=(Identifier(IdentifierKind.ID_CARD, NAMESAKES_CARD),))
     found = compared(WANG, other)
     assert found.grade is Grade.POSSIBLE
     assert {"identifier.contradiction", "held.contradiction"} <= codes(found)
-
-
-def sound_card(body: str) -> str:
-    """Return an id card number with its check digit."""
-    return body + ric.calc_check_digit(body + "0")
 
 
 def test_a_mistyped_card_is_no_key_and_no_contradiction() -> None:
@@ -110,6 +108,32 @@ def test_a_son_who_has_his_fathers_name_is_looked_at() -> None:
     assert "held.birth" in codes(found)
 
 
+def test_another_sex_and_not_quite_the_same_birth_date_is_looked_at() -> None:
+    one = chinese("王芳", 1990_03_07, sex=Sex.FEMALE, **HOME)
+    other = replace(one, birth=1990_03_17, sex=Sex.MALE)
+    found = compared(one, other)
+    assert (found.grade, "held.sex" in codes(found)) == (Grade.POSSIBLE, True)
+    assert compared(one, replace(one, sex=Sex.MALE)).grade is Grade.MATCH
+
+
+def test_another_surname_with_nothing_but_the_birth_date_is_looked_at() -> None:
+    one, other = (chinese(name, 1996_10_01, sex=Sex.MALE) for name in ("陶浩然", "田浩然"))
+    found = compared(one, other)
+    assert (found.grade, "held.family" in codes(found)) == (Grade.POSSIBLE, True)
+
+
+def test_lines_of_an_address_in_the_other_order_are_one_address_from_both_sides() -> None:
+    blocks = Blocks()
+    for number in range(50):
+        blocks.add(number.to_bytes(16, "big"), features(Traits(addresses=(Address(f"{number} Mill Lane"),))))
+    one, other = (
+        Traits(addresses=(Address(lines),)) for lines in ("Rose Cottage\nMill Lane", "Mill Lane\nRose Cottage")
+    )
+    there, back = (decide(features(a), features(b), blocks, 2026) for a, b in ((one, other), (other, one)))
+    assert there.score == back.score
+    assert "street.same" in codes(there) & codes(back)
+
+
 def test_a_household_is_not_one_person() -> None:
     wife = chinese("李娜", 1991_11_23, sex=Sex.FEMALE, **HOME)
     assert compared(replace(WANG, identifiers=()), wife).grade is Grade.NONE
@@ -166,6 +190,12 @@ def test_nobody_is_matched_by_dates_and_contact_alone() -> None:
     found = compared(nameless, WANG)
     assert found.grade is not Grade.MATCH
     assert compared(Traits(), Traits()).grade is Grade.NONE
+
+
+def test_the_first_of_january_may_stand_for_the_year_alone() -> None:
+    found = compared(latin("Waller", "John", 1950_01_01), latin("Waller", "John", 1950_09_17))
+    assert "birth.year" in codes(found)
+    assert features(Traits(birth=1900_01_01)).birth == 0
 
 
 def test_reasons_add_up_to_the_score() -> None:
