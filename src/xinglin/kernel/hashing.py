@@ -45,6 +45,8 @@ class Tag(StrEnum):
     LOCATOR_KEY = "locator-key"
     AUDIENCE_KEY = "audience-key"
     CERTIFICATE = "certificate"
+    ERASED = "erased"
+    SUBJECT = "subject"
     HEAD_SLOT = "head-slot"
     BLOCK_RECORD = "block-record"
     VAULT_KEY = "vault-key"

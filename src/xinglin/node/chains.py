@@ -25,11 +25,12 @@ from xinglin.service.basic.coordination.anchors.contract import CONTRACT as ANCH
 from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUDIENCE
 from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
 from xinglin.service.basic.coordination.records.contract import CONTRACT as RECORDS
+from xinglin.service.basic.destruction.contract import CONTRACT as HOLD
 
 SUITES = {SuiteNumber.GM: "gm", SuiteNumber.INTL: "intl"}
 CONTRACTS: dict[Profile, tuple[Contract, ...]] = {
     Profile.CONSORTIUM: (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR),
-    Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL),
+    Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL, HOLD),
     Profile.SUPERVISION: (REGISTRY, GOVERNANCE),
 }
 """Which native contracts a chain of each profile has."""

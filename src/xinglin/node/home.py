@@ -1,7 +1,8 @@
 """A node's home: one folder, each kind of data apart (design D13; S7.1b2, S8.2d).
 
 ``config.toml``, ``keys/``, ``chain/<id>/``, ``vault/``, ``keyring/``, ``accounts/``, ``quarantine/``,
-``evidence/``. Keys lie apart from what they open, so that each kind can be backed up and guarded by itself.
+``destruction/``, ``evidence/``. Keys lie apart from what they open, so that each kind can be backed up and guarded by
+itself.
 """
 
 from __future__ import annotations
@@ -59,6 +60,11 @@ class Home:
     def quarantine(self) -> Path:
         """What intake refused, sealed."""
         return self.path / "quarantine"
+
+    @property
+    def destruction(self) -> Path:
+        """Certificates of destruction, and what is being destroyed."""
+        return self.path / "destruction"
 
     @property
     def evidence(self) -> Path:

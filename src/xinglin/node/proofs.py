@@ -13,6 +13,7 @@ from xinglin.carrier.ledger.trust import Trust
 from xinglin.kernel.errors import NotFound
 from xinglin.node.archive import Archive
 from xinglin.node.node import Node
+from xinglin.node.replaying import require_readable
 from xinglin.service.basic.coordination.bundles.make import Place, make_anchor_bundle, make_record_bundle
 from xinglin.service.basic.coordination.commitments import RecordParts, commit_many
 from xinglin.service.basic.coordination.outbox.store import OutboxStore
@@ -79,8 +80,10 @@ def prove_record(archive: Archive, record: str, shown: frozenset[str] = frozense
         shown: which parts to open: ``behaviour``, ``original``, ``copy``.
 
     Raises:
-        RecordNotFound, NoCheckpoint, and what reading the record raises when it was altered.
+        RecordNotFound, RecordShredded, RecordOrdered, NoCheckpoint, and what reading the record raises when it was altered.
     """
+    if shown - {"behaviour"}:
+        require_readable(archive.node, archive.vault.find(record))
     opened = archive.vault.open_record(record)
     details = opened.stored.details
     row = OutboxStore(archive.vault.database, archive.vault.keyring.keys).by_batch(details.batch)

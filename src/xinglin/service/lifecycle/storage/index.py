@@ -1,8 +1,9 @@
 """The vault's index: one sealed row for each record, found by record id or by whose resource it is (D13; S8.6a).
 
 A row's plain columns are its number, the random record id and a keyed hash of (source system, type, logical id,
-version); everything else is sealed, bound to these, so that a changed byte is found. A row is written once and never
-changed: what a chain made of a record is on the row of its batch, which the outbox keeps in the same file.
+version); everything else is sealed, bound to these, so that a changed byte is found. A row is written once, and once
+more when its record is destroyed: what a chain made of a record is on the row of its batch, which the outbox keeps in
+the same file.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _records = sa.Table(
     sa.Column("sealed", Blob, nullable=False),
 )
 _by_number = sa.select(_records).where(_records.c.number == sa.bindparam("number"))
+_lookup_of = sa.select(_records.c.lookup).where(_records.c.number == sa.bindparam("number"))
+_replace = _records.update().where(_records.c.number == sa.bindparam("row"))
 _some_numbers = sa.select(_records).where(_records.c.number.in_(sa.bindparam("numbers", expanding=True)))
 _by_record = sa.select(_records).where(_records.c.record == sa.bindparam("record"))
 _by_lookup = sa.select(_records).where(_records.c.lookup.in_(sa.bindparam("lookups", expanding=True)))
@@ -75,6 +78,17 @@ class Index:
             self.database.insert(connection, _records, rows)
             for write in also:
                 write(connection, first)
+
+    def replace(self, number: int, record: bytes, details: RecordDetails) -> None:
+        """Write the details of a row that is there anew, durably: what destruction leaves of a record.
+
+        Raises:
+            StorageUnwritable: the disk refuses; the row is as before.
+        """
+        with self.database.transaction() as connection:
+            lookup = connection.execute(_lookup_of, {"number": number}).scalar_one()
+            sealed = self._sealer.seal(pack(details), _aad(number, record, lookup))
+            connection.execute(_replace, {"row": number, "sealed": sealed})
 
     def last_number(self) -> int:
         """Return the number of the last row, 0 when there is none."""
