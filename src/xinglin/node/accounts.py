@@ -20,12 +20,22 @@ from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.genesis import key_proof_message
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.encoding import ChainObject, decode, state_key
+from xinglin.kernel.errors import Denied
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import random_bytes
 from xinglin.node.founding import ADMINISTRATOR, person_commitment
 from xinglin.node.node import Node
-from xinglin.service.basic.destruction.errors import MayNotAct
 from xinglin.stakeholders.kinds import Role, Status
+
+
+class MayNotAct(Denied):
+    """An account or key that has ended, or is of another member, wants to act for this institution."""
+
+    code, number, clause = "account.may_not_act", 6032, "S6.3a"
+    en = "The key of account {account} may not act for this institution."
+    zh = "账户 {account} 的密钥不得代表本机构操作。"
+    hint_en = "Use an active account of this institution; see 'xinglin account list'."
+    hint_zh = "请使用本机构的有效账户；参见 xinglin account list。"
 
 
 @dataclass(frozen=True, slots=True)

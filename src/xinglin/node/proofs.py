@@ -80,7 +80,8 @@ def prove_record(archive: Archive, record: str, shown: frozenset[str] = frozense
         shown: which parts to open: ``behaviour``, ``original``, ``copy``.
 
     Raises:
-        RecordNotFound, RecordShredded, RecordOrdered, NoCheckpoint, and what reading the record raises when it was altered.
+        RecordNotFound, NoCheckpoint, RecordOrdered, RecordShredded, and what reading the record raises when it was
+            altered.
     """
     if shown - {"behaviour"}:
         require_readable(archive.node, archive.vault.find(record))

@@ -205,13 +205,3 @@ class HoldOpeningMissing(Integrity):
         "Nothing is destroyed until then. Restore destruction/ from a backup, or place it anew and release this one."
     )
     hint_zh = "在此之前不销毁任何记录。请从备份恢复 destruction/，或重新设置并解除该保全。"
-
-
-class MayNotAct(Denied):
-    """An account or key that has ended, or is of another member, wants to act for this institution."""
-
-    code, number, clause = "destruction.account", 5830, "S6.3a"
-    en = "The key of account {account} may not act for this institution."
-    zh = "账户 {account} 的密钥不得代表本机构操作。"
-    hint_en = "Use an active account of this institution; see 'xinglin account list'."
-    hint_zh = "请使用本机构的有效账户；参见 xinglin account list。"
