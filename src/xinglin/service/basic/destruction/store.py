@@ -7,6 +7,7 @@ Rows carry a keyed hash. The folder is made with the first row. Decides nothing.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,12 +146,20 @@ class DestructionStore:
         return self.database.path.is_file()
 
     def _make(self) -> None:
+        """Make the folder with its database, whole or not at all: beside its place first."""
         if self._there():
             return
+        making = self.folder.with_name(f".{self.folder.name}.tmp")
         with writing(self.folder):
-            self.folder.mkdir(mode=0o700, exist_ok=True)
+            shutil.rmtree(making, ignore_errors=True)
+            making.mkdir(mode=0o700)
+        database = Database(making / self.database.path.name, _tables, FORMAT)
+        database.create()
+        database.close()
+        with writing(self.folder):
+            sync_folder(making)
+            making.rename(self.folder)
             sync_folder(self.folder.parent)
-        self.database.create()
 
     def _next(self, connection: sa.Connection, table: sa.Table, same: sa.ColumnElement[bool]) -> int:
         """Remove the row that is to be replaced and return its number; a new one where there is none."""
