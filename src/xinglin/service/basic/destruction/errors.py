@@ -95,16 +95,6 @@ class DestructionRowDamaged(Integrity):
     hint_zh = "请从备份恢复 destruction/。"
 
 
-class OrderedElsewhere(NotFound):
-    """An order names a record that this home does not have."""
-
-    code, number, clause = "destruction.not_here", 5809, "S7.1f"
-    en = "The record of the order {commitment} is not in this home."
-    zh = "销毁指令 {commitment} 所指记录不在本节点。"
-    hint_en = "Another node of the institution has it, or the vault is older than the chain."
-    hint_zh = "该记录在本机构的其他节点，或数据仓早于链。"
-
-
 class HoldExists(Conflict):
     """A hold with that id was placed before."""
 

@@ -16,9 +16,10 @@ from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUD
 from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
 from xinglin.service.basic.coordination.model import IssueEpochKey, SealedKey
 from xinglin.service.basic.coordination.records.contract import CONTRACT as RECORDS
+from xinglin.service.basic.destruction.contract import CONTRACT as HOLD
 from xinglin.stakeholders.kinds import Role
 
-CONTRACTS = (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, JOURNAL)
+CONTRACTS = (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, JOURNAL, HOLD)
 
 
 @pytest.fixture(params=[(FakeLedger, "intl"), (RuntimeLedger, "gm")], ids=["fake-intl", "runtime-gm"])

@@ -21,10 +21,17 @@ from xinglin.stakeholders.rights import RIGHTS
 
 PAGES = {
     name: (REPOSITORY / "docs" / "spec" / name).read_text(encoding="utf-8")
-    for name in ("contracts.md", "anchor.md", "locator.md")
+    for name in ("contracts.md", "anchor.md", "destruction.md", "locator.md")
 }
 METHODS = [(c.name, name, method) for c in CONTRACTS for name, method in c.methods.items()]
-OWN = {"policy": (1390, 1399), "registry": (1400, 1449), "governance": (1450, 1499), "": (5300, 5389)}
+ELSEWHERE = {"anchor": "anchor.md", "hold": "destruction.md"}
+OWN = {
+    "policy": (1390, 1399),
+    "registry": (1400, 1449),
+    "governance": (1450, 1499),
+    "": (5300, 5389),
+    "hold": (5800, 5859),
+}
 
 
 @pytest.mark.requirement("S5.2")
@@ -40,7 +47,7 @@ def test_the_page_has_the_rights_table() -> None:
 
 @pytest.mark.parametrize(("contract", "name", "method"), METHODS, ids=lambda part: str(part)[:20])
 def test_the_page_has_the_arguments_of_each_method(contract: str, name: str, method: object) -> None:
-    page = PAGES["anchor.md" if contract == "anchor" else "contracts.md"]
+    page = PAGES[ELSEWHERE.get(contract, "contracts.md")]
     section = re.split(r"^##+ ", page.partition(f"### {contract}.{name}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     arguments = [field.name for field in msgspec.structs.fields(method.arguments)]  # type: ignore[attr-defined]
     assert re.findall(r"^\| (\w+) \|", section, re.MULTILINE)[1:] == arguments
