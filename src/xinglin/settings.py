@@ -67,6 +67,9 @@ class StorageSettings(_Group):
     """Where and how much is stored."""
 
     map_gib: int = Field(64, ge=1, le=65536, description="Size of each chain's sparse map in GiB; it stops at 80 %.")
+    backup_days: int = Field(
+        35, ge=0, le=36500, description="For how many days backups are kept; certificates of destruction say it."
+    )
 
 
 class IntakeSettings(_Group):
@@ -77,6 +80,16 @@ class IntakeSettings(_Group):
         256, description="Records in one batch, at most: a power of two, to which batches are padded."
     )
     audience: str = Field("treatment", pattern=r"^[a-z][a-z0-9_.-]{0,63}$", description="Audience of locators.")
+
+
+class RetentionSettings(_Group):
+    """How long records are kept: never shorter than the law says."""
+
+    inpatient_years: int = Field(30, ge=30, le=1000, description="Years after the patient's last discharge.")
+    outpatient_years: int = Field(15, ge=15, le=1000, description="Years after the patient's last visit.")
+    types: dict[str, int] = Field(
+        {}, description="Longer terms for FHIR types, in years, whatever the stay: `{Immunization = 50}`."
+    )
 
 
 class Settings(BaseSettings):
@@ -93,6 +106,7 @@ class Settings(BaseSettings):
     private: PrivateChainSettings | None = Field(None, description="The institution's private chain.")
     storage: StorageSettings = Field(StorageSettings(), description="Storage.")
     intake: IntakeSettings = Field(IntakeSettings(), description="Intake of records.")
+    retention: RetentionSettings = Field(RetentionSettings(), description="Retention of records.")
 
     @classmethod
     def settings_customise_sources(

@@ -20,6 +20,7 @@ from xinglin.kernel.identifiers import urn as make_urn
 from xinglin.node.archive import open_archive
 from xinglin.node.opening import anchoring
 from xinglin.node.reading import reading
+from xinglin.node.replaying import require_readable
 from xinglin.service.basic.intake.files import Refusal
 from xinglin.service.basic.intake.model import IntakeReport
 from xinglin.service.lifecycle.storage.model import StoredRecord
@@ -111,7 +112,9 @@ def read(
     """
     identifier_bytes(record)
     with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
-        row = _row(node.consortium.rules.chain, archive.vault.find(record))
+        stored = archive.vault.find(record)
+        require_readable(node, stored)
+        row = _row(node.consortium.rules.chain, stored)
         original = archive.vault.read(record)
     if as_json:
         show({**row, "original_base64": base64.b64encode(original).decode()}, [], as_json=True)

@@ -45,6 +45,7 @@ class Tag(StrEnum):
     LOCATOR_KEY = "locator-key"
     AUDIENCE_KEY = "audience-key"
     CERTIFICATE = "certificate"
+    ERASED = "erased"
     SUBJECT = "subject"
     NOTICE = "notice"
     NOTICE_ID = "notice-id"

@@ -6,25 +6,44 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xinglin.carrier.access.registry.model import AddAccount, EndAccount, EndKey
+from xinglin.carrier.access.registry.model import (
+    NAMESPACE,
+    AccountState,
+    AddAccount,
+    AddKey,
+    EndAccount,
+    EndKey,
+    KeyState,
+)
 from xinglin.carrier.access.registry.rules import in_force
 from xinglin.carrier.crypto.keystore import KeyUse
 from xinglin.carrier.ledger.build import Signer, operation
 from xinglin.carrier.ledger.genesis import key_proof_message
-from xinglin.kernel.encoding import ChainObject
-from xinglin.kernel.errors import NotFound
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.kernel.encoding import ChainObject, decode, state_key
+from xinglin.kernel.errors import Denied, NotFound
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import random_bytes
 from xinglin.node.directory import Directory
 from xinglin.node.founding import ADMINISTRATOR, person_commitment
 from xinglin.node.node import Node
-from xinglin.stakeholders.kinds import Role
+from xinglin.stakeholders.kinds import Role, Status
+
+
+class MayNotAct(Denied):
+    """An account or key that has ended, or is of another member, wants to act for this institution."""
+
+    code, number, clause = "account.may_not_act", 6032, "S6.3a"
+    en = "The key of account {account} may not act for this institution."
+    zh = "账户 {account} 的密钥不得代表本机构操作。"
+    hint_en = "Use an active account of this institution; see 'xinglin account list'."
+    hint_zh = "请使用本机构的有效账户；参见 xinglin account list。"
 
 
 class AccountKeyMissing(NotFound):
     """The home's key store has no key of the account."""
 
-    code, number, clause = "account.no_key", 6032, "S6.3a"
+    code, number, clause = "account.no_key", 6033, "S6.3a"
     en = "This home has no key of the account {account}."
     zh = "本节点没有账户 {account} 的密钥。"
     hint_en = "Sign where the account's key is, or name an account whose key is here."
@@ -84,16 +103,70 @@ def account_signer(node: Node, account: str) -> Signer:
     return node.signer(max(here, key=lambda one: in_force(one[1], now))[0])
 
 
+def enrol(node: Node, key_name: str) -> str:
+    """Let an account of the consortium chain act on the private chain too, with the same key; done once, then nothing.
+
+    Args:
+        node: the home; both its chains run.
+        key_name: name of the account's key in the home's key store.
+
+    Returns: the account's id.
+
+    Raises:
+        MayNotAct: account or key have ended, or are another member's.
+    """
+    key, private = node.keys.public(key_name), node.private_ledger()
+    account, state = _acting(node, key)
+    if private.value(state_key(NAMESPACE, "key", key)) is not None:
+        return account
+    rules = private.rules
+    message = key_proof_message(rules.suite.hash, rules.chain, node.member, account, key)
+    proof = node.keys.sign(key_name, message)
+    if private.value(state_key(NAMESPACE, "account", account)) is not None:
+        _admin_call(node, "add_key", AddKey(account, key, proof), private)
+    else:
+        _admin_call(node, "add_account", AddAccount(account, state.roles, state.person, key, proof), private)
+    return account
+
+
 def end_account(node: Node, account: str) -> None:
-    """End an account of the home's member."""
+    """End an account of the home's member, on the private chain too if it is there."""
     _admin_call(node, "end_account", EndAccount(account))
+    private = _also_private(node, "account", account)
+    if private is not None:
+        _admin_call(node, "end_account", EndAccount(account), private)
 
 
 def end_key(node: Node, key: bytes, compromised_since: int | None = None) -> None:
-    """End a key of the home's member, and tell since when (ms) it may have been in other hands."""
-    _admin_call(node, "end_key", EndKey(key, () if compromised_since is None else (compromised_since,)))
+    """End a key of the home's member, and tell since when (ms) it may have been in other hands; as ``end_account``."""
+    call = EndKey(key, () if compromised_since is None else (compromised_since,))
+    _admin_call(node, "end_key", call)
+    private = _also_private(node, "key", key)
+    if private is not None:
+        _admin_call(node, "end_key", call, private)
 
 
-def _admin_call(node: Node, method: str, arguments: ChainObject) -> None:
+def _acting(node: Node, key: bytes) -> tuple[str, AccountState]:
+    """Return the account of a key, both in force on the consortium chain and of this member."""
+    ledger = node.consortium
+    stored = ledger.value(state_key(NAMESPACE, "key", key))
+    if stored is None:
+        raise MayNotAct(account="?")
+    known = decode(KeyState, stored)
+    state = decode(AccountState, ledger.value(state_key(NAMESPACE, "account", known.account)) or b"")
+    active = state.status is Status.ACTIVE and not known.until and not known.compromised
+    if known.member != node.member or not active:
+        raise MayNotAct(account=known.account)
+    return known.account, state
+
+
+def _also_private(node: Node, table: str, name: str | bytes) -> Ledger | None:
+    """Return the private chain if it runs and has such a row of the registry."""
+    private = node.private
+    known = private is not None and private.value(state_key(NAMESPACE, table, name)) is not None
+    return private if known else None
+
+
+def _admin_call(node: Node, method: str, arguments: ChainObject, ledger: Ledger | None = None) -> None:
     call = operation(node.consortium.rules.suite, "registry", method, arguments)
-    node.client().call([call], [node.signer(ADMINISTRATOR)])
+    node.client(ledger).call([call], [node.signer(ADMINISTRATOR)])

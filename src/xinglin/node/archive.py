@@ -21,6 +21,7 @@ from xinglin.node.founding import INSTITUTION, SERVICE
 from xinglin.node.home import Home
 from xinglin.node.node import Node
 from xinglin.node.opening import transmission_key
+from xinglin.node.replaying import replay_orders
 from xinglin.service.basic.coordination.ledger_client import LedgerClient
 from xinglin.service.basic.coordination.locators import open_locator
 from xinglin.service.basic.coordination.model import NoteIntake, RecordItem, RegisterBatch
@@ -162,7 +163,7 @@ class Archive:
 
 @contextmanager
 def open_archive(node: Node, *, writing: bool = True) -> Iterator[Archive]:
-    """Open a home's vault and keyring.
+    """Open a home's vault and keyring; for writing, what the chains say is destroyed is destroyed first.
 
     Args:
         node: the open home, a medical institution's.
@@ -179,6 +180,8 @@ def open_archive(node: Node, *, writing: bool = True) -> Iterator[Archive]:
     try:
         vault.open() if writing else vault.open_for_reading()
         try:
+            if writing:
+                replay_orders(node, vault)
             archive = Archive(node, vault, _quarantine(node, keyring))
             try:
                 yield archive

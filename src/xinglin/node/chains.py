@@ -27,6 +27,7 @@ from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUD
 from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOURNAL
 from xinglin.service.basic.coordination.records.contract import CONTRACT as RECORDS
 from xinglin.service.basic.correction.contract import CONTRACT as CORRECTION
+from xinglin.service.basic.destruction.contract import CONTRACT as HOLD
 from xinglin.service.basic.episodes.contract import CONTRACT as EPISODE
 from xinglin.service.basic.notices.contract import CONTRACT as NOTICE
 from xinglin.service.basic.protection.consents.contract import CONTRACT as CONSENT
@@ -35,7 +36,7 @@ from xinglin.service.basic.sharing.agreements.contract import CONTRACT as AGREEM
 SUITES = {SuiteNumber.GM: "gm", SuiteNumber.INTL: "intl"}
 CONTRACTS: dict[Profile, tuple[Contract, ...]] = {
     Profile.CONSORTIUM: (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, CONSENT, AGREEMENT),
-    Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL, ACCESS, NOTICE, CORRECTION, EPISODE),
+    Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL, ACCESS, NOTICE, CORRECTION, EPISODE, HOLD),
     Profile.SUPERVISION: (REGISTRY, GOVERNANCE),
 }
 """Which native contracts a chain of each profile has."""

@@ -1,8 +1,8 @@
 """A node's home: one folder, each kind of data apart (design D13; S7.1b2, S8.2d).
 
-``config.toml``, ``keys/``, ``chain/<id>/``, ``vault/``, ``keyring/``, ``accounts/``, ``quarantine/``,
-``notices/``, ``episodes/``, ``projections/``, ``evidence/``. Keys lie apart from what they open, so that each kind can
-be backed up and guarded by itself.
+``config.toml``, ``keys/``, ``chain/<id>/``, ``vault/``, ``keyring/``, ``accounts/``, ``patient_index/``,
+``protection/``, ``quarantine/``, ``destruction/``, ``notices/``, ``episodes/``, ``projections/``, ``evidence/``. Keys
+lie apart from what they open, so that each kind can be backed up and guarded by itself.
 """
 
 from __future__ import annotations
@@ -85,6 +85,11 @@ class Home:
     def projections(self) -> Path:
         """What is made from the chains to find things quickly; it can be made again."""
         return self.path / "projections"
+
+    @property
+    def destruction(self) -> Path:
+        """Certificates of destruction, and what is being destroyed."""
+        return self.path / "destruction"
 
     @property
     def evidence(self) -> Path:

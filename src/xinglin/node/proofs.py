@@ -15,6 +15,7 @@ from xinglin.kernel.errors import NotFound
 from xinglin.node.access import open_trace
 from xinglin.node.archive import Archive
 from xinglin.node.node import Node
+from xinglin.node.replaying import require_readable
 from xinglin.service.basic.audit.bundles.make import AnchorProof, make_entry_bundle, make_list_bundle
 from xinglin.service.basic.coordination.bundles.make import Place, make_anchor_bundle, make_record_bundle
 from xinglin.service.basic.coordination.commitments import RecordParts, commit_many
@@ -93,8 +94,11 @@ def prove_record(archive: Archive, record: str, shown: frozenset[str] = frozense
         shown: which parts to open: ``behaviour``, ``original``, ``copy``.
 
     Raises:
-        RecordNotFound, NoCheckpoint, and what reading the record raises when it was altered.
+        RecordNotFound, NoCheckpoint, RecordOrdered, RecordShredded, and what reading the record raises when it was
+            altered.
     """
+    if shown - {"behaviour"}:
+        require_readable(archive.node, archive.vault.find(record))
     opened = archive.vault.open_record(record)
     details = opened.stored.details
     row = OutboxStore(archive.vault.database, archive.vault.keyring.keys).by_batch(details.batch)

@@ -33,6 +33,7 @@ from xinglin.node.founding import person_commitment
 from xinglin.node.home import Home
 from xinglin.node.node import Node, open_node
 from xinglin.node.notices import notice_findings
+from xinglin.node.replaying import orders_in
 from xinglin.service.basic.coordination.model import MemberAnchor
 from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.lifecycle.storage.verification import findings as vault_findings
@@ -194,7 +195,9 @@ def verify_records(node: Node) -> tuple[list[Finding], int]:
     if node.private is None:
         return [], 0
     with open_archive(node, writing=False) as archive:
-        found = [_finding(one, "vault") for one in vault_findings(archive.vault)]
+        with orders_in(node, archive.vault) as orders:
+            found = [_finding(one, "vault") for one in vault_findings(archive.vault, orders.judged())]
+            found += [_finding(one, "destruction") for one in orders.findings()]
         count = archive.vault.index.last_number()
         found += [_finding(one, "outbox") for one in registration_findings(archive)]
         found += [_finding(one, "quarantine") for one in archive.quarantine.damaged()]

@@ -28,6 +28,8 @@ ADMINISTRATORS = frozenset({Role.SUPER_ADMINISTRATOR, Role.ADMINISTRATOR})
 OPERATORS = ADMINISTRATORS | {Role.SERVICE}
 SERVICES = frozenset({Role.SERVICE})
 OVERSEERS = ADMINISTRATORS | {Role.AUDITOR, Role.COMPLIANCE_OFFICER}
+KEEPERS = ADMINISTRATORS | {Role.COMPLIANCE_OFFICER}
+"""Roles that decide which records are destroyed and which are held."""
 
 HOLDERS = frozenset({MemberKind.MEDICAL_INSTITUTION})
 """Kinds that produce and keep medical records."""
@@ -49,8 +51,8 @@ RIGHTS: Mapping[tuple[str, str], Right] = MappingProxyType(
         ("governance", "propose"): Right(ALL_KINDS, ADMINISTRATORS),
         ("governance", "approve"): Right(ALL_KINDS, ADMINISTRATORS),
         ("records", "register"): Right(HOLDERS, frozenset({Role.PRACTITIONER, Role.SERVICE})),
-        ("records", "order"): Right(HOLDERS, ADMINISTRATORS | {Role.COMPLIANCE_OFFICER}),
-        ("records", "confirm"): Right(HOLDERS, ADMINISTRATORS | {Role.COMPLIANCE_OFFICER}),
+        ("records", "order"): Right(HOLDERS, KEEPERS),
+        ("records", "confirm"): Right(HOLDERS, KEEPERS),
         ("records", "certify"): Right(HOLDERS, frozenset({Role.SERVICE})),
         ("audience", "epoch"): Right(STEWARDS, OPERATORS),
         ("anchor", "open"): Right(ALL_KINDS, ADMINISTRATORS),
@@ -82,6 +84,12 @@ RIGHTS: Mapping[tuple[str, str], Right] = MappingProxyType(
         ("access", "aggregate"): Right(HOLDERS, frozenset({Role.SERVICE})),
         ("access", "ask"): Right(ALL_KINDS, frozenset({Role.SERVICE})),
         ("access", "answered"): Right(ALL_KINDS, frozenset({Role.SERVICE})),
+        ("hold", "place"): Right(HOLDERS, KEEPERS | {Role.SERVICE}),
+        ("hold", "release"): Right(HOLDERS, KEEPERS),
+        ("hold", "confirm"): Right(HOLDERS, KEEPERS),
+        ("hold", "restrict"): Right(HOLDERS, KEEPERS),
+        ("hold", "lift"): Right(HOLDERS, KEEPERS),
+        ("hold", "begin"): Right(HOLDERS, frozenset({Role.SERVICE})),
     }
 )
 

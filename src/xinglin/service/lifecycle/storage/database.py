@@ -214,6 +214,31 @@ class Database:
         # SQLAlchemy leaves a mark where a list goes; the driver takes as many question marks as there are values.
         return _LIST.sub(f"({', '.join('?' * count)})", text), cleaners
 
+    def scrub(self) -> None:
+        """Leave nothing in the file or its WAL but what the tables say now.
+
+        ``secure_delete`` overwrites where a row was deleted, but not the copies that stay behind in the gaps of pages
+        when SQLite moves rows from one page to another; only rebuilding the file removes those. Takes as long as
+        writing the whole file, so it is done once for many rows.
+
+        Raises:
+            StorageUnwritable: a reader holds on to an old state for ten seconds, or the disk refuses.
+        """
+        try:
+            connection = self.engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute("VACUUM")
+                busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0]
+            finally:
+                connection.close()
+        except DBAPIError as error:
+            raise self._fault(error.orig) from None
+        except sqlite3.Error as error:
+            raise self._fault(error) from None
+        if busy:
+            raise StorageUnwritable(file=self.path.name, what="SQLITE_BUSY")
+
     def damage(self) -> list[DatabaseDamaged]:
         """Return what SQLite's own check of all pages and indexes finds."""
         try:

@@ -148,6 +148,16 @@ class HeadDamaged(Integrity):
     hint_zh = "请从同一备份恢复 vault/head 与 vault/index.sqlite。"
 
 
+class RecordShredded(NotFound):
+    """The record was destroyed here: its keys, salts and content are gone for good."""
+
+    code, number, clause = "vault.destroyed", 5016, "S7.1f"
+    en = "Record {record} was destroyed; what is left of it is its commitment and behaviour data."
+    zh = "记录 {record} 已被销毁，仅保留其存证哈希与行为数据。"
+    hint_en = "Its certificate of destruction tells who ordered it and why."
+    hint_zh = "销毁凭证载明由谁下令及其理由。"
+
+
 class KeyRowDamaged(Integrity):
     """A row of the keyring does not authenticate."""
 

@@ -2,8 +2,8 @@
 
 A row's plain columns are its number, the random record id and keyed hashes of (source system, type, logical id,
 version) and of its commitment; everything else is sealed, bound to these, so that a changed byte is found. A row is
-written once and never changed: what a chain made of a record is on the row of its batch, which the outbox keeps in the
-same file.
+written once, and once more when its record is destroyed: what a chain made of a record is on the row of its batch,
+which the outbox keeps in the same file.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ _records = sa.Table(
     sa.Column("sealed", Blob, nullable=False),
 )
 _by_number = sa.select(_records).where(_records.c.number == sa.bindparam("number"))
+_lookup_of = sa.select(_records.c.lookup, _records.c.commitment).where(_records.c.number == sa.bindparam("number"))
+_replace = _records.update().where(_records.c.number == sa.bindparam("row"))
 _some_numbers = sa.select(_records).where(_records.c.number.in_(sa.bindparam("numbers", expanding=True)))
 _by_record = sa.select(_records).where(_records.c.record == sa.bindparam("record"))
 _by_commitment = sa.select(_records).where(_records.c.commitment == sa.bindparam("commitment"))
@@ -79,6 +81,17 @@ class Index:
             self.database.insert(connection, _records, rows)
             for write in also:
                 write(connection, first)
+
+    def replace(self, number: int, record: bytes, details: RecordDetails) -> None:
+        """Write the details of a row that is there anew, durably: what destruction leaves of a record.
+
+        Raises:
+            StorageUnwritable: the disk refuses; the row is as before.
+        """
+        with self.database.transaction() as connection:
+            lookup, commitment = connection.execute(_lookup_of, {"number": number}).one()
+            sealed = self._sealer.seal(pack(details), _aad(number, record, lookup, commitment))
+            connection.execute(_replace, {"row": number, "sealed": sealed})
 
     def last_number(self) -> int:
         """Return the number of the last row, 0 when there is none."""

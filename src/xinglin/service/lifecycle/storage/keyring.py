@@ -64,6 +64,11 @@ _by_subjects = (
     .order_by(_records.c.number)
 )
 _by_handle = sa.select(_records.c.number).where(_records.c.handle == sa.bindparam("handle"))
+_remove_record = _records.delete().where(_records.c.number == sa.bindparam("row"))
+_remove_patient = _patients.delete().where(
+    _patients.c.number == sa.bindparam("row"),
+    ~sa.exists(sa.select(_records.c.number).where(_records.c.patient == _patients.c.number)),
+)
 _some_patients = sa.select(_patients).where(_patients.c.number.between(sa.bindparam("first"), sa.bindparam("last")))
 _next_patient = sa.select(sa.func.min(_patients.c.number)).where(_patients.c.number >= sa.bindparam("first"))
 
@@ -182,6 +187,27 @@ class Keyring:
         """Remove the secrets of rows behind ``last``, which a crash left."""
         with self._database.transaction() as connection:
             connection.execute(_records.delete().where(_records.c.number > last))
+
+    def destroy(self, numbers: Sequence[int]) -> None:
+        """Remove the secrets of rows, and the keys of patients who have no others; rows that are gone are no error.
+
+        What SQLite keeps of them in the file goes with ``scrub``.
+        """
+        rows = self._rows(numbers) if numbers else {}
+        if not rows:
+            return
+        with self._database.transaction() as connection:
+            connection.execute(_remove_record, [{"row": number} for number in rows])
+            connection.execute(_remove_patient, [{"row": patient} for patient in {row[1] for row in rows.values()}])
+        self._known.clear()
+
+    def holding(self, numbers: Sequence[int]) -> set[int]:
+        """Return those of the row numbers whose secrets are here."""
+        return set(self._rows(numbers)) if numbers else set()
+
+    def scrub(self) -> None:
+        """Leave nothing of removed rows in the file; see ``Database.scrub``."""
+        self._database.scrub()
 
     def secrets_of(self, records: Sequence[tuple[int, bytes]]) -> list[RecordSecrets | KeyMissing | KeyRowDamaged]:
         """Return for each (number, record id) its secrets or why they can't be had."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 
 from xinglin.kernel.encoding import Bytes16, ChainObject, Digest, Identifier, Natural
+
+Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
 
 
 class RecordSecrets(ChainObject, frozen=True):
@@ -32,7 +34,8 @@ class RecordDetails(ChainObject, frozen=True):
     (``stakeholders/labels.py``), 0 where it was not labelled. ``batch`` and ``item``: the record batch that registers
     it and its position there. ``source``, ``type``, ``logical_id``: which system's resource it is; ``subject`` the
     patient's logical id in that system, possibly empty. ``behaviour`` is the encoded behaviour data with its salt; both
-    outlive the record's destruction.
+    outlive the record's destruction. ``destroyed`` is 1 once the record is destroyed: its place, type, batch, item and
+    digests are left, all else is empty or 0.
     """
 
     segment: Natural
@@ -54,6 +57,7 @@ class RecordDetails(ChainObject, frozen=True):
     copy: Digest
     behaviour: bytes
     salt_behaviour: Bytes16
+    destroyed: Flag = 0
 
 
 class NewRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -100,6 +100,18 @@ class Segments:
         header = _HEADER.pack(_MAGIC, location.length, record)
         return entry[_HEADER.size :] if len(entry) == size and entry.startswith(header) else None
 
+    def overwrite(self, record: bytes, locations: Sequence[Location]) -> None:
+        """Overwrite the sealed bytes of a record's entries with zeros and sync them; their headers stay.
+
+        Nothing is written where no entry of this record and length is.
+
+        Raises:
+            StorageUnwritable: the disk refuses.
+        """
+        for location in locations:
+            if self.read(record, location) is not None:
+                self._write(location, _HEADER.pack(_MAGIC, location.length, record) + bytes(location.length))
+
     def cut(self, after: Location) -> None:
         """Remove what a crash left behind the last committed entry.
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from xinglin.service.lifecycle.storage.errors import (
     CommitmentMismatch,
     EntryDamaged,
     RecordNotFound,
+    RecordShredded,
     StorageMissing,
     VaultBehindHead,
     VaultLocked,
@@ -137,6 +139,12 @@ class Vault:
             os.close(self._lock)
             self._lock = None
 
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep every other writer of this vault out for a while: for destruction, which touches all of its parts."""
+        with self._writing:
+            yield
+
     def put(self, records: Sequence[NewRecord], also: Sequence[Also] = ()) -> int:
         """Store records, durably and together: all of them or none.
 
@@ -233,6 +241,7 @@ class Vault:
 
         Raises:
             RecordNotFound: it is not here.
+            RecordShredded: it was destroyed.
             RowDamaged, KeyMissing, KeyRowDamaged, EntryDamaged, CommitmentMismatch: something that it rests on was
                 altered; nothing of it is returned.
         """
@@ -245,8 +254,15 @@ class Vault:
             return opened
         raise opened
 
-    def open_many(self, stored: Sequence[StoredRecord]) -> list[OpenedRecord | Integrity]:
-        """Return for each row its record, or the first thing found wrong with it."""
+    def open_many(self, stored: Sequence[StoredRecord]) -> list[OpenedRecord | Integrity | RecordShredded]:
+        """Return for each row its record, that it was destroyed, or the first thing found wrong with it."""
+        standing = [one for one in stored if not one.details.destroyed]
+        opened = iter(self._checked(standing))
+        return [
+            RecordShredded(record=identifier(one.record)) if one.details.destroyed else next(opened) for one in stored
+        ]
+
+    def _checked(self, stored: Sequence[StoredRecord]) -> list[OpenedRecord | Integrity]:
         opened = self._opened(stored, self.keyring.secrets_of([(one.number, one.record) for one in stored]))
         digests = iter(self.rule([one.parts for one in opened if isinstance(one, OpenedRecord)]))
         return [
@@ -259,17 +275,20 @@ class Vault:
     def same(self, stored: Sequence[StoredRecord], contents: Sequence[bytes]) -> list[bool]:
         """Tell of each record whether its original is these bytes, by its digest and without opening it.
 
+        A destroyed record can't be compared any more and counts as the same: it is not taken in again.
+
         Raises:
             KeyMissing, KeyRowDamaged: the salts of a record can't be had.
         """
         parts = []
-        secrets = self.keyring.secrets_of([(one.number, one.record) for one in stored]) if stored else []
-        for one, secret, content in zip(stored, secrets, contents, strict=True):
+        standing = [(one, content) for one, content in zip(stored, contents, strict=True) if not one.details.destroyed]
+        secrets = self.keyring.secrets_of([(one.number, one.record) for one, _ in standing]) if standing else []
+        for (one, content), secret in zip(standing, secrets, strict=True):
             if not isinstance(secret, RecordSecrets):
                 raise secret
             parts.append(_parts(one.details, secret, content, NO_COPY))
-        committed = self.rule(parts)
-        return [found.original == one.details.original for one, found in zip(stored, committed, strict=True)]
+        committed = iter(self.rule(parts))
+        return [bool(one.details.destroyed) or next(committed).original == one.details.original for one in stored]
 
     def _opened(
         self, stored: Sequence[StoredRecord], secrets: Sequence[RecordSecrets | Integrity]

@@ -6,21 +6,48 @@ left behind the last stored record is no finding; the next start removes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from xinglin.kernel.errors import Integrity, PlatformError
-from xinglin.service.lifecycle.storage.errors import Leftover, RowDamaged, RowMissing, VaultBehindHead
+from xinglin.kernel.identifiers import identifier
+from xinglin.service.lifecycle.storage.errors import Leftover, RecordShredded, RowDamaged, RowMissing, VaultBehindHead
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.service.lifecycle.storage.vault import Vault
 
 _FILES = frozenset({"head", "index.sqlite", "index.sqlite-shm", "index.sqlite-wal", "lock", "segments"})
 
 
-def findings(vault: Vault) -> Iterator[PlatformError]:
+class Destruction(Protocol):
+    """What is known of the destruction of a vault's records, by whoever knows the chain."""
+
+    def excused(self, commitment: bytes) -> bool:
+        """Tell whether a record may be gone, wholly or in part, because its destruction was ordered and confirmed."""
+        ...
+
+    def findings(self, rows: Sequence[StoredRecord]) -> Iterator[PlatformError]:
+        """Yield what contradicts the orders: a record that is gone without one, or certified as gone and still here."""
+        ...
+
+
+class NoDestruction:
+    """No destruction was ordered: each destroyed record is a finding."""
+
+    def excused(self, _: bytes) -> bool:
+        """See ``Destruction.excused``."""
+        return False
+
+    def findings(self, rows: Sequence[StoredRecord]) -> Iterator[PlatformError]:
+        """See ``Destruction.findings``."""
+        yield from (RecordShredded(record=identifier(row.record)) for row in rows if row.details.destroyed)
+
+
+def findings(vault: Vault, destruction: Destruction | None = None) -> Iterator[PlatformError]:
     """Yield every fault of a vault and its keyring, as the error that reading would meet.
 
     Args:
         vault: opened, for reading or writing.
+        destruction: what the chain says of destroyed records; nothing by default.
     """
     try:
         head = vault.head.read()
@@ -37,7 +64,7 @@ def findings(vault: Vault) -> Iterator[PlatformError]:
         last = vault.index.last_number()
         if last < head:
             yield VaultBehindHead(found=last, head=head)
-        yield from _records(vault, last)
+        yield from _records(vault, last, destruction or NoDestruction())
     except PlatformError as refusal:
         yield refusal
 
@@ -47,7 +74,7 @@ def _strangers(vault: Vault) -> Iterator[Leftover]:
     yield from (Leftover(what=name) for name in sorted(names) + vault.segments.strangers())
 
 
-def _records(vault: Vault, last: int) -> Iterator[PlatformError]:
+def _records(vault: Vault, last: int, destruction: Destruction) -> Iterator[PlatformError]:
     expected = 1
     for rows in vault.index.slices(1, last):
         for row in rows:
@@ -58,6 +85,8 @@ def _records(vault: Vault, last: int) -> Iterator[PlatformError]:
             if isinstance(row, RowDamaged):
                 yield row
         stored = [row for row in rows if isinstance(row, StoredRecord)]
-        yield from (opened for opened in vault.open_many(stored) if isinstance(opened, Integrity))
+        yield from destruction.findings(stored)
+        whole = [row for row in stored if not destruction.excused(row.details.commitment)]
+        yield from (opened for opened in vault.open_many(whole) if isinstance(opened, Integrity))
     if expected <= last:
         yield RowMissing(first=expected, last=last)

@@ -18,6 +18,7 @@ from xinglin.service.basic.coordination.journal.contract import CONTRACT as JOUR
 from xinglin.service.basic.coordination.model import IssueEpochKey, SealedKey
 from xinglin.service.basic.coordination.records.contract import CONTRACT as RECORDS
 from xinglin.service.basic.correction.contract import CONTRACT as CORRECTION
+from xinglin.service.basic.destruction.contract import CONTRACT as HOLD
 from xinglin.service.basic.episodes.contract import CONTRACT as EPISODE
 from xinglin.service.basic.notices.contract import CONTRACT as NOTICE
 from xinglin.service.basic.protection.consents.contract import CONTRACT as CONSENT
@@ -37,6 +38,7 @@ CONTRACTS = (
     NOTICE,
     CORRECTION,
     EPISODE,
+    HOLD,
 )
 
 

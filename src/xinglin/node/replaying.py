@@ -1,0 +1,65 @@
+"""What the chains say of destroyed records, for a home that is opened: shred again, judge, refuse to read (S7.1f).
+
+Needs no engine: whatever a ledger of this home has is acted on, before anything is served from its vault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from xinglin.kernel.identifiers import identifier
+from xinglin.node.node import Node
+from xinglin.service.basic.destruction.errors import RecordOrdered
+from xinglin.service.basic.destruction.execution import Execution
+from xinglin.service.basic.destruction.model import RecordStanding, Standing
+from xinglin.service.basic.destruction.status import record_status
+from xinglin.service.basic.destruction.store import DestructionStore
+from xinglin.service.lifecycle.storage.errors import RecordShredded
+from xinglin.service.lifecycle.storage.model import StoredRecord
+from xinglin.service.lifecycle.storage.vault import Vault
+
+
+@contextmanager
+def orders_in(node: Node, vault: Vault) -> Iterator[Execution]:
+    """Give the carrying out of a home's destruction orders; its database is closed after."""
+    store = DestructionStore(node.home.destruction, vault.keyring.keys)
+    try:
+        yield Execution(vault, store, node.consortium, node.private_ledger(), node.member)
+    finally:
+        store.close()
+
+
+def replay_orders(node: Node, vault: Vault) -> list[str]:
+    """Destroy again what the chains say is destroyed or being destroyed, where a restore brought something of it back.
+
+    Args:
+        node: the open home; its consortium ledger is as new as it gets.
+        vault: its vault, open for writing.
+
+    Returns: ids of the records shredded now.
+
+    Raises:
+        StorageUnwritable: the disk refuses; nothing may be served then.
+    """
+    with orders_in(node, vault) as orders:
+        return orders.replay()
+
+
+def standing_of(node: Node, commitment: bytes) -> RecordStanding:
+    """Return what a record of this home is to a reader, by both chains as this home has them."""
+    return record_status(node.consortium.value, node.private_ledger().value, node.member, commitment)
+
+
+def require_readable(node: Node, stored: StoredRecord) -> None:
+    """Refuse a record whose destruction is ordered or done, whatever the vault still has of it.
+
+    Raises:
+        RecordShredded: it is destroyed.
+        RecordOrdered: its destruction is ordered.
+    """
+    standing = standing_of(node, stored.details.commitment).standing
+    if standing is Standing.DESTROYED:
+        raise RecordShredded(record=identifier(stored.record))
+    if standing is Standing.ORDERED:
+        raise RecordOrdered(record=identifier(stored.record))

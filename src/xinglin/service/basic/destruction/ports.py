@@ -1,0 +1,49 @@
+"""What destruction needs of others: chains to call, whose a record is, who was given it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from xinglin.carrier.ledger.build import Signer
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.model import Operation
+from xinglin.service.lifecycle.storage.model import StoredRecord
+
+Recipients = Callable[[bytes], Sequence[str]]
+"""Returns the ids of members that were given a record, by its commitment: from the audit's projection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: an account of the institution, and what signs for it on both of its chains."""
+
+    account: str
+    signer: Signer
+
+
+class Chain(Protocol):
+    """A chain whose engine runs; the node's client implements it."""
+
+    ledger: Ledger
+
+    def call(self, operations: Sequence[Operation], signers: Sequence[Signer]) -> object:
+        """Sign, submit, wait until it is durable; raises the refusal."""
+        ...
+
+
+class Patients(Protocol):
+    """Whose a record is; the patient index implements it, or the vault alone where there is none."""
+
+    def person_of(self, stored: StoredRecord) -> bytes:
+        """Return the id of the record's patient, 16 bytes, local to this node."""
+        ...
+
+    def is_of(self, stored: StoredRecord, person: bytes) -> bool:
+        """Tell whether a record is of a patient; ids that were merged since MUST still lead to the patient."""
+        ...
+
+    def records_of(self, stored: StoredRecord) -> Sequence[StoredRecord]:
+        """Return all records of the record's patient that are not destroyed, itself among them."""
+        ...
