@@ -70,7 +70,7 @@ def follow(page: Path, desk: Path) -> dict[str, str]:
             )  # fmt: skip
             command = block.replace("RECORD", json.loads(listed.stdout)["records"][0]["record"])
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", command], cwd=desk, env=environment, capture_output=True, check=False
+            ["/bin/sh", "-eu", "-c", command], cwd=desk, env=environment, capture_output=True, check=False
         )
         assert done.returncode == 0, f"{block}\n{done.stderr.decode()}"
         said[block] = done.stdout.decode()

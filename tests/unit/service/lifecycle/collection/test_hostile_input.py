@@ -64,11 +64,11 @@ def spoil(draw: st.DrawFn, value: dict[str, Any]) -> None:
         other, place = draw(st.sampled_from(list(places(value))))
         container[key] = copy.deepcopy(other[place])
     elif change == "name" and isinstance(container, dict):
-        container[draw(st.sampled_from(NAMES))] = draw(st.sampled_from(ODD))
+        container[draw(st.sampled_from(NAMES))] = copy.deepcopy(draw(st.sampled_from(ODD)))
     elif change == "double" and isinstance(container, list):
         container.append(copy.deepcopy(container[key]))
     else:
-        container[key] = draw(st.sampled_from(ODD))
+        container[key] = copy.deepcopy(draw(st.sampled_from(ODD)))
 
 
 def check(data: bytes) -> BundleReading | None:
