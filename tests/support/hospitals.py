@@ -25,15 +25,11 @@ from xinglin.node.node import Group, Node, open_node, run_group
 from xinglin.node.opening import anchoring, open_for_business
 from xinglin.node.setup import GROUP, adopt, consortium_genesis, make_home
 from xinglin.service.basic.audit.auditing import AccessFinding, Anchored, anchors_of, overdue
+from xinglin.service.basic.audit.messages import AccessReceipt, AccessRequest, Asked, SignedReceipt, SignedRequest
 from xinglin.service.basic.audit.model import AccessEntry, AnswerTwin, AskTwin, OpenedCopy, Proven, ReaderProof
 from xinglin.service.basic.audit.projection import AccessRow, Twin
 from xinglin.service.basic.audit.receipts import (
-    AccessReceipt,
-    AccessRequest,
-    Asked,
     Here,
-    SignedReceipt,
-    SignedRequest,
     authenticate,
     check_receipt,
     check_receipt_time,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tools.vectors.keys import FixedKey, fixed_bytes, fixed_id
 from xinglin.carrier.ledger.build import operation
 from xinglin.kernel.encoding import ChainObject, encode
+from xinglin.service.basic.audit.messages import AccessReceipt, AccessRequest, Asked
 from xinglin.service.basic.audit.model import (
     NO_RECORD,
     AccessEntry,
@@ -20,16 +21,7 @@ from xinglin.service.basic.audit.model import (
     ReaderProof,
     SourceCount,
 )
-from xinglin.service.basic.audit.receipts import (
-    AccessReceipt,
-    AccessRequest,
-    Asked,
-    receipt_hash,
-    receipt_of,
-    request_hash,
-    sign_receipt,
-    sign_request,
-)
+from xinglin.service.basic.audit.receipts import receipt_hash, receipt_of, request_hash, sign_receipt, sign_request
 from xinglin.service.basic.audit.rules import entry_hash
 from xinglin.stakeholders.kinds import Role
 

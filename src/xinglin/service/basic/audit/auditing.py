@@ -16,9 +16,10 @@ from xinglin.carrier.access.registry.model import KeyState
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.reading import LedgerReading
 from xinglin.kernel.encoding import decode, state_key
+from xinglin.service.basic.audit.messages import AccessReceipt
 from xinglin.service.basic.audit.model import Proven
 from xinglin.service.basic.audit.projection import AccessRow, Twin
-from xinglin.service.basic.audit.receipts import AccessReceipt, Values, in_force
+from xinglin.service.basic.audit.receipts import Values, in_force
 from xinglin.service.basic.coordination.model import CommitAnchor
 
 MAX_LAG_MS = 5_000

@@ -9,25 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeVar
-
-import msgspec
+from typing import TypeVar
 
 from xinglin.carrier.access.registry.model import NAMESPACE as REGISTRY
 from xinglin.carrier.access.registry.model import AccountState, KeyState
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.build import Signer
 from xinglin.kernel.encoding import (
-    Bytes16,
-    ChainId,
     ChainObject,
-    Digest,
-    Identifier,
-    Milliseconds,
-    Name,
-    Natural,
-    PublicKey,
-    Signature,
     decode,
     state_key,
 )
@@ -40,6 +29,7 @@ from xinglin.service.basic.audit.errors import (
     RequestMalformed,
     RequestSignatureInvalid,
 )
+from xinglin.service.basic.audit.messages import AccessReceipt, AccessRequest, SignedReceipt, SignedRequest
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.coordination.model import AnchorState
 from xinglin.stakeholders.kinds import Role
@@ -50,90 +40,10 @@ MAX_REQUEST_MS = 600_000
 """A request runs for so long at most."""
 MAX_AHEAD_MS = 10_000
 """Clocks and consortium heads of two nodes may differ by as much (design D5.4)."""
-LINK_BYTES, COMMITMENT_BYTES = 16, 32
 
 Values = Callable[[bytes], bytes | None]
 """Gives values of the consortium chain's state by key, such as ``Ledger.value``."""
 T = TypeVar("T", bound=ChainObject)
-
-
-class Asked(ChainObject, frozen=True):
-    """What a request asks for.
-
-    ``record`` and its commitment, or ``person`` and the link of 16 bytes that the custodian's node gave for one.
-    """
-
-    what: Literal["record", "person"]
-    name: Annotated[bytes, msgspec.Meta(min_length=LINK_BYTES, max_length=COMMITMENT_BYTES)]
-
-    def __post_init__(self) -> None:
-        """Refuse a name of another length than its kind has, when it is made and when it is decoded."""
-        if len(self.name) != (COMMITMENT_BYTES if self.what == "record" else LINK_BYTES):
-            raise ValueError("a record is named by 32 bytes, a person by 16")
-
-
-class PresentedConsent(ChainObject, frozen=True):
-    """A consent that the reader rests on: its id, and what opens its commitment (docs/spec/consent.md)."""
-
-    consent: Identifier
-    opening: Annotated[bytes, msgspec.Meta(max_length=4_096)]
-
-
-class AccessRequest(ChainObject, frozen=True, kw_only=True):
-    """What a reader's account asks of one custodian node; its hash is H("access-request", request)."""
-
-    kind: Literal["access-request"] = "access-request"
-    version: Literal[1] = 1
-    chain: ChainId
-    id: Bytes16
-    account: Identifier
-    member: Identifier
-    custodian: Identifier
-    asked: Asked
-    action: Name
-    purpose: Name
-    consents: Annotated[tuple[PresentedConsent, ...], msgspec.Meta(max_length=8)]
-    valid_until: Milliseconds
-
-
-class SignedRequest(ChainObject, frozen=True, kw_only=True):
-    """A request with the reader's signature over its 32-byte hash."""
-
-    kind: Literal["signed-access-request"] = "signed-access-request"
-    version: Literal[1] = 1
-    request: AccessRequest
-    key: PublicKey
-    signature: Signature
-
-
-class AccessReceipt(ChainObject, frozen=True, kw_only=True):
-    """What a custodian's node answers for: the entry is item ``item`` of log entry ``index`` of its private chain.
-
-    ``seen_height`` and ``seen_time`` are the consortium head that it decided on: from that time on the lag of the
-    anchor counts. Its hash is H("access-receipt", receipt).
-    """
-
-    kind: Literal["access-receipt"] = "access-receipt"
-    version: Literal[1] = 1
-    chain: ChainId
-    entry: Digest
-    request: Digest
-    outcome: Natural
-    index: Natural
-    item: Natural
-    seen_height: Natural
-    seen_time: Milliseconds
-    time: Milliseconds
-
-
-class SignedReceipt(ChainObject, frozen=True, kw_only=True):
-    """A receipt with the signature of the custodian's service account over its 32-byte hash."""
-
-    kind: Literal["signed-access-receipt"] = "signed-access-receipt"
-    version: Literal[1] = 1
-    receipt: AccessReceipt
-    key: PublicKey
-    signature: Signature
 
 
 @dataclass(frozen=True, slots=True)

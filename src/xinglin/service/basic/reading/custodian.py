@@ -17,18 +17,9 @@ from xinglin.kernel.encoding import decode, encode
 from xinglin.kernel.errors import Fact, Integrity, PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.service.basic.audit.log import AccessLog, Logged
+from xinglin.service.basic.audit.messages import AccessReceipt, AccessRequest, SignedRequest
 from xinglin.service.basic.audit.model import NO_RECORD, AccessEntry, OpenedCopy, Proven, ReaderProof
-from xinglin.service.basic.audit.receipts import (
-    AccessReceipt,
-    AccessRequest,
-    Here,
-    SignedRequest,
-    Values,
-    authenticate,
-    read_request,
-    request_hash,
-    sign_receipt,
-)
+from xinglin.service.basic.audit.receipts import Here, Values, authenticate, read_request, request_hash, sign_receipt
 from xinglin.service.basic.coordination.model import Behaviour
 from xinglin.service.basic.protection.break_glass import BreakGlass, PatientNotice
 from xinglin.service.basic.protection.model import Decision, RecordState, Target

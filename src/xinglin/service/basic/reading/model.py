@@ -13,7 +13,7 @@ import msgspec
 
 from xinglin.carrier.ledger.model import Flag, ReceiptFact
 from xinglin.kernel.encoding import Bytes16, ChainObject, Digest, Natural
-from xinglin.service.basic.audit.receipts import SignedReceipt
+from xinglin.service.basic.audit.messages import SignedReceipt
 from xinglin.stakeholders.purposes import Copy
 
 TypeName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z][A-Za-z]{0,63}\Z")]

@@ -16,12 +16,9 @@ from xinglin.kernel.clock import Clock
 from xinglin.kernel.encoding import decode, encode
 from xinglin.kernel.errors import Invalid, PlatformError, error_for_number
 from xinglin.kernel.hashing import Tag, tagged
+from xinglin.service.basic.audit.messages import AccessRequest, Asked, PresentedConsent, SignedReceipt
 from xinglin.service.basic.audit.model import NAMESPACE, AnswerTwin, AskTwin
 from xinglin.service.basic.audit.receipts import (
-    AccessRequest,
-    Asked,
-    PresentedConsent,
-    SignedReceipt,
     Values,
     check_receipt,
     check_receipt_time,

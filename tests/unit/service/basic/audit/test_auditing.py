@@ -38,8 +38,8 @@ from xinglin.service.basic.audit.auditing import (
 )
 from xinglin.service.basic.audit.contract import CONTRACT as ACCESS
 from xinglin.service.basic.audit.contract import log as honest_log
+from xinglin.service.basic.audit.messages import AccessReceipt
 from xinglin.service.basic.audit.model import LogAccess, Proven, ReaderProof
-from xinglin.service.basic.audit.receipts import AccessReceipt
 from xinglin.service.basic.audit.rules import entry_hash
 from xinglin.service.basic.coordination.anchoring import ChainBehindAnchor, ChainRewritten
 

@@ -24,18 +24,20 @@ from xinglin.service.basic.audit.errors import (
     RequestMalformed,
     RequestSignatureInvalid,
 )
+from xinglin.service.basic.audit.messages import (
+    AccessReceipt,
+    AccessRequest,
+    Asked,
+    PresentedConsent,
+    SignedReceipt,
+    SignedRequest,
+)
 from xinglin.service.basic.audit.receipts import (
     MAX_AHEAD_MS,
     MAX_RECEIPT_BYTES,
     MAX_REQUEST_BYTES,
     MAX_REQUEST_MS,
-    AccessReceipt,
-    AccessRequest,
-    Asked,
     Here,
-    PresentedConsent,
-    SignedReceipt,
-    SignedRequest,
     authenticate,
     check_receipt,
     check_receipt_time,
