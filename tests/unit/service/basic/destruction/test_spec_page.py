@@ -31,8 +31,8 @@ def test_the_retention_table() -> None:
 
 def test_the_classes() -> None:
     inpatient, outpatient = re.findall(r"(?:class: |; )([A-Z, \n]+) (?:are\s+inpatient|outpatient)", PAGE)
-    said = {code: Stay.INPATIENT for code in re.findall(r"[A-Z]+", inpatient)}
-    said |= {code: Stay.OUTPATIENT for code in re.findall(r"[A-Z]+", outpatient)}
+    said = dict.fromkeys(re.findall(r"[A-Z]+", inpatient), Stay.INPATIENT)
+    said |= dict.fromkeys(re.findall(r"[A-Z]+", outpatient), Stay.OUTPATIENT)
     assert said == dict(CLASSES)
 
 
