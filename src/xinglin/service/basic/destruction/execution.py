@@ -120,7 +120,7 @@ class Execution:
         return OrderedDestruction(self.vault, set(orders), set(certified(self._consortium, self._member, orders)))
 
     def findings(self) -> Iterator[PlatformError]:
-        """Yield altered rows of the home, certificates that are not the chain's, holds of which nobody can tell whose."""
+        """Yield altered rows, certificates that are not the chain's, holds of which nobody can tell whose they are."""
         rows: dict[bytes, OrderRow] = {}
         for row in self.store.rows():
             if isinstance(row, OrderRow):
