@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -32,6 +34,7 @@ from xinglin.service.lifecycle.erasure.shredding import Shredder
 from xinglin.service.lifecycle.storage.errors import RecordShredded
 
 NOTE, OTHER, STAY = f"{OLD}-1983-0", f"{OLD}-1983-1", f"{OLD}-1983"
+FLIPS = int(os.environ.get("XINGLIN_FLIPS", "12"))
 PAPER = b"\x07" * 32
 
 
@@ -267,6 +270,7 @@ class TestRefused:
                 assert at.office.check(at.ids[name])["holds"] == [hold]
             assert at.office.check(at.ids[RECENT])["holds"] == []
         shutil.rmtree(home / "destruction")
+        assert codes(home) == {"hold.opening"}
         with at_the_office(home) as at, pytest.raises(HoldOpeningMissing):
             at.office.order([at.ids[f"{OLD}-2020-0"]], "retention_ended", at.one)
 
@@ -372,6 +376,33 @@ def test_a_record_that_is_shredded_without_an_order_is_found(home: Path) -> None
         shredder = Shredder(at.archive.vault)
         shredder.shred([at.archive.vault.find(at.ids[NOTE]), at.archive.vault.find(at.ids[OTHER])])
     assert [finding.code for finding in findings(home)] == ["erasure.unordered"] * 2
+
+
+@pytest.mark.requirement("S6.2d")
+def test_a_flipped_byte_of_what_the_home_keeps_of_destructions_is_found_or_changes_nothing(
+    home: Path, seeded: random.Random
+) -> None:
+    with at_the_office(home) as at:
+        at.destroy(NOTE)
+        at.office.hold_patient(at.ids[RECENT], "court", PAPER, at.one)
+    path = home / "destruction" / "destruction.sqlite"
+    whole = path.read_bytes()
+    told = 0
+    for _ in range(FLIPS):
+        data = bytearray(whole)
+        data[seeded.choice([at for at, byte in enumerate(whole) if byte])] ^= 1 << seeded.randrange(8)
+        for left in path.parent.iterdir():
+            left.unlink()
+        path.write_bytes(data)
+        if codes(home):
+            told += 1
+            continue
+        with at_the_office(home) as at:
+            certificate = at.office.certificate(number := at.office.listed()[0]["record"])
+            assert certificate is not None
+            assert certificate["record"] == number
+            assert at.office.check(at.ids[RECENT])["holds"]
+    assert told
 
 
 def test_a_certificate_that_was_changed_or_lost_is_found(home: Path) -> None:

@@ -21,7 +21,7 @@ from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import SERVICE
 from xinglin.node.replaying import orders_in
 from xinglin.service.basic.destruction.execution import Execution
-from xinglin.service.basic.destruction.holds import HoldKeeping, Holds
+from xinglin.service.basic.destruction.holds import HoldKeeping, Holds, all_holds
 from xinglin.service.basic.destruction.model import Certificate, Stay, Term
 from xinglin.service.basic.destruction.orders import certified, orders_of
 from xinglin.service.basic.destruction.ports import Actor, Patients, Recipients
@@ -207,7 +207,7 @@ class RecordsOffice:
                 "placed": state.placed,
                 "state": "released" if state.confirmed_by else "releasing" if state.released_by else "stands",
             }
-            for hold, state in self.holds.holds.all()
+            for hold, state in all_holds(self.holds.holds.ledger)
         ]
 
     def _actor(self, key: str) -> Actor:

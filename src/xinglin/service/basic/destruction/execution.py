@@ -18,7 +18,8 @@ from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.coordination.model import OrderState
 from xinglin.service.basic.coordination.outbox.store import OutboxStore
 from xinglin.service.basic.destruction.contract import NAMESPACE
-from xinglin.service.basic.destruction.errors import CertificateWrong, DestructionRowDamaged
+from xinglin.service.basic.destruction.errors import CertificateWrong, DestructionRowDamaged, HoldOpeningMissing
+from xinglin.service.basic.destruction.holds import all_holds, person_held
 from xinglin.service.basic.destruction.model import ShredPlan
 from xinglin.service.basic.destruction.orders import certified, find_orders, orders_of
 from xinglin.service.basic.destruction.store import DestructionStore, OrderRow
@@ -119,7 +120,7 @@ class Execution:
         return OrderedDestruction(self.vault, set(orders), set(certified(self._consortium, self._member, orders)))
 
     def findings(self) -> Iterator[PlatformError]:
-        """Yield rows of the home that were altered, and certificates that are not those of the chain."""
+        """Yield altered rows, certificates that are not the chain's, holds of which nobody can tell whose they are."""
         rows: dict[bytes, OrderRow] = {}
         for row in self.store.rows():
             if isinstance(row, OrderRow):
@@ -134,6 +135,12 @@ class Execution:
             kept = rows.get(commitment)
             if kept is None or tagged(hash_, Tag.CERTIFICATE, kept.certificate) != done[commitment]:
                 yield CertificateWrong(commitment=commitment)
+        for hold, state in all_holds(self._private):
+            if state.subject and not state.confirmed_by:
+                try:
+                    person_held(self._private, self.store, hold, state)
+                except HoldOpeningMissing as fault:
+                    yield fault
 
     def _known(self, commitment: bytes) -> StoredRecord | None:
         row = self._row(commitment)

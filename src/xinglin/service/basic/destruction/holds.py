@@ -31,6 +31,29 @@ from xinglin.service.lifecycle.storage.hierarchy import Randomness
 from xinglin.service.lifecycle.storage.model import StoredRecord
 
 
+def all_holds(ledger: LedgerReading) -> Iterator[tuple[str, HoldState]]:
+    """Yield (hold id, state) of every hold of a private chain, by id, released ones among them."""
+    prefix = b"\x93" + pack(NAMESPACE) + pack("hold")
+    with ledger.state() as state:
+        keys = [key for key, _ in state.scan(prefix)]
+    for key in keys:
+        value = ledger.value(key)
+        if value is not None:
+            yield decode(tuple[str, str, str], key)[2], decode(HoldState, value)
+
+
+def person_held(ledger: LedgerReading, store: DestructionStore, hold: str, state: HoldState) -> bytes:
+    """Return the person that a hold on a patient concerns.
+
+    Raises:
+        HoldOpeningMissing: the home does not have what opens its subject.
+    """
+    opening = store.opening(hold)
+    if (subject_commitment(ledger.rules.suite.hash, opening.salt, opening.person),) != state.subject:
+        raise HoldOpeningMissing(hold=hold)
+    return opening.person
+
+
 @dataclass(frozen=True, slots=True)
 class Holds:
     """What holds of an institution say of its records; reads the private chain and the home.
@@ -45,16 +68,6 @@ class Holds:
     store: DestructionStore
     patients: Patients
 
-    def all(self) -> Iterator[tuple[str, HoldState]]:
-        """Yield (hold id, state) of every hold, by id, released ones among them."""
-        prefix = b"\x93" + pack(NAMESPACE) + pack("hold")
-        with self.ledger.state() as state:
-            keys = [key for key, _ in state.scan(prefix)]
-        for key in keys:
-            value = self.ledger.value(key)
-            if value is not None:
-                yield decode(tuple[str, str, str], key)[2], decode(HoldState, value)
-
     def on(self, stored: StoredRecord) -> list[str]:
         """Return the ids of the holds that keep a record, ascending.
 
@@ -63,17 +76,12 @@ class Holds:
         """
         held = self.ledger.value(state_key(NAMESPACE, "record", stored.details.commitment))
         found = set(decode(HeldRecord, held).holds) if held is not None else set()
-        for hold, state in self.all():
-            if state.subject and not state.confirmed_by and self._concerns(hold, state, stored):
-                found.add(hold)
+        for hold, state in all_holds(self.ledger):
+            if state.subject and not state.confirmed_by:
+                person = person_held(self.ledger, self.store, hold, state)
+                if self.patients.is_of(stored, person):
+                    found.add(hold)
         return sorted(found)
-
-    def _concerns(self, hold: str, state: HoldState, stored: StoredRecord) -> bool:
-        opening = self.store.opening(hold)
-        hash_ = self.ledger.rules.suite.hash
-        if (subject_commitment(hash_, opening.salt, opening.person),) != state.subject:
-            raise HoldOpeningMissing(hold=hold)
-        return self.patients.is_of(stored, opening.person)
 
 
 @dataclass(frozen=True, slots=True)
