@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from xinglin.cli.demo.stage import NoBundles, Stage
 from xinglin.cli.progress import records_progress
 from xinglin.kernel.errors import Invalid, PlatformError
@@ -14,6 +16,8 @@ from xinglin.node.node import Node
 from xinglin.node.opening import anchoring
 from xinglin.service.basic.intake.files import refused_file
 from xinglin.service.basic.intake.model import Incoming, IntakeReport, Refused
+from xinglin.service.basic.intake.processing import Processor
+from xinglin.service.lifecycle.collection.fhir.entries import decode
 from xinglin.service.lifecycle.collection.fhir.fhirkit_validator import FhirkitValidator
 from xinglin.service.lifecycle.collection.fhir.model import BundleReading, CollectedResource
 from xinglin.service.lifecycle.collection.fhir.providers import split, with_organisations
@@ -76,17 +80,23 @@ def _readings(stage: Stage, files: Sequence[Path], whole: list[Refused]) -> Iter
 def _intake(
     stage: Stage, node: Node, share: Sequence[Sequence[CollectedResource]], refused: Sequence[Refused]
 ) -> IntakeReport:
-    incoming = [Incoming(bundle) for bundle in share]
-    if refused:
-        incoming.append(Incoming((), refused))
-    with open_archive(node) as archive, records_progress(stage.console, len(incoming), node.settings.name) as progress:
+    with open_archive(node) as archive, records_progress(stage.console, len(share), node.settings.name) as progress:
+        process = Processor(archive.orders(SOURCE))
 
         def read() -> Iterator[Incoming]:
-            for one in incoming:
-                yield one
+            for bundle in share:
+                yield Incoming([_processed(one, process) for one in bundle])
                 progress.file_done()
+            if refused:
+                yield Incoming((), refused)
 
         return archive.take_in(SOURCE, read(), progress.report)
+
+
+def _processed(resource: CollectedResource, process: Processor) -> CollectedResource:
+    """Return a resource with its labels and copy: each hospital makes its own, under its own keys."""
+    made = process(decode(resource.original), resource.subject, resource.logical_id)
+    return replace(resource, processed=made)
 
 
 def _refused(readings: Sequence[BundleReading]) -> list[Refused]:

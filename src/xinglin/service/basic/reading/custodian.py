@@ -16,7 +16,7 @@ from xinglin.kernel.clock import Clock
 from xinglin.kernel.encoding import decode, encode
 from xinglin.kernel.errors import Fact, Integrity, PlatformError
 from xinglin.kernel.hashing import Tag, tagged
-from xinglin.service.basic.audit.log import AccessLog, Logged
+from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.messages import AccessReceipt, AccessRequest, SignedRequest
 from xinglin.service.basic.audit.model import NO_RECORD, AccessEntry, OpenedCopy, Proven, ReaderProof
 from xinglin.service.basic.audit.receipts import Here, Values, authenticate, read_request, request_hash, sign_receipt
@@ -28,7 +28,7 @@ from xinglin.service.basic.protection.service import Asked, Situations
 from xinglin.service.basic.protection.store_model import KeptGrant
 from xinglin.service.basic.reading.errors import ActionUnknown, CopyMissing, NoMatch, PersonNotHere, RecordNotHere
 from xinglin.service.basic.reading.model import Answer, Custody, Disclosure, Found
-from xinglin.service.basic.reading.ports import Agreements, Links, Records
+from xinglin.service.basic.reading.ports import Agreements, EntryLog, Links, Records
 from xinglin.service.basic.sharing.agreements.errors import AgreementMissing
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
@@ -62,7 +62,7 @@ class Parts:
     links: Links
     break_glass: BreakGlass
     tell: Callable[[PatientNotice], None]
-    log: AccessLog
+    log: EntryLog
     private_chain: str
     signer: Signer
     clock: Clock
@@ -153,7 +153,7 @@ class Custodian:
         try:
             opened = records.audited(row)
             outcome.disclosed = (self._disclosure(opened, decision.copy if decision else Copy.NONE),)
-        except (Integrity, CopyMissing) as damage:
+        except PlatformError as damage:
             outcome.refusal = damage
         return outcome
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from xinglin.service.basic.audit.log import Logged
+from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.protection.model import RecordState
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
@@ -64,6 +66,14 @@ class Links(Protocol):
             traits: what is known of the person, in the form of docs/spec/patient-index.md.
             member: whom the link is for.
         """
+        ...
+
+
+class EntryLog(Protocol):
+    """Where access entries go."""
+
+    def log(self, entry: AccessEntry) -> Logged:
+        """Log an entry and return when it is durable."""
         ...
 
 

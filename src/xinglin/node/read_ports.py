@@ -1,0 +1,299 @@
+"""A node's records, persons, episodes, agreements and quotas, as the ports that reading and protection ask for.
+
+Each looks things up in the home's stores and chains; none decides.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from xinglin.kernel.encoding import decode, state_key
+from xinglin.kernel.errors import Invalid
+from xinglin.node.archive import Archive
+from xinglin.node.chains import random_bytes
+from xinglin.node.node import Node
+from xinglin.node.replaying import standing_of
+from xinglin.service.basic.audit.log import AccessLog, Logged
+from xinglin.service.basic.audit.model import AccessEntry
+from xinglin.service.basic.coordination.model import RecordItem
+from xinglin.service.basic.coordination.outbox.store import Delivery, OutboxStore
+from xinglin.service.basic.correction.rules import current_of
+from xinglin.service.basic.destruction.model import Standing as RecordStanding
+from xinglin.service.basic.patient_index.errors import PersonNotFound
+from xinglin.service.basic.patient_index.model import Grade, Traits
+from xinglin.service.basic.patient_index.service import PatientIndex
+from xinglin.service.basic.protection.model import Episode, RecordState
+from xinglin.service.basic.reading.errors import RecordUnregistered
+from xinglin.service.basic.sharing.agreements.model import AgreementOfPair, AgreementState
+from xinglin.service.basic.sharing.agreements.rules import uncovered
+from xinglin.service.lifecycle.collection.fhir.times import parse
+from xinglin.service.lifecycle.storage.model import StoredRecord
+from xinglin.service.lifecycle.storage.vault import OpenedRecord
+from xinglin.stakeholders.labels import Category, Level
+from xinglin.stakeholders.purposes import Purpose
+
+NOBODY = bytes(16)
+"""Stands for the person of a record that is about none."""
+_BATCHES, _EPISODES = 64, 512
+READS_PER_MINUTE = 600
+"""Requests of one account in a minute, before it is over its quota."""
+
+
+class VaultRecords:
+    """Implements the port ``Records`` of reading on a home's vault, index and chains.
+
+    Args:
+        archive: the home's records, opened.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._vault = archive.vault
+        self._outbox = OutboxStore(archive.vault.database, archive.vault.keyring.keys)
+        self._batches: OrderedDict[str, tuple[bytes, ...]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, commitment: bytes) -> StoredRecord | None:
+        """See ``Records.find``."""
+        return self._vault.find_commitment(commitment)
+
+    def audited(self, stored: StoredRecord) -> OpenedRecord:
+        """See ``Records.audited``."""
+        opened = self._vault.open_many([stored])[0]
+        if not isinstance(opened, OpenedRecord):
+            raise opened
+        registered = self._registered(stored.details.batch)
+        item = stored.details.item
+        if item >= len(registered) or registered[item] != stored.details.commitment:
+            raise RecordUnregistered
+        return opened
+
+    def of_person(self, person: bytes) -> Sequence[StoredRecord]:
+        """See ``Records.of_person``."""
+        try:
+            return self._vault.records_of(self._archive.persons.subjects_of(person))
+        except PersonNotFound:
+            return []
+
+    def person_of(self, stored: StoredRecord) -> bytes:
+        """See ``Records.person_of``."""
+        details = stored.details
+        if not details.subject:
+            return NOBODY
+        return self._archive.persons.person_of(details.source, details.subject) or NOBODY
+
+    def state(self, commitment: bytes) -> tuple[RecordState, bytes]:
+        """See ``Records.state``; from a confirmed order on a record is gone to every reader."""
+        standing = standing_of(self._archive.node, commitment).standing
+        if standing in (RecordStanding.ORDERED, RecordStanding.DESTROYED):
+            return RecordState.DESTROYED, b""
+        if standing is RecordStanding.RESTRICTED:
+            return RecordState.RESTRICTED, b""
+        current = current_of(self._archive.node.private_ledger().value, commitment)
+        return (RecordState.STANDING, b"") if current == commitment else (RecordState.SUPERSEDED, current)
+
+    def _registered(self, batch: str) -> tuple[bytes, ...]:
+        """Return the commitments of a registered batch, as the log of the consortium chain has them."""
+        with self._lock:
+            if batch in self._batches:
+                self._batches.move_to_end(batch)
+                return self._batches[batch]
+        row = self._outbox.by_batch(batch)
+        if row is None or row.state is Delivery.STORED:
+            raise RecordUnregistered
+        entry = self._archive.node.consortium.entry(row.index)
+        commitments = tuple(decode(RecordItem, item).commitment for item in entry.transaction.operations[0].items)
+        with self._lock:
+            self._batches[batch] = commitments
+            if len(self._batches) > _BATCHES:
+                self._batches.popitem(last=False)
+        return commitments
+
+
+class IndexPersons:
+    """Implements the port ``Persons`` of protection on the patient index.
+
+    Args:
+        index: of the home, opened.
+    """
+
+    def __init__(self, index: PatientIndex) -> None:
+        self._index = index
+
+    def knows(self, person: bytes) -> bool:
+        """See ``Persons.knows``."""
+        return bool(self._traits(person))
+
+    def born(self, person: bytes) -> date | None:
+        """See ``Persons.born``."""
+        return next((day for one in self._traits(person) if (day := _day(one.birth)) is not None), None)
+
+    def died_ms(self, person: bytes) -> int | None:
+        """See ``Persons.died_ms``."""
+        stated = [one.deceased for one in self._traits(person) if one.deceased]
+        days = [day for one in stated if (day := _day(one)) is not None]
+        if not days:
+            return 0 if stated else None
+        first = min(days)
+        return max(int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp() * 1000), 0)
+
+    def _traits(self, person: bytes) -> list[Traits]:
+        try:
+            return self._index.traits_of(person)
+        except PersonNotFound:
+            return []
+
+
+class IndexLinks:
+    """Implements the port ``Links`` of reading: other members know persons by random handles, one for each member.
+
+    Args:
+        index: of the home, opened.
+    """
+
+    def __init__(self, index: PatientIndex) -> None:
+        self._index = index
+
+    def person(self, link: bytes, member: str) -> bytes | None:
+        """See ``Links.person``."""
+        return self._index.person_by_handle(member, link)
+
+    def match(self, traits: bytes, member: str) -> tuple[bytes, str]:
+        """See ``Links.match``; two sure matches are none."""
+        try:
+            found = self._index.match(decode(Traits, traits), 2)
+        except Invalid:
+            return b"", "the description is not in form"
+        sure = [one for one in found if one.grade is Grade.MATCH]
+        if len(sure) != 1:
+            return b"", (found[0].grade.name.lower() if found and not sure else "several" if sure else "none")
+        person = sure[0].person
+        for link in self._index.links(person):
+            if link.node == member:
+                return link.handle, "match"
+        return self._index.link(person, member, random_bytes(16), "match").handle, "match"
+
+
+class VaultEpisodes:
+    """Implements the port ``Episodes`` of protection on the Encounter resources of the vault.
+
+    Args:
+        archive: the home's records, opened.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._known: OrderedDict[int, Episode | None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, person: bytes, at_ms: int) -> Episode | None:
+        """See ``Episodes.of``."""
+        try:
+            subjects = self._archive.persons.subjects_of(person)
+        except PersonNotFound:
+            return None
+        rows = [row for row in self._archive.vault.records_of(subjects) if row.details.type == b"Encounter"]
+        episodes = [one for row in rows if (one := self._episode(row)) is not None]
+        there = [one for one in episodes if one.from_ms <= at_ms and (one.until_ms is None or at_ms < one.until_ms)]
+        return max(there, key=lambda one: one.from_ms, default=None)
+
+    def _episode(self, row: StoredRecord) -> Episode | None:
+        with self._lock:
+            if row.number in self._known:
+                return self._known[row.number]
+        opened = self._archive.vault.open_many([row])[0]
+        found = _episode(row, opened.parts.original[1]) if isinstance(opened, OpenedRecord) else None
+        with self._lock:
+            self._known[row.number] = found
+            if len(self._known) > _EPISODES:
+                self._known.popitem(last=False)
+        return found
+
+
+class ChainAgreements:
+    """Implements the port ``Agreements`` of reading on the consortium chain.
+
+    Args:
+        node: the open home.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def uncovered(
+        self, reader: str, purpose: Purpose, time_ms: int, category: Category | None, level: Level | None
+    ) -> str:
+        """See ``Agreements.uncovered``."""
+        value = self._node.consortium.value
+        pair = value(state_key("agreement", "pair", self._node.member, reader))
+        state = None
+        if pair is not None:
+            stored = value(state_key("agreement", "agreement", decode(AgreementOfPair, pair).agreement))
+            state = decode(AgreementState, stored) if stored is not None else None
+        return uncovered(state, purpose, time_ms, category, level)
+
+
+@dataclass(slots=True)
+class ReadQuota:
+    """Implements the port ``Quotas``: at most so many entries of an account in a minute, since this process began."""
+
+    per_minute: int = READS_PER_MINUTE
+    _times: dict[str, deque[int]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def over(self, account: str, at_ms: int) -> bool:
+        """See ``Quotas.over``."""
+        with self._lock:
+            times = self._times.get(account, deque())
+            while times and times[0] <= at_ms - 60_000:
+                times.popleft()
+            return len(times) >= self.per_minute
+
+    def note(self, account: str, at_ms: int) -> None:
+        """Count one entry of an account."""
+        with self._lock:
+            self._times.setdefault(account, deque()).append(at_ms)
+
+
+class CountedLog:
+    """An access log that counts entries against the quota.
+
+    Args:
+        log: where entries go.
+        quota: what they count against.
+    """
+
+    def __init__(self, log: AccessLog, quota: ReadQuota) -> None:
+        self._log = log
+        self._quota = quota
+
+    def log(self, entry: AccessEntry) -> Logged:
+        """Log an entry; see ``AccessLog.log``."""
+        self._quota.note(entry.account, entry.time)
+        return self._log.log(entry)
+
+
+def _day(partial: int) -> date | None:
+    try:
+        return date(partial // 1_00_00, partial // 1_00 % 1_00, partial % 1_00)
+    except ValueError:
+        return None
+
+
+def _episode(row: StoredRecord, original: bytes) -> Episode | None:
+    """Return what an Encounter says of an episode; None for one that has no beginning, or did not take place."""
+    try:
+        resource: dict[str, Any] = json.loads(original)
+        period = resource.get("period", {})
+        begun, ended = parse(str(period.get("start"))), parse(str(period.get("end")))
+    except (ValueError, AttributeError):
+        return None
+    if begun is None or resource.get("status") in ("cancelled", "entered-in-error", "planned"):
+        return None
+    return Episode(row.record, max(begun[0], 0), None if ended is None else max(ended[0], 0))

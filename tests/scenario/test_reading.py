@@ -1,0 +1,247 @@
+"""Two hospitals, one patient, on real homes: match, consent, read, refusals, revocation, and who has seen it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.support.product import SYNTHEA, some_bundles
+from xinglin.carrier.access.registry.model import EndKey
+from xinglin.carrier.ledger.build import operation
+from xinglin.cli.demo.founding import found
+from xinglin.cli.demo.records import take_in
+from xinglin.cli.demo.stage import Stage
+from xinglin.kernel.encoding import ChainObject, decode, state_key
+from xinglin.kernel.errors import PlatformError
+from xinglin.kernel.identifiers import identifier
+from xinglin.node.access import open_trace
+from xinglin.node.accounts import AddedAccount, add_account
+from xinglin.node.archive import Archive, open_archive
+from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.founding import ADMINISTRATOR, SEALING, SERVICE
+from xinglin.node.node import Node
+from xinglin.node.opening import anchoring
+from xinglin.node.serving import Serving, described, open_serving
+from xinglin.service.basic.audit.model import TwinState
+from xinglin.service.basic.patient_index.model import Grade
+from xinglin.service.basic.protection.consents.drafts import (
+    Addressee,
+    ConsentDraft,
+    WantedConsent,
+    draft_consent,
+    grant_call,
+    signed_message,
+)
+from xinglin.service.basic.protection.consents.model import KeyMethod, RevokeConsent
+from xinglin.service.basic.protection.consents.rules import revoke_message
+from xinglin.service.basic.reading.reader import ReaderAccount
+from xinglin.service.basic.sharing.agreements.model import AcceptAgreement, AgreementTerms, ProposeAgreement
+from xinglin.stakeholders.kinds import Role
+from xinglin.stakeholders.labels import Category, Level
+from xinglin.stakeholders.purposes import Copy, Purpose
+
+YEAR_MS = 366 * 86_400_000
+
+
+@dataclass
+class Town:
+    """Two hospitals that serve readers, the reader of B, and a patient who has been at both."""
+
+    a: Serving
+    b: Serving
+    reader: ReaderAccount
+    account: AddedAccount
+    at_a: bytes
+    at_b: bytes
+
+    def call(self, node: Node, contract: str, method: str, arguments: ChainObject, key: str = SERVICE) -> None:
+        """Bring one operation of a node onto the consortium chain."""
+        call = operation(node.consortium.rules.suite, contract, method, arguments)
+        node.client().call([call], [node.signer(key)])
+
+    def agree(self, *purposes: Purpose) -> None:
+        """Let B ask A for purposes, in categories 1 to 4, up to level 4."""
+        a, b = self.a.archive.node, self.b.archive.node
+        now = SystemClock().now_ms()
+        categories = (Category(1), Category(2), Category(3), Category(4))
+        terms = AgreementTerms(
+            a.member, b.member, tuple(sorted(purposes)), categories, Level.NARROW, now - 1, now + YEAR_MS, bytes(32)
+        )
+        agreement = identifier(random_bytes(16))
+        self.call(a, "agreement", "propose", ProposeAgreement(agreement, terms), ADMINISTRATOR)
+        self.call(b, "agreement", "accept", AcceptAgreement(agreement, terms), ADMINISTRATOR)
+
+    def consent(self, level: Level = Level.NARROW, *categories: Category) -> tuple[ConsentDraft, bytes]:
+        """Have the patient consent at A by a key of the patient's own; return the draft and the key."""
+        node, now = self.a.archive.node, SystemClock().now_ms()
+        suite = node.consortium.rules.suite
+        key = suite.generate_private_key()
+        wanted = WantedConsent(
+            purposes=[Purpose.TREAT],
+            categories=categories or [Category.HEALTH_STATUS, Category.MEDICAL_APPLICATION],
+            level=level,
+            given_ms=now - 2_000,
+            from_ms=now - 1_000,
+            until_ms=now + YEAR_MS,
+            members=[self.b.member],
+        )
+        custodian = Addressee(node.settings.node, node.keys.public(SEALING), self.at_a)
+        id_ = identifier(random_bytes(16))
+        draft = draft_consent(suite, random_bytes, id_, suite.public_key(key), wanted, [custodian])
+        signature = suite.sign(key, signed_message(suite, node.consortium.rules.chain, draft))
+        self.call(node, "consent", "grant", grant_call(draft, KeyMethod.OWN_KEY, signature))
+        acknowledgement = self.a.protection.consents.take_in(draft.consent)
+        assert acknowledgement is not None
+        self.call(node, "consent", "acknowledge", acknowledgement)
+        return draft, key
+
+    def revoke(self, draft: ConsentDraft, key: bytes) -> None:
+        """Have the patient revoke, carried by B."""
+        node = self.b.archive.node
+        suite, chain = node.consortium.rules.suite, node.consortium.rules.chain
+        signature = suite.sign(key, revoke_message(suite.hash, chain, draft.consent))
+        self.call(node, "consent", "revoke", RevokeConsent(draft.consent, signature))
+
+    def refused(self, commitment: bytes, purpose: Purpose = Purpose.TREAT) -> str:
+        """Return the code with which A refuses a read of B's reader."""
+        with pytest.raises(PlatformError) as refusal:
+            self.b.reader.read(self.a, self.reader, commitment, purpose)
+        return refusal.value.code
+
+    def records(self, kind: bytes) -> list[bytes]:
+        """Return the commitments of the patient's records of a type at A."""
+        rows = self.a.archive.vault.records_of(self.a.archive.persons.subjects_of(self.at_a))
+        return [row.details.commitment for row in rows if row.details.type == kind]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """Return the four homes of the demonstration with some patients, of whom some have been at both hospitals."""
+    folder = tmp_path_factory.mktemp("town")
+    made = Stage(folder, Console(file=io.StringIO()))
+    found(made)
+    take_in(made, sorted(SYNTHEA.glob("*.json")) or some_bundles(folder / "bundles", 8))
+    return made
+
+
+@pytest.fixture(scope="module")
+def town(stage: Stage) -> Iterator[Town]:
+    """Let both hospitals serve."""
+    with ExitStack() as stack:
+        group = stack.enter_context(stage.group())
+        archives = [stack.enter_context(open_archive(node)) for node in group.nodes[:2]]
+        a, b = (stack.enter_context(open_serving(archive)) for archive in archives)
+        account = add_account(group.nodes[1], (Role.PRACTITIONER,), "Physician at B")
+        at_a, at_b = both(archives[0], archives[1])
+        yield Town(a, b, b.account(account.account, account.key_name), account, at_a, at_b)
+
+
+def both(a: Archive, b: Archive) -> tuple[bytes, bytes]:
+    """Return a person at A with observations there, and the same at B."""
+    for at_b in b.persons.persons():
+        found = a.persons.match(b.persons.traits_of(at_b)[0], 1)
+        if found and found[0].grade is Grade.MATCH:
+            rows = a.vault.records_of(a.persons.subjects_of(found[0].person))
+            if sum(row.details.type == b"Observation" for row in rows) > 1:
+                return found[0].person, at_b
+    raise LookupError("nobody has been at both hospitals")
+
+
+@pytest.mark.requirement("H4", "H6", "H7", "S7.2a", "S6.3c", "W8")
+def test_a_patients_record_is_matched_permitted_read_and_traced(town: Town, stage: Stage) -> None:
+    a, b = town.a, town.b
+    wanted = town.records(b"Observation")[0]
+
+    assert town.refused(wanted) == "agreement.missing"
+    with pytest.raises(PlatformError) as unmatched:
+        b.reader.match(a, town.reader, described(b.archive.persons, town.at_b), Purpose.TREAT)
+    assert unmatched.value.code == "agreement.missing"
+    town.agree(Purpose.TREAT, Purpose.ETREAT, Purpose.HRESCH)
+    link = b.reader.match(a, town.reader, described(b.archive.persons, town.at_b), Purpose.TREAT)
+    assert link not in (town.at_a, town.at_b)
+    assert a.archive.persons.person_by_handle(b.member, link) == town.at_a
+    assert town.refused(wanted) == "permit.no_consent"
+    with pytest.raises(PlatformError) as nothing:
+        b.reader.search(a, town.reader, link, Purpose.TREAT)
+    assert nothing.value.code == "permit.no_consent"
+
+    draft, key = town.consent()
+    told = b.reader.search(a, town.reader, link, Purpose.TREAT)
+    assert wanted in {one.commitment for one in told}
+    assert {one.category for one in told} <= {2, 3}
+    assert all(one.level <= 4 for one in told)
+    read = b.reader.read(a, town.reader, wanted, Purpose.TREAT)
+    assert read.copy is Copy.ORIGINAL
+    assert json.loads(read.content)["resourceType"] == "Observation"
+    assert town.refused(wanted, Purpose.HRESCH) == "permit.purpose"
+    assert town.refused(wanted, Purpose.COVERAGE) == "agreement.missing"
+    assert town.refused(town.records(b"Claim")[0]) == "permit.category"
+    assert town.refused(bytes(31) + b"\x01") == "reading.not_here"
+
+    town.revoke(draft, key)
+    assert town.refused(wanted) == "permit.revoked"
+    anchoring(a.archive.node).step()
+    everything_is_on_record(town, wanted)
+
+
+def everything_is_on_record(town: Town, wanted: bytes) -> None:
+    """Compare both private chains: every request has its entry, every twin its receipt, the list is complete."""
+    a, b = town.a.archive.node, town.b.archive.node
+    with open_trace(a) as trace, open_trace(b) as asked:
+        entries = trace.entries_of([wanted])
+        assert [one.entry.outcome == 0 for one in entries] == [False, False, True, False, False, False]
+        assert {one.entry.account for one in entries} == {town.reader.account}
+        assert trace.completeness(wanted).complete
+        (given,) = trace.recipients(wanted)
+        assert (given.member, given.account, given.times) == (b.member, town.reader.account, 1)
+        twins = asked.twins()
+        assert len(twins) == len(trace.entries_of_member(b.member))
+        assert asked.open_twins(0) == []
+        for twin in twins:
+            state = decode(TwinState, b.private_ledger().value(state_key("access", "twin", twin.request)) or b"")
+            assert state.answer
+            (entry,) = trace.entries_for(twin.request)
+            assert entry.entry.outcome == twin.outcome
+
+
+def test_an_ended_key_reads_nothing(town: Town) -> None:
+    account = add_account(town.b.archive.node, (Role.PRACTITIONER,), "Physician who leaves")
+    leaving = town.b.account(account.account, account.key_name)
+    town.call(town.b.archive.node, "registry", "end_key", EndKey(account.key, ()), ADMINISTRATOR)
+    with pytest.raises(PlatformError) as refusal:
+        town.b.reader.read(town.a, leaving, town.records(b"Observation")[0], Purpose.TREAT)
+    assert refusal.value.code == "permit.key_ended"
+
+
+@pytest.mark.requirement("H6")
+def test_a_record_that_was_altered_is_not_served(town: Town) -> None:
+    wanted = town.records(b"Observation")[1]
+    draft, key = town.consent()
+    row = town.a.archive.vault.find_commitment(wanted)
+    assert row is not None
+    segment = Path(town.a.archive.vault.segments.path(row.details.segment))
+    whole = segment.read_bytes()
+    damaged = bytearray(whole)
+    damaged[row.details.offset + row.details.length // 2] ^= 1
+    segment.write_bytes(damaged)
+    try:
+        assert town.refused(wanted) == "vault.entry_damaged"
+    finally:
+        segment.write_bytes(whole)
+    assert town.b.reader.read(town.a, town.reader, wanted, Purpose.TREAT).commitment == wanted
+    town.revoke(draft, key)
+
+
+def test_own_staff_read_in_an_open_episode_only(town: Town) -> None:
+    account = add_account(town.a.archive.node, (Role.PRACTITIONER,), "Physician at A")
+    own = town.a.account(account.account, account.key_name)
+    with pytest.raises(PlatformError) as refusal:
+        town.a.reader.read(town.a, own, town.records(b"Observation")[0], Purpose.TREAT)
+    assert refusal.value.code == "permit.no_consent"
