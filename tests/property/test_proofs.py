@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from xinglin_verify import merkle as their_merkle
@@ -28,7 +30,7 @@ from xinglin.carrier.ledger.model import Transaction
 from xinglin.carrier.ledger.state.native_tree import NativeTree
 from xinglin.carrier.ledger.state.proof import StateProof, verify_state_proof
 from xinglin.carrier.ledger.trust import check_cosignatures
-from xinglin.kernel.encoding import decode, encode
+from xinglin.kernel.encoding import decode, encode, pack
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.hashing import Tag, preimage
 from xinglin.service.basic.coordination.model import ConfirmDestruction
@@ -158,6 +160,44 @@ def test_a_state_proof_holds_for_what_the_state_has(data: st.DataObject, name: s
     serves = other[0] == root and other[3] == fact[3] and not other[2] and not fact[2] and other[1] not in state
     assert not shown(chosen, other) or serves
     tree.close()
+
+
+@settings(max_examples=500)
+@given(seed=st.integers(0, 2**32), name=names)
+def test_both_agree_on_state_proofs_whose_root_fits(seed: int, name: str) -> None:
+    """As a liar could who chooses the root: only the rules of form (V3 to V5) are left to refuse."""
+    chosen = suite(name)
+    shown(chosen, fitting(random.Random(seed), chosen.hash, b"key"))
+
+
+def fitting(drawn: random.Random, hash_: Callable[[bytes], bytes], key: bytes) -> list[Any]:
+    """Return a fact (root, key, value, proof) whose proof, good or bad in form, leads to the root."""
+
+    def seldom(good: Any, *others: Any) -> Any:
+        return drawn.choice(others) if drawn.random() < 0.1 else good
+
+    kh, depth = hash_(key), drawn.choice([0, 1, 2, 7, 8, 9, 16, 255, 256, 257])
+    bits = "".join(drawn.choice("01") for _ in range(depth))
+    padded = bits + "".join(seldom("0", "1") for _ in range(-depth % 8))
+    bitmap = b"".join(int(padded[at : at + 8], 2).to_bytes(1, "big") for at in range(0, len(padded), 8))
+    siblings = [seldom(hash_(b"%d" % number), bytes(32)) for number in range(padded.count("1"))]
+    type_ = drawn.choice([0, 1, 2, 2])
+    value = seldom(None if type_ else b"value", b"", None)
+    differs = drawn.choice([depth, depth + 1, 255, depth - 1, 0])
+    other = int.from_bytes(kh, "big") ^ seldom(1 << max(0, 255 - max(0, differs)), 0)
+    leaf = (other.to_bytes(32, "big"), hash_(b"other"))
+    others = seldom([leaf] if type_ == 2 else [], [], [leaf], [leaf, leaf])
+    end = hash_(b"\x00" + kh + hash_(value)) if value is not None else bytes(32)
+    if value is None and others:
+        end = hash_(b"\x00" + b"".join(others[0]))
+    root, rest = end, list(siblings)
+    for level in reversed(range(depth)):
+        sibling = rest.pop() if bits[level] == "1" else bytes(32)
+        right = int.from_bytes(kh, "big") >> max(0, 255 - level) & 1
+        root = hash_(b"\x01" + (sibling + root if right else root + sibling))
+    written = seldom(bitmap, bitmap + b"\x00", b"\x00" + bitmap, bitmap[:-1])
+    proof = ["state-proof", seldom(1, 0, 2), seldom(type_, 3), depth, written, b"".join(siblings), others]
+    return [root, key, [] if value is None else [value], pack(proof)]
 
 
 @given(data=st.data(), state=st.dictionaries(st.binary(max_size=8), st.binary(max_size=8), min_size=2, max_size=12))

@@ -96,7 +96,7 @@ FORMS: dict[str, Callable[[Any], bytes]] = {
     "nonce of 15": lambda tx: loose(put(tx, NONCE, bytes(15))),
     "signature of 63": lambda tx: loose(put(tx, (1, 0), bytes(63))),
     "key of 66": lambda tx: loose(put(tx, (0, 5, 0), bytes(66))),
-    "root of 31": lambda tx: loose(put(tx, (0, 6), bytes(31))),
+    "root of 31": lambda tx: loose(put(tx, (0, 7), bytes(31))),
     "contract name in capitals": lambda tx: loose(put(tx, (*FIRST_HEAD, 0), "Counter")),
     "contract name not ASCII": lambda tx: loose(put(tx, (*FIRST_HEAD, 0), "cöunter")),
     "contract name not UTF-8": lambda tx: loose(put(tx, (*FIRST_HEAD, 0), Raw(b"\xa2\xff\xfe"))),
