@@ -100,7 +100,7 @@ def test_every_registered_batch_is_noted_once_whatever_crashes(
         raise Stopped
 
     with monkeypatch.context() as patch:
-        patch.setattr("xinglin.node.archive.Archive._note", stop)
+        patch.setattr("xinglin.node.archive.Archive.note", stop)
         with pytest.raises(Stopped):
             take_in(hospital, bundles[1:])
     with monkeypatch.context() as patch:
