@@ -84,9 +84,18 @@ def private_home(folder: Path, chain: Chain | None = None, clock: Clock | None =
     chain = chain or found_chain(parties=1, extra=(ACCESS, JOURNAL))
     made = (folder / "chain" / chain.rules.chain).exists()
     ledger = chain.open(folder) if made else chain.create(folder)
-    member = GroupMember("h", LedgerApplication(ledger, folder / "snapshot"), ledger.blocks, lambda _, __: None)
+    member = GroupMember(
+        "h", LedgerApplication(ledger, folder / "snapshot"), ledger.blocks, ledger.app_hash_at, lambda _, __: None
+    )
     clock = clock or SystemClock()
-    engine = EmbeddedEngine(EmbeddedGroup([member]), clock, chain.rules.parameters.max_block_bytes, 0.0)
+    limits = chain.rules.parameters
+    engine = EmbeddedEngine(
+        EmbeddedGroup([member]),
+        clock,
+        limits.max_block_bytes,
+        0.0,
+        max_transaction_bytes=limits.max_transaction_bytes,
+    )
     try:
         yield PrivateHome(chain, ledger, engine, ChainClient(ledger, engine, clock, os.urandom))
     finally:
