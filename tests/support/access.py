@@ -88,7 +88,14 @@ def private_home(folder: Path, chain: Chain | None = None, clock: Clock | None =
         "h", LedgerApplication(ledger, folder / "snapshot"), ledger.blocks, ledger.app_hash_at, lambda _, __: None
     )
     clock = clock or SystemClock()
-    engine = EmbeddedEngine(EmbeddedGroup([member]), clock, chain.rules.parameters.max_block_bytes, 0.0)
+    limits = chain.rules.parameters
+    engine = EmbeddedEngine(
+        EmbeddedGroup([member]),
+        clock,
+        limits.max_block_bytes,
+        0.0,
+        max_transaction_bytes=limits.max_transaction_bytes,
+    )
     try:
         yield PrivateHome(chain, ledger, engine, ChainClient(ledger, engine, clock, os.urandom))
     finally:

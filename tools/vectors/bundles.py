@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tools.vectors import access_bundles, forged
+from tools.vectors import access_bundles, episode_bundles, forged
 from tools.vectors.form import Case, file, splice
 from tools.vectors.keys import FixedKey, fixed_id
 from tools.vectors.members import Member
@@ -20,7 +20,7 @@ from xinglin.carrier.ledger.model import ReceiptFact
 from xinglin.carrier.ledger.proof import prove_operation, prove_states
 from xinglin.carrier.ledger.trust import Trust, encode_trust
 from xinglin.kernel.encoding import decode, pack, state_key
-from xinglin.service.basic.audit.bundles.check import check_proof
+from xinglin.service.basic.episodes.bundles.check import check_proof
 
 Change = Callable[[Bundle], Bundle]
 Bad = tuple[int, str, str, bytes]
@@ -30,14 +30,15 @@ Bad = tuple[int, str, str, bytes]
 def bundles(world: ProvenWorld) -> str:
     """Return bundles-gm.json or bundles-intl.json."""
     trusts = _trusts(world)
-    good = world.bundles | world.access_bundles | {name: pack(bundle) for name, bundle in forged.holding(world)}
+    good = world.bundles | world.access_bundles | world.episode_bundles
+    good |= {name: pack(bundle) for name, bundle in forged.holding(world)}
     cases: list[Case] = []
     for name, data in good.items():
         cases.append({"name": name, "hex": data.hex(), "trust": "genesis", "exit": 0, "step": None})
     cases += list(_by_trust(world, trusts))
     bad = [*_changed(good), *_unreadable(world), *_remade(world)]
     bad += [(step, name, of, pack(bundle)) for step, name, of, bundle in forged.failing(world)]
-    bad += access_bundles.changed(world)
+    bad += [*access_bundles.changed(world), *episode_bundles.changed(world)]
     cases += [_bad(world, good, *one) for one in bad]
     how = (
         "Bundles about the consortium chain of chain-gm.json or chain-intl.json. exit is the exit status with the trust"

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from tools.vectors.dossiers import LATE, SEALED
+from tools.vectors.keys import fixed_bytes, fixed_id
 from tools.vectors.world import World
 from xinglin.carrier.ledger.checkpoint import SignedNote
 from xinglin.carrier.ledger.genesis import genesis_hash
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.trust import Trust
-from xinglin.kernel.encoding import decode
+from xinglin.kernel.encoding import decode, state_key
 from xinglin.service.basic.audit.bundles.make import AnchorProof, make_entry_bundle, make_list_bundle
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.audit.projecting import access_operations
 from xinglin.service.basic.audit.projection import AccessRow
 from xinglin.service.basic.audit.rules import entry_hash
 from xinglin.service.basic.coordination.bundles.make import Place, make_anchor_bundle, make_record_bundle
+from xinglin.service.basic.episodes.bundles.make import Read, Registered, make_episode_bundle
+from xinglin.service.basic.episodes.looking import EpisodeStatus
+from xinglin.service.basic.episodes.model import EpisodeState, LateState
+from xinglin.service.basic.episodes.store import Kept, Step
 
 
 class ProvenWorld(World):
@@ -91,6 +97,60 @@ class ProvenWorld(World):
             "access list": make_list_bundle(last, self.private.ledger, record, self.rows_of(record)),
             "access list of nobody": make_list_bundle(last, self.private.ledger, asked_for_by_none, ()),
         }
+
+    @cached_property
+    def episode_bundles(self) -> dict[str, bytes]:
+        """Episode bundles: the set alone; with registrations, one of them opened, and reads of two records."""
+        last, ledger = self.anchor_proof(1), self.private.ledger
+        numbers = (*SEALED[:2], *LATE)
+        registered = [
+            Registered(
+                self.records[number].digests.commitment,
+                self.place(number),
+                self.records[number].opening("behaviour") if number == SEALED[0] else None,
+            )
+            for number in numbers
+        ]
+        reads = [Read(one.commitment, self.rows_of(one.commitment)) for one in registered[:2]]
+        return {
+            "episode": make_episode_bundle(last, ledger, self.episode_status()),
+            "episode with registrations and reads": make_episode_bundle(
+                last, ledger, self.episode_status(), registered, reads
+            ),
+        }
+
+    def episode_status(self) -> EpisodeStatus:
+        """Return what the hospital knows of its sealed episode."""
+        dossiers, ledger = self.dossiers, self.private.ledger
+        stored = ledger.value(state_key("episode", "episode", dossiers.episode))
+        marked = [
+            ledger.value(state_key("episode", "late", dossiers.episode, one)) for one in dossiers.commitments(LATE)
+        ]
+        times = [decode(LateState, one or b"").time for one in marked]
+        kept = Kept(
+            episode=dossiers.episode,
+            source=b"his",
+            encounter=b"encounter",
+            salt=fixed_bytes("episode salt", 16),
+            records=tuple(fixed_bytes(f"id record {number}", 16) for number in SEALED),
+            commitments=dossiers.commitments(),
+            last=0,
+            seen=0,
+            person_salt=fixed_bytes("relative salt", 16),
+            statement="儿子".encode(),
+            seal=dossiers.seal(),
+        )
+        return EpisodeStatus(
+            episode=dossiers.episode,
+            step=Step.SEALED,
+            kept=kept,
+            state=decode(EpisodeState, stored or b""),
+            records=[fixed_id(f"record {number}") for number in SEALED],
+            late=[("", one, time) for one, time in zip(dossiers.commitments(LATE), times, strict=True)],
+            unmarked=[],
+            complete=True,
+            unchanged=True,
+        )
 
     def anchor_proof(self, nth: int) -> AnchorProof:
         """Return what proves the nth anchor."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.vectors.accesses import Accesses
+from tools.vectors.dossiers import Dossiers
 from tools.vectors.keys import FixedKey, fixed_bytes, fixed_id, sm2_encrypt
 from tools.vectors.members import START, cast, cosigned, genesis_of
 from xinglin.carrier.access.governance.model import Approve, Propose
@@ -140,6 +141,7 @@ class World:
         self.records = [self._record(number) for number in range(5)]
         self.batches: dict[str, tuple[RegisterBatch, list[bytes]]] = {}
         self.accesses = Accesses(self)
+        self.dossiers = Dossiers(self)
         self._run()
 
     def close(self) -> None:
@@ -245,6 +247,7 @@ class World:
         self.chain.call(self.key("hospital-a"), "records", "certify", call)
         self.chain.waiting.append(self.chain.blocks[3].transactions[0])  # a replay: passed over
         self.chain.submit([self._register("late", self.records[:1])], self.key("hospital-a"), valid_until=START)
+        self.chain.submit([self._register("copied", self.records[2:3])], self.key("hospital-b"))
 
     def _h10_second_anchor(self) -> None:
         first = self.private.ledger.tip.log_size
@@ -314,6 +317,7 @@ class World:
         self.private.call(service, "journal", "intake", intake)
         if name != "first":
             self.accesses.log(name)
+            self.dossiers.log(name)
         self.private.block()
 
     def _anchor(self, previous: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 from string import Formatter
@@ -11,7 +12,7 @@ import pytest
 from xinglin_verify import GM, contract_objects, objects, verify_bundle, verify_state_proof, words
 from xinglin_verify.contract_objects import Behaviour, RecordItem
 from xinglin_verify.schema import Object, parse
-from xinglin_verify.steps import MAX_BYTES, MAX_KEYS, MAX_SIGNATURES, MAX_STATES
+from xinglin_verify.steps import MAX_BYTES, MAX_KEYS, MAX_SHOWN_STATES, MAX_SIGNATURES, MAX_STATES
 from xinglin_verify.verify import STEPS
 
 from tests.support.access_bundles import AccessMaker
@@ -33,6 +34,7 @@ TABLES = {
     objects.Leaf: ("transition.md", "leaf"),
     objects.Bundle: ("proof-bundle.md", "bundle"),
     objects.AccessBundle: ("proof-bundle.md", "access bundle"),
+    objects.EpisodeBundle: ("proof-bundle.md", "episode bundle"),
     objects.LogEntry: ("proof-bundle.md", "log entry"),
     objects.StateProof: ("state-tree.md", "field"),
     contract_objects.Behaviour: ("locator.md", "behaviour"),
@@ -41,6 +43,7 @@ TABLES = {
 ARGUMENTS = {
     contract_objects.RegisterBatch: ("contracts.md", "records.register"),
     contract_objects.CommitAnchor: ("anchor.md", "anchor.commit"),
+    contract_objects.SealEpisode: ("episode.md", "episode.seal"),
 }
 STATES = {
     contract_objects.MemberState: "contracts.md",
@@ -48,6 +51,7 @@ STATES = {
     contract_objects.RecordStatus: "contracts.md",
     contract_objects.AnchorState: "anchor.md",
     contract_objects.AccessHead: "access.md",
+    contract_objects.EpisodeState: "episode.md",
 }
 
 
@@ -64,7 +68,14 @@ def fields(cls: type[Object]) -> list[str]:
     return [field.name for field in dataclasses.fields(cls)]
 
 
-def test_steps_have_the_numbers_and_titles_of_the_page() -> None:
+@pytest.fixture(scope="session")
+def episode() -> bytes:
+    """Return the episode bundle of the vectors."""
+    cases = json.loads((ROOT / "tests/vectors/xinglin/bundles-gm.json").read_text(encoding="utf-8"))["cases"]
+    return next(bytes.fromhex(case["hex"]) for case in cases if case["name"] == "episode")
+
+
+def test_steps_have_the_numbers_and_titles_of_the_page(episode: bytes) -> None:
     written = [
         (int(number), title)
         for number, title in re.findall(r"^- P(\d+)\. \*(.+?)\.\*", page("proof-bundle.md"), re.MULTILINE)
@@ -72,10 +83,9 @@ def test_steps_have_the_numbers_and_titles_of_the_page() -> None:
     assert written == [(number, titles[0]) for number, titles in words.TITLES.items()]
     assert [int(re.match(r"p(\d+)_", step.__name__)[1]) for step in STEPS] == [number for number, _ in written]
     assert [int(re.match(r"P(\d+):", step.__doc__)[1]) for step in STEPS] == [number for number, _ in written]
-    printed = verify_bundle(AccessMaker().make()).lines()[:-1]
-    assert [re.match(r"P(\d+) +\w+ +([^:]+):", line).groups() for line in printed] == [
-        (str(number), title) for number, title in written
-    ]
+    printed = [line for data in (AccessMaker().make(), episode) for line in verify_bundle(data).lines()[:-1]]
+    shown = dict(re.match(r"P(\d+) +\w+ +([^:]+):", line).groups() for line in printed)
+    assert shown == {str(number): title for number, title in written}
 
 
 @pytest.mark.parametrize("cls", TABLES, ids=lambda cls: cls.__name__)
@@ -106,7 +116,12 @@ def test_state_values_have_the_fields_of_the_pages(cls: type[Object]) -> None:
 def test_the_limits_are_those_of_the_page() -> None:
     step = re.search(r"^- P1\. .*?(?=^- P2)", page("proof-bundle.md"), re.MULTILINE | re.DOTALL)[0]
     assert MAX_BYTES == 16 << 20
-    limits = (f"{MAX_STATES} state entries", f"{MAX_SIGNATURES} signatures", f"{MAX_KEYS} keys")
+    limits = (
+        f"{MAX_STATES} state entries",
+        f"{MAX_SIGNATURES} signatures",
+        f"{MAX_KEYS} keys",
+        f"{MAX_SHOWN_STATES} state",
+    )
     for limit in ("16 MiB", "2^20 values", *limits):
         assert limit in step
 

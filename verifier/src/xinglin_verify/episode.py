@@ -23,6 +23,7 @@ from xinglin_verify.suites import Hash
 REASONS = {1: "dispute", 2: "complaint", 3: "litigation", 4: "death", 5: "other"}
 INSTITUTION, PATIENT = 1, 2
 NO_LATE = bytes(32)
+STANDING = ("episode.is_sealed", "episode.is_proposed", "episode.is_opened")
 REGISTRATION = (
     steps.p7_leaf,
     steps.p8_signatures,
@@ -90,8 +91,7 @@ def p23_sealed_state(case: Case) -> Outcome:
     kept = (state.subject, state.root, state.count, state.reason, state.institution, state.patient, state.time)
     if asked != kept:
         raise DoesNotHold("episode.state_differs")
-    manner = ("sealed", "proposed", "opened")[len(state.opening)]
-    return passed(f"episode.is_{manner}", as_of=Moment(case.anchored.time))
+    return passed(STANDING[len(state.opening)], as_of=Moment(case.anchored.time))
 
 
 def p24_both_sides(case: Case) -> Outcome:

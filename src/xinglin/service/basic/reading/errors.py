@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinglin.kernel.errors import Integrity, Invalid, NotFound, Unavailable
+from xinglin.kernel.errors import Integrity, Invalid, NotFound
 
 
 class RecordNotHere(NotFound):
@@ -73,13 +73,3 @@ class AnswerInvalid(Integrity):
     zh = "保管方的应答不成立：{reason}。"
     hint_en = "Nothing of it was used. Keep it as evidence and ask the custodian."
     hint_zh = "其内容未被使用。请留存为证据并向保管方查询。"
-
-
-class CustodianSilent(Unavailable):
-    """The custodian's node did not answer."""
-
-    code, number, clause = "reading.silent", 5907, "S8.5a"
-    en = "The node {node} did not answer."
-    zh = "节点 {node} 没有应答。"
-    hint_en = "The request is noted as open on the private chain; ask again later."
-    hint_zh = "该请求已在私有链上记为未答复；请稍后再试。"

@@ -87,7 +87,6 @@ class CustodianNode(Protocol):
         """Return the answer to a signed request.
 
         Raises:
-            CustodianSilent: the node can't be reached.
-            PlatformError: it refused to look at the request.
+            PlatformError: it refused to look at the request, or can't be reached.
         """
         ...

@@ -154,9 +154,9 @@ class Reader:
         """Ask one node and return its answer, a refusal too, once its receipt has been checked and noted.
 
         Raises:
-            CustodianSilent: no answer came; the twin stays open.
             AnswerInvalid, ReceiptInvalid: what came is no good answer; the twin stays open, which is a finding.
-            PlatformError: the custodian does not know who asks, or the reader's private chain takes nothing now.
+            PlatformError: the custodian can't be reached or does not know who asks (the twin stays open), or the reader's
+                private chain takes nothing now.
         """
         request = AccessRequest(
             chain=self._custody.chain,

@@ -29,6 +29,8 @@ from xinglin.service.basic.coordination.bundles.make import (
     make_record_bundle,
 )
 from xinglin.service.basic.coordination.bundles.steps import MAX_BYTES, MAX_STATES
+from xinglin.service.basic.episodes.bundles.check import NUMBERS
+from xinglin.service.basic.episodes.bundles.check import STEPS as EPISODE_STEPS
 
 __all__ = ["intl_sample", "sample"]
 NAMES = ("record", "record opened", "record destroyed", "record of two signers", "anchor", "second anchor")
@@ -76,7 +78,7 @@ def test_a_record_bundle_says_that_it_was_destroyed(sample: Sample) -> None:
 def test_an_anchor_bundle_says_what_was_anchored(sample: Sample) -> None:
     first, second = (said(sample.bundles[name], None, 14) for name in ("anchor", "second anchor"))
     assert first["chain"] == sample.private.ledger.rules.chain
-    assert (first["size"], second["size"], second["frozen"]) == (2, 11, 0)
+    assert (first["size"], second["size"], second["frozen"]) == (2, 20, 0)
     assert second["log_root"] == sample.private.ledger.tip.log_root
 
 
@@ -130,9 +132,9 @@ def test_a_checkpoint_that_is_older_or_another_chains_proves_nothing(sample: Sam
     with pytest.raises(NotCovered):
         make_record_bundle(sample.ledger, sample.note(3), place, commitment)
     with pytest.raises(NotCovered):
-        make_record_bundle(sample.ledger, sample.checkpoint, Place(22), commitment)
+        make_record_bundle(sample.ledger, sample.checkpoint, Place(23), commitment)
     with pytest.raises(LogEntryNotFound):
-        sample.ledger.entry(22)
+        sample.ledger.entry(23)
     forged = SignedNote(changed(sample.checkpoint.head, time=1), sample.checkpoint.signatures)
     with pytest.raises(CheckpointInvalid):
         make_record_bundle(sample.ledger, forged, place, commitment)
@@ -339,6 +341,10 @@ def test_steps_have_the_numbers_and_titles_of_the_page() -> None:
     page = (ROOT / "docs" / "spec" / "proof-bundle.md").read_text(encoding="utf-8")
     written = re.findall(r"^- P(\d+)\. \*(.+?)\.\*", page, re.MULTILINE)
     assert written[: len(STEPS)] == [(str(number), title) for number, (title, _) in enumerate(STEPS, 1)]
-    assert written == [(str(number), title) for number, (title, _) in enumerate(ACCESS_STEPS, 1)]
-    for number, (_, step) in [*enumerate(STEPS, 1), *enumerate(ACCESS_STEPS, 1)]:
+    assert written[: len(ACCESS_STEPS)] == [(str(number), title) for number, (title, _) in enumerate(ACCESS_STEPS, 1)]
+    episodes = dict(zip(map(str, NUMBERS), (title for title, _ in EPISODE_STEPS), strict=True))
+    assert dict(written).items() >= episodes.items()
+    assert len(written) == NUMBERS[-1]
+    numbered = [*enumerate(STEPS, 1), *enumerate(ACCESS_STEPS, 1), *zip(NUMBERS, EPISODE_STEPS, strict=True)]
+    for number, (_, step) in numbered:
         assert (step.__doc__ or "").startswith(f"P{number}: ")
