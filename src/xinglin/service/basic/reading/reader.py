@@ -155,8 +155,8 @@ class Reader:
 
         Raises:
             AnswerInvalid, ReceiptInvalid: what came is no good answer; the twin stays open, which is a finding.
-            PlatformError: the custodian can't be reached or does not know who asks (the twin stays open), or the reader's
-                private chain takes nothing now.
+            PlatformError: the custodian can't be reached or does not know who asks, and the twin stays open; or the
+                reader's private chain takes nothing now.
         """
         request = AccessRequest(
             chain=self._custody.chain,
