@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,35 +14,32 @@ from rich.console import Console
 
 from tests.support.product import SYNTHEA, some_bundles
 from xinglin.carrier.access.registry.model import EndKey
-from xinglin.carrier.ledger.build import operation
 from xinglin.cli.demo.founding import found
 from xinglin.cli.demo.records import take_in
 from xinglin.cli.demo.stage import Stage
-from xinglin.kernel.encoding import ChainObject, decode, state_key
+from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import PlatformError
-from xinglin.kernel.identifiers import identifier
 from xinglin.node.access import open_trace
 from xinglin.node.accounts import AddedAccount, add_account
 from xinglin.node.archive import Archive, open_archive
-from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.founding import ADMINISTRATOR, SEALING, SERVICE
-from xinglin.node.node import Node
+from xinglin.node.chains import SystemClock
+from xinglin.node.consents import (
+    GivenConsent,
+    acknowledge,
+    call,
+    give_at_counter,
+    give_by_own_key,
+    revoke,
+    sign_agreement,
+)
+from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.opening import anchoring
 from xinglin.node.serving import Serving, described, open_serving
 from xinglin.service.basic.audit.model import TwinState
 from xinglin.service.basic.patient_index.model import Grade
-from xinglin.service.basic.protection.consents.drafts import (
-    Addressee,
-    ConsentDraft,
-    WantedConsent,
-    draft_consent,
-    grant_call,
-    signed_message,
-)
-from xinglin.service.basic.protection.consents.model import KeyMethod, RevokeConsent
-from xinglin.service.basic.protection.consents.rules import revoke_message
+from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.reading.reader import ReaderAccount
-from xinglin.service.basic.sharing.agreements.model import AcceptAgreement, AgreementTerms, ProposeAgreement
+from xinglin.service.basic.sharing.agreements.model import AgreementTerms
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Copy, Purpose
@@ -61,53 +58,32 @@ class Town:
     at_a: bytes
     at_b: bytes
 
-    def call(self, node: Node, contract: str, method: str, arguments: ChainObject, key: str = SERVICE) -> None:
-        """Bring one operation of a node onto the consortium chain."""
-        call = operation(node.consortium.rules.suite, contract, method, arguments)
-        node.client().call([call], [node.signer(key)])
-
     def agree(self, *purposes: Purpose) -> None:
         """Let B ask A for purposes, in categories 1 to 4, up to level 4."""
-        a, b = self.a.archive.node, self.b.archive.node
-        now = SystemClock().now_ms()
+        a, b, now = self.a.archive.node, self.b.archive.node, SystemClock().now_ms()
         categories = (Category(1), Category(2), Category(3), Category(4))
-        terms = AgreementTerms(
-            a.member, b.member, tuple(sorted(purposes)), categories, Level.NARROW, now - 1, now + YEAR_MS, bytes(32)
-        )
-        agreement = identifier(random_bytes(16))
-        self.call(a, "agreement", "propose", ProposeAgreement(agreement, terms), ADMINISTRATOR)
-        self.call(b, "agreement", "accept", AcceptAgreement(agreement, terms), ADMINISTRATOR)
+        named = tuple(sorted(purposes))
+        terms = AgreementTerms(a.member, b.member, named, categories, Level.NARROW, now - 1, now + YEAR_MS, bytes(32))
+        sign_agreement(a, b, terms)
 
-    def consent(self, level: Level = Level.NARROW, *categories: Category) -> tuple[ConsentDraft, bytes]:
-        """Have the patient consent at A by a key of the patient's own; return the draft and the key."""
-        node, now = self.a.archive.node, SystemClock().now_ms()
-        suite = node.consortium.rules.suite
-        key = suite.generate_private_key()
-        wanted = WantedConsent(
+    def wanted(self) -> WantedConsent:
+        """Return what the patient wants: B may read for treatment, two categories, up to level 4, for a year."""
+        now = SystemClock().now_ms()
+        return WantedConsent(
             purposes=[Purpose.TREAT],
-            categories=categories or [Category.HEALTH_STATUS, Category.MEDICAL_APPLICATION],
-            level=level,
+            categories=[Category.HEALTH_STATUS, Category.MEDICAL_APPLICATION],
+            level=Level.NARROW,
             given_ms=now - 2_000,
             from_ms=now - 1_000,
             until_ms=now + YEAR_MS,
             members=[self.b.member],
         )
-        custodian = Addressee(node.settings.node, node.keys.public(SEALING), self.at_a)
-        id_ = identifier(random_bytes(16))
-        draft = draft_consent(suite, random_bytes, id_, suite.public_key(key), wanted, [custodian])
-        signature = suite.sign(key, signed_message(suite, node.consortium.rules.chain, draft))
-        self.call(node, "consent", "grant", grant_call(draft, KeyMethod.OWN_KEY, signature))
-        acknowledgement = self.a.protection.consents.take_in(draft.consent)
-        assert acknowledgement is not None
-        self.call(node, "consent", "acknowledge", acknowledgement)
-        return draft, key
 
-    def revoke(self, draft: ConsentDraft, key: bytes) -> None:
-        """Have the patient revoke, carried by B."""
-        node = self.b.archive.node
-        suite, chain = node.consortium.rules.suite, node.consortium.rules.chain
-        signature = suite.sign(key, revoke_message(suite.hash, chain, draft.consent))
-        self.call(node, "consent", "revoke", RevokeConsent(draft.consent, signature))
+    def consent(self) -> GivenConsent:
+        """Have the patient consent at A by a key of the patient's own, in force at A."""
+        given = give_by_own_key(self.a.archive.node, self.wanted(), [(self.a.node, self.at_a)])
+        acknowledge(self.a, given.consent)
+        return given
 
     def refused(self, commitment: bytes, purpose: Purpose = Purpose.TREAT) -> str:
         """Return the code with which A refuses a read of B's reader."""
@@ -172,7 +148,7 @@ def test_a_patients_record_is_matched_permitted_read_and_traced(town: Town, stag
         b.reader.search(a, town.reader, link, Purpose.TREAT)
     assert nothing.value.code == "permit.no_consent"
 
-    draft, key = town.consent()
+    given = town.consent()
     told = b.reader.search(a, town.reader, link, Purpose.TREAT)
     assert wanted in {one.commitment for one in told}
     assert {one.category for one in told} <= {2, 3}
@@ -185,7 +161,7 @@ def test_a_patients_record_is_matched_permitted_read_and_traced(town: Town, stag
     assert town.refused(town.records(b"Claim")[0]) == "permit.category"
     assert town.refused(bytes(31) + b"\x01") == "reading.not_here"
 
-    town.revoke(draft, key)
+    revoke(town.b.archive.node, given)
     assert town.refused(wanted) == "permit.revoked"
     anchoring(a.archive.node).step()
     everything_is_on_record(town, wanted)
@@ -214,7 +190,7 @@ def everything_is_on_record(town: Town, wanted: bytes) -> None:
 def test_an_ended_key_reads_nothing(town: Town) -> None:
     account = add_account(town.b.archive.node, (Role.PRACTITIONER,), "Physician who leaves")
     leaving = town.b.account(account.account, account.key_name)
-    town.call(town.b.archive.node, "registry", "end_key", EndKey(account.key, ()), ADMINISTRATOR)
+    call(town.b.archive.node, "registry", "end_key", EndKey(account.key, ()), ADMINISTRATOR)
     with pytest.raises(PlatformError) as refusal:
         town.b.reader.read(town.a, leaving, town.records(b"Observation")[0], Purpose.TREAT)
     assert refusal.value.code == "permit.key_ended"
@@ -223,7 +199,7 @@ def test_an_ended_key_reads_nothing(town: Town) -> None:
 @pytest.mark.requirement("H6")
 def test_a_record_that_was_altered_is_not_served(town: Town) -> None:
     wanted = town.records(b"Observation")[1]
-    draft, key = town.consent()
+    given = town.consent()
     row = town.a.archive.vault.find_commitment(wanted)
     assert row is not None
     segment = Path(town.a.archive.vault.segments.path(row.details.segment))
@@ -236,7 +212,7 @@ def test_a_record_that_was_altered_is_not_served(town: Town) -> None:
     finally:
         segment.write_bytes(whole)
     assert town.b.reader.read(town.a, town.reader, wanted, Purpose.TREAT).commitment == wanted
-    town.revoke(draft, key)
+    revoke(town.b.archive.node, given)
 
 
 def test_own_staff_read_in_an_open_episode_only(town: Town) -> None:
@@ -245,3 +221,18 @@ def test_own_staff_read_in_an_open_episode_only(town: Town) -> None:
     with pytest.raises(PlatformError) as refusal:
         town.a.reader.read(town.a, own, town.records(b"Observation")[0], Purpose.TREAT)
     assert refusal.value.code == "permit.no_consent"
+
+
+def test_a_consent_on_paper_needs_two_and_the_acknowledgement(town: Town) -> None:
+    node, wanted = town.a.archive.node, town.records(b"Observation")[0]
+    staff = [add_account(node, (Role.ADMINISTRATOR,), f"Clerk {number}") for number in (1, 2)]
+    names = (staff[0].key_name, staff[1].key_name)
+    paper = town.a.protection.consents.keep_paper(b"scan", town.at_a, staff[0].account, SystemClock().now_ms())
+    what = replace(town.wanted(), paper=paper)
+    with pytest.raises(PlatformError) as alone:
+        give_at_counter(node, what, [(town.a.node, town.at_a)], (names[0], names[0]))
+    assert alone.value.code == "consent.same_account"
+    given = give_at_counter(node, what, [(town.a.node, town.at_a)], names)
+    assert town.refused(wanted) in {"permit.revoked", "permit.no_consent"}
+    acknowledge(town.a, given.consent)
+    assert town.b.reader.read(town.a, town.reader, wanted, Purpose.TREAT).commitment == wanted

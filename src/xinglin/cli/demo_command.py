@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from xinglin.carrier.crypto.files import write_durably
+from xinglin.cli.demo.care import care
 from xinglin.cli.demo.cohort import write_cohort
 from xinglin.cli.demo.founding import APPLICANT, found
 from xinglin.cli.demo.proving import ANCHOR_BUNDLE, RECORD_BUNDLE, TRUST, prove
@@ -58,6 +59,7 @@ def demo(
     take_in(stage, files)
     prove(stage)
     tamper(stage)
+    care(stage)
     seconds = round(time.perf_counter() - start, 1)
     stage.head("Done")
     result = _result(stage, seconds)

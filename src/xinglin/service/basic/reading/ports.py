@@ -80,8 +80,15 @@ class EntryLog(Protocol):
 class CustodianNode(Protocol):
     """Another node, as a reader's node asks it."""
 
-    node: str
-    member: str
+    @property
+    def node(self) -> str:
+        """The node's id."""
+        ...
+
+    @property
+    def member(self) -> str:
+        """Whose node it is."""
+        ...
 
     def answer(self, request: bytes, payload: bytes = b"") -> bytes:
         """Return the answer to a signed request.
