@@ -23,6 +23,7 @@ from xinglin.settings import load_settings
 KINDS = {
     "config.toml": "settings", "keys": "keys", "chain": "blocks", "accounts": "accounts",
     "vault": "records", "keyring": "record keys", "quarantine": "refused records",
+    "patient_index": "patients", "protection": "permissions",
 }  # fmt: skip
 """What each file or folder at the top of a home holds; everything in a home is below one of them."""
 
