@@ -25,8 +25,8 @@ from xinglin.kernel.errors import Invalid
 from xinglin.node.home import HomeExists
 
 _MARK, _RESULT, _COHORT = ".xinglin-demo", "demo.json", "bundles"
-_OWN = (*(name for name, _, _ in HOMES), APPLICANT, _COHORT, PASSPHRASE, RECORD_BUNDLE, ANCHOR_BUNDLE, TRUST, _RESULT)
-"""What a demonstration makes in its folder."""
+_OWN = (*(name for name, _, _ in HOMES), APPLICANT, PASSPHRASE, RECORD_BUNDLE, ANCHOR_BUNDLE, TRUST, _RESULT)
+"""What a demonstration makes in its folder, beside the invented bundles."""
 
 
 class DataInside(Invalid):
@@ -53,6 +53,7 @@ def demo(
     stage = Stage(home, Console(stderr=True, highlight=False, soft_wrap=True))
     if files is None:
         (home / _COHORT).mkdir()
+        (home / _COHORT / _MARK).touch()
         files = write_cohort(home / _COHORT)
         stage.say(f"{len(files)} patients invented by carebundle, in {home / _COHORT}")
     found(stage)
@@ -74,9 +75,9 @@ def demo(
 
 
 def _given(data: Path, home: Path) -> list[Path]:
-    if data.resolve().is_relative_to(home.resolve()):
-        raise DataInside(folder=str(data), home=str(home))
     files = sorted(data.glob("*.json"))
+    if any(path.resolve().is_relative_to(home.resolve()) for path in (data, *files)):
+        raise DataInside(folder=str(data), home=str(home))
     if not files:
         raise NoBundles(folder=str(data))
     return files
@@ -87,7 +88,12 @@ def _prepare(home: Path) -> None:
     if (home / _MARK).is_file():
         for name in _OWN:
             path = home / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        if (home / _COHORT / _MARK).is_file():
+            shutil.rmtree(home / _COHORT)
     elif home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise HomeExists(home=str(home))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)

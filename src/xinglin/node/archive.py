@@ -7,12 +7,14 @@ whether somebody may read is decided elsewhere.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from xinglin.carrier.access.registry.model import KeyState
 from xinglin.carrier.ledger.build import operation
+from xinglin.carrier.ledger.errors import LogEntryNotFound
+from xinglin.carrier.ledger.model import Transaction
 from xinglin.kernel.encoding import decode, pack, state_key
 from xinglin.kernel.errors import Integrity, Invalid, NotFound, PlatformError
 from xinglin.kernel.identifiers import identifier
@@ -239,26 +241,42 @@ def missing_batches(archive: Archive) -> Iterator[BatchMissing]:
         logged = [decode(tuple[str, str, str, str], key)[3] for key, _ in state.scan(prefix)]
     strangers = set(logged) - known
     if strangers:
-        yield from (BatchMissing(batch=batch) for batch in sorted(strangers) if _is_of_node(node, batch))
+        yield from (BatchMissing(batch=batch) for batch in sorted(_of_node(node, strangers)))
 
 
-def _is_of_node(node: Node, batch: str) -> bool:
-    """Tell whether a locator of one of the member's batches names this node: the member may have others."""
-    ledger = node.consortium
+def _of_node(node: Node, batches: set[str]) -> set[str]:
+    """Return those of the member's batches whose locators name this node: the member may have others. One look."""
+    ledger, found, left = node.consortium, set[str](), set(batches)
+    keys: dict[tuple[str, int], bytes] = {}
     for index in range(ledger.tip.log_size):
-        for one in ledger.entry(index).transaction.operations:
-            if (one.head.contract, one.head.method) != ("records", "register"):
-                continue
-            call = decode(RegisterBatch, one.head.arguments)
-            if call.batch == batch:
-                return any(_names(node, call, place, decode(RecordItem, item)) for place, item in enumerate(one.items))
-    return False
+        if not left:
+            break
+        with suppress(LogEntryNotFound):  # what came before the snapshot that this home began from
+            entry = ledger.entry(index)
+            stored = ledger.value(state_key("registry", "key", entry.transaction.header.signers[0]))
+            own = stored is not None and decode(KeyState, stored).member == node.member
+            if entry.receipt.number == 0 and own:
+                for call, items in _registered(entry.transaction):
+                    if call.batch in left:
+                        left.discard(call.batch)
+                        found |= {call.batch} if _names(node, call, items, keys) else set()
+    return found
 
 
-def _names(node: Node, call: RegisterBatch, place: int, item: RecordItem) -> bool:
-    suite = node.consortium.rules.suite
+def _registered(transaction: Transaction) -> Iterator[tuple[RegisterBatch, Sequence[bytes]]]:
+    for one in transaction.operations:
+        if (one.head.contract, one.head.method) == ("records", "register"):
+            yield decode(RegisterBatch, one.head.arguments), one.items
+
+
+def _names(node: Node, call: RegisterBatch, items: Sequence[bytes], keys: dict[tuple[str, int], bytes]) -> bool:
+    """Tell whether the first locator of a batch that opens (dummies don't) names this node."""
+    suite, epoch = node.consortium.rules.suite, (call.audience, call.audience_epoch)
     try:
-        key = transmission_key(node, call.audience, call.audience_epoch).key
-        return open_locator(suite, key, call, place, item).node == node.settings.node
-    except (Invalid, Integrity, NotFound):
+        key = keys.get(epoch) or keys.setdefault(epoch, transmission_key(node, *epoch).key)
+    except (Integrity, NotFound):
         return False
+    for place, item in enumerate(items):
+        with suppress(Invalid, Integrity):
+            return open_locator(suite, key, call, place, decode(RecordItem, item)).node == node.settings.node
+    return False

@@ -30,6 +30,10 @@ class HomeExists(Conflict):
     hint_zh = "请用 --home 指定其他目录。"
 
 
+_MAKING = ".making"
+"""How the name of a folder ends in which a home is being made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """The paths of a home."""
@@ -152,27 +156,34 @@ def new_home(path: Path) -> Home:
 def made_whole(path: Path) -> Iterator[Path]:
     """Give a folder to make a home in, which takes its place when the block ends and is removed when it fails.
 
-    A process that is killed meanwhile leaves a folder ``.NAME.*.tmp`` beside it and no half home.
+    A process that is killed meanwhile leaves a folder ``*.making`` beside the home, or in it where it is a mount point
+    or the present folder and can't be replaced; either is no half home and stands in nobody's way.
 
     Raises:
         HomeExists: there is something at that path.
     """
+    path = path.resolve()
     _require_empty(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    fixed = path.exists() and (path.is_mount() or path == Path.cwd())
+    beside = path if fixed else path.parent
+    beside.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_MAKING, dir=beside))
     try:
         yield making
         sync_folder(making)
-        if path.is_dir():
-            path.rmdir()
-        making.rename(path)
-        sync_folder(path.parent)
+        if fixed:
+            for child in sorted(making.iterdir(), key=lambda one: one.name == CONFIG_NAME):
+                child.rename(path / child.name)
+            path.chmod(0o700)
+        else:
+            making.rename(path)  # an empty folder is replaced
+        sync_folder(path if fixed else path.parent)
     finally:
         shutil.rmtree(making, ignore_errors=True)
 
 
 def _require_empty(path: Path) -> None:
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and (not path.is_dir() or any(not child.name.endswith(_MAKING) for child in path.iterdir())):
         raise HomeExists(home=str(path))
 
 

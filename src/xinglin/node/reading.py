@@ -76,7 +76,8 @@ class _Ahead:
         self.worker = context.Process(target=_read_in_worker, args=(theirs, max_bytes, orders), daemon=True)
         self.worker.start()
         theirs.close()  # the worker's is the only one left: its end is the end of what can be received
-        threading.Thread(target=self._take, name="bundles-read", daemon=True).start()
+        self._taking = threading.Thread(target=self._take, name="bundles-read", daemon=True)
+        self._taking.start()
 
     def __enter__(self) -> _Ahead:
         for _ in range(_AHEAD):
@@ -86,6 +87,7 @@ class _Ahead:
     def __exit__(self, *_: object) -> None:
         self.worker.terminate()
         self.worker.join()
+        self._taking.join()
         self._pipe.close()
 
     def read(self, path: Path) -> BundleReading:
@@ -115,6 +117,8 @@ class _Ahead:
             while True:
                 self._done.put(self._pipe.recv())
         except (EOFError, OSError):
+            pass
+        finally:  # whatever it was, want of memory too, nobody may be left waiting
             self._done.put(None)
 
 

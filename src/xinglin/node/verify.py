@@ -66,8 +66,10 @@ class ChainVerdict:
 def verify_chain(home: Home, chain: str) -> ChainVerdict:
     """Recheck one chain in a child process."""
     with tempfile.TemporaryDirectory(prefix="xinglin-verify-") as scratch:
-        command = [sys.executable, "-m", CHILD_MODULE, str(home.path), chain, scratch]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # the modules of this process
+        # The modules of this process, and nothing that lies in the folder where somebody happens to verify.
+        command = [sys.executable, "-P", "-m", CHILD_MODULE, str(home.path), chain, scratch]
+        modules = [path for path in sys.path if path not in ("", ".", str(Path.cwd()))]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(modules)}
         done = subprocess.run(command, capture_output=True, check=False, env=environment)  # noqa: S603
     try:
         return chain_verdict(chain, json.loads(done.stdout))

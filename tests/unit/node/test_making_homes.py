@@ -47,7 +47,7 @@ def test_a_killed_init_can_be_run_again(seen: str, tmp_path: Path) -> None:
     with subprocess.Popen(
         command, cwd=tmp_path, env=child_environment(given), stdout=subprocess.DEVNULL, start_new_session=True
     ) as making:
-        while making.poll() is None and not list(tmp_path.glob(f".home.*.tmp/{seen}")):
+        while making.poll() is None and not list(tmp_path.glob(f".home.*.making/{seen}")):
             time.sleep(0.001)
         os.killpg(making.pid, signal.SIGKILL)
     assert not (tmp_path / "home").exists()
@@ -61,3 +61,22 @@ def test_every_file_and_folder_of_a_home_is_its_owners_alone(tmp_path: Path) -> 
     home = make_hospital(tmp_path / "home")
     open_to_others = [str(path.relative_to(home)) for path in home.rglob("*") if path.stat().st_mode & 0o077]
     assert open_to_others == []
+
+
+def test_a_home_is_made_where_a_link_leads_and_in_the_present_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "dangling").symlink_to("new")
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / ".here.killed.making").mkdir()
+    monkeypatch.chdir(here)
+    for path, home in ((tmp_path / "link", "real"), (tmp_path / "dangling", "new"), (Path(), "here")):
+        with made_whole(path) as making:
+            (making / "config.toml").write_text("whole")
+            (making / "keys").mkdir()
+        assert (tmp_path / home / "config.toml").read_text() == "whole"
+        assert (tmp_path / home).stat().st_mode & 0o777 == 0o700
+    assert sorted(path.name for path in here.iterdir()) == [".here.killed.making", "config.toml", "keys"]
