@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -34,10 +34,15 @@ from xinglin.node.consents import (
 )
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.opening import anchoring
-from xinglin.node.serving import Serving, described, open_serving
-from xinglin.service.basic.audit.model import TwinState
+from xinglin.node.serving import Serving, described, open_serving, recent_requests
+from xinglin.service.basic.audit.log import Logged
+from xinglin.service.basic.audit.model import AccessEntry, TwinState
 from xinglin.service.basic.patient_index.model import Grade
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
+from xinglin.service.basic.protection.errors import ProtectionRowDamaged
+from xinglin.service.basic.protection.model import Situation
+from xinglin.service.basic.reading.custodian import Custodian, SeenRequests
+from xinglin.service.basic.reading.errors import RequestReplayed
 from xinglin.service.basic.reading.reader import ReaderAccount
 from xinglin.service.basic.sharing.agreements.model import AgreementTerms
 from xinglin.stakeholders.kinds import Role
@@ -136,6 +141,7 @@ def test_a_patients_record_is_matched_permitted_read_and_traced(town: Town, stag
     wanted = town.records(b"Observation")[0]
 
     assert town.refused(wanted) == "agreement.missing"
+    assert town.refused(bytes(31) + b"\x01") == "agreement.missing"  # whether it is here is not told
     with pytest.raises(PlatformError) as unmatched:
         b.reader.match(a, town.reader, described(b.archive.persons, town.at_b), Purpose.TREAT)
     assert unmatched.value.code == "agreement.missing"
@@ -221,6 +227,90 @@ def test_own_staff_read_in_an_open_episode_only(town: Town) -> None:
     with pytest.raises(PlatformError) as refusal:
         town.a.reader.read(town.a, own, town.records(b"Observation")[0], Purpose.TREAT)
     assert refusal.value.code == "permit.no_consent"
+
+
+@dataclass
+class Between:
+    """A's node with something that happens while an access entry is on its way, or with a copy of each request."""
+
+    serving: Serving
+    happens: Callable[[], None] = lambda: None
+    requests: list[bytes] = field(default_factory=list)
+
+    @property
+    def node(self) -> str:
+        return self.serving.node
+
+    @property
+    def member(self) -> str:
+        return self.serving.member
+
+    def answer(self, request: bytes, payload: bytes = b"") -> bytes:
+        self.requests.append(request)
+        custodian = self.serving.custodian
+        parts = replace(custodian._parts, log=self)
+        return Custodian(parts, custodian._head).answer(request, payload)
+
+    def log(self, entry: AccessEntry) -> Logged:
+        logged = self.serving.custodian._parts.log.log(entry)
+        happens, self.happens = self.happens, lambda: None
+        happens()
+        return logged
+
+
+def test_what_is_revoked_while_the_entry_is_on_its_way_is_not_served(town: Town) -> None:
+    wanted, given = town.records(b"Observation")[2], town.consent()
+    between = Between(town.a, lambda: revoke(town.b.archive.node, given))
+    with pytest.raises(PlatformError) as refusal:
+        town.b.reader.read(between, town.reader, wanted, Purpose.TREAT)
+    assert refusal.value.code in {"permit.revoked", "permit.no_consent"}
+    with open_trace(town.a.archive.node) as trace:
+        assert [one.entry.outcome == 0 for one in trace.entries_of([wanted])] == [True, False]
+
+
+def test_a_request_is_answered_once_also_after_a_restart(town: Town) -> None:
+    wanted, given = town.records(b"Observation")[3], town.consent()
+    between = Between(town.a)
+    town.b.reader.read(between, town.reader, wanted, Purpose.TREAT)
+    with pytest.raises(RequestReplayed):
+        town.a.answer(between.requests[0])
+    private = town.a.archive.node.private_ledger()
+    again = SeenRequests(recent_requests(private, SystemClock().now_ms()), SystemClock().now_ms())
+    parts = replace(town.a.custodian._parts, seen=again)
+    with pytest.raises(RequestReplayed):
+        Custodian(parts, town.a.custodian._head).answer(between.requests[0])
+    revoke(town.b.archive.node, given)
+
+
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.PRACTITIONER])
+def test_who_may_ask_nothing_matches_and_searches_nothing(town: Town, role: Role) -> None:
+    account = add_account(town.b.archive.node, (role,), f"Somebody as {role.name.lower()}")
+    if role is Role.PRACTITIONER:
+        call(town.b.archive.node, "registry", "end_key", EndKey(account.key, ()), ADMINISTRATOR)
+    who, expected = town.b.account(account.account, account.key_name), {"permit.role", "permit.key_ended"}
+    told = described(town.b.archive.persons, town.at_b)
+    for ask in (
+        lambda: town.b.reader.match(town.a, who, told, Purpose.TREAT),
+        lambda: town.b.reader.search(town.a, who, bytes(16), Purpose.TREAT),
+        lambda: town.b.reader.read(town.a, who, bytes(32), Purpose.TREAT),
+    ):
+        with pytest.raises(PlatformError) as refusal:
+            ask()
+        assert refusal.value.code in expected
+
+
+def test_damage_of_what_a_decision_rests_on_is_a_refusal_on_record(town: Town) -> None:
+    wanted = town.records(b"Observation")[4]
+
+    class Damaged:
+        def of(self, *_: object) -> Situation:
+            raise ProtectionRowDamaged(number=1)
+
+    parts = replace(town.a.custodian._parts, situations=Damaged())
+    damaged = Between(replace(town.a, custodian=Custodian(parts, town.a.custodian._head)))
+    with pytest.raises(PlatformError) as refusal:
+        town.b.reader.read(damaged, town.reader, wanted, Purpose.TREAT)
+    assert refusal.value.code == "protection.row_damaged"
 
 
 def test_a_consent_on_paper_needs_two_and_the_acknowledgement(town: Town) -> None:

@@ -88,9 +88,13 @@ class KnownPersons:
 
     births: dict[bytes, date | None] = field(default_factory=dict)
     deaths: dict[bytes, int] = field(default_factory=dict)
+    merged: dict[bytes, list[bytes]] = field(default_factory=dict)
 
     def knows(self, person: bytes) -> bool:
         return person in self.births
+
+    def joined(self, person: bytes) -> list[bytes]:
+        return [person, *self.merged.get(person, [])]
 
     def born(self, person: bytes) -> date | None:
         return self.births.get(person)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -29,7 +29,8 @@ from xinglin.service.basic.patient_index.errors import PersonNotFound
 from xinglin.service.basic.patient_index.model import Grade, Traits
 from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.model import Episode, RecordState
-from xinglin.service.basic.reading.errors import RecordUnregistered
+from xinglin.service.basic.reading.custodian import NOBODY
+from xinglin.service.basic.reading.errors import PersonLost, RecordUnregistered
 from xinglin.service.basic.sharing.agreements.model import AgreementOfPair, AgreementState
 from xinglin.service.basic.sharing.agreements.rules import uncovered
 from xinglin.service.lifecycle.collection.fhir.times import parse
@@ -38,8 +39,6 @@ from xinglin.service.lifecycle.storage.vault import OpenedRecord
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Purpose
 
-NOBODY = bytes(16)
-"""Stands for the person of a record that is about none."""
 _BATCHES, _EPISODES = 64, 512
 READS_PER_MINUTE = 600
 """Requests of one account in a minute, before it is over its quota."""
@@ -86,7 +85,10 @@ class VaultRecords:
         details = stored.details
         if not details.subject:
             return NOBODY
-        return self._archive.persons.person_of(details.source, details.subject) or NOBODY
+        person = self._archive.persons.person_of(details.source, details.subject)
+        if person is None:
+            raise PersonLost
+        return person
 
     def state(self, commitment: bytes) -> tuple[RecordState, bytes]:
         """See ``Records.state``; from a confirmed order on a record is gone to every reader."""
@@ -130,6 +132,10 @@ class IndexPersons:
         """See ``Persons.knows``."""
         return bool(self._traits(person))
 
+    def joined(self, person: bytes) -> Sequence[bytes]:
+        """See ``Persons.joined``."""
+        return self._index.joined(person)
+
     def born(self, person: bytes) -> date | None:
         """See ``Persons.born``."""
         return next((day for one in self._traits(person) if (day := _day(one.birth)) is not None), None)
@@ -159,25 +165,26 @@ class IndexLinks:
 
     def __init__(self, index: PatientIndex) -> None:
         self._index = index
+        self._lock = threading.Lock()
 
     def person(self, link: bytes, member: str) -> bytes | None:
         """See ``Links.person``."""
         return self._index.person_by_handle(member, link)
 
-    def match(self, traits: bytes, member: str) -> tuple[bytes, str]:
-        """See ``Links.match``; two sure matches are none."""
+    def match(self, traits: bytes, member: str) -> bytes:
+        """See ``Links.match``."""
         try:
             found = self._index.match(decode(Traits, traits), 2)
         except Invalid:
-            return b"", "the description is not in form"
+            return b""
         sure = [one for one in found if one.grade is Grade.MATCH]
         if len(sure) != 1:
-            return b"", (found[0].grade.name.lower() if found and not sure else "several" if sure else "none")
-        person = sure[0].person
-        for link in self._index.links(person):
-            if link.node == member:
-                return link.handle, "match"
-        return self._index.link(person, member, random_bytes(16), "match").handle, "match"
+            return b""
+        with self._lock:  # two at once must not get two links
+            for link in self._index.links(sure[0].person):
+                if link.node == member:
+                    return link.handle
+            return self._index.link(sure[0].person, member, random_bytes(16), "match").handle
 
 
 class VaultEpisodes:
@@ -185,10 +192,12 @@ class VaultEpisodes:
 
     Args:
         archive: the home's records, opened.
+        state: of a record; an Encounter that was corrected or destroyed is no episode.
     """
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, state: Callable[[bytes], tuple[RecordState, bytes]]) -> None:
         self._archive = archive
+        self._state = state
         self._known: OrderedDict[int, Episode | None] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -199,7 +208,8 @@ class VaultEpisodes:
         except PersonNotFound:
             return None
         rows = [row for row in self._archive.vault.records_of(subjects) if row.details.type == b"Encounter"]
-        episodes = [one for row in rows if (one := self._episode(row)) is not None]
+        standing = [row for row in rows if self._state(row.details.commitment)[0] is RecordState.STANDING]
+        episodes = [one for row in standing if (one := self._episode(row)) is not None]
         there = [one for one in episodes if one.from_ms <= at_ms and (one.until_ms is None or at_ms < one.until_ms)]
         return max(there, key=lambda one: one.from_ms, default=None)
 
@@ -208,7 +218,9 @@ class VaultEpisodes:
             if row.number in self._known:
                 return self._known[row.number]
         opened = self._archive.vault.open_many([row])[0]
-        found = _episode(row, opened.parts.original[1]) if isinstance(opened, OpenedRecord) else None
+        if not isinstance(opened, OpenedRecord):
+            return None
+        found = _episode(row, opened.parts.original[1])
         with self._lock:
             self._known[row.number] = found
             if len(self._known) > _EPISODES:
@@ -294,6 +306,7 @@ def _episode(row: StoredRecord, original: bytes) -> Episode | None:
         begun, ended = parse(str(period.get("start"))), parse(str(period.get("end")))
     except (ValueError, AttributeError):
         return None
-    if begun is None or resource.get("status") in ("cancelled", "entered-in-error", "planned"):
+    status = resource.get("status")
+    if begun is None or status in ("cancelled", "entered-in-error", "planned") or (status == "finished" and not ended):
         return None
     return Episode(row.record, max(begun[0], 0), None if ended is None else max(ended[0], 0))

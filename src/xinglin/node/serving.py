@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from xinglin.kernel.encoding import pack
+from xinglin.carrier.ledger.errors import LogEntryNotFound
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.kernel.encoding import decode, pack
 from xinglin.node.access import access_log
 from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock, random_bytes
@@ -23,15 +25,17 @@ from xinglin.node.read_ports import (
     VaultEpisodes,
     VaultRecords,
 )
+from xinglin.service.basic.audit.model import AccessEntry
+from xinglin.service.basic.audit.receipts import MAX_AHEAD_MS, MAX_REQUEST_MS
 from xinglin.service.basic.patient_index.service import PatientIndex
-from xinglin.service.basic.protection.break_glass import BreakGlass, PatientNotice
+from xinglin.service.basic.protection.break_glass import BreakGlass
 from xinglin.service.basic.protection.chain import LedgerFacts
 from xinglin.service.basic.protection.consents.service import Consents
 from xinglin.service.basic.protection.guardians import Guardians
 from xinglin.service.basic.protection.mandates import Mandates
 from xinglin.service.basic.protection.service import Situations, Sources
 from xinglin.service.basic.protection.store import ProtectionStore
-from xinglin.service.basic.reading.custodian import ConsortiumHead, Custodian, Parts
+from xinglin.service.basic.reading.custodian import ConsortiumHead, Custodian, Parts, SeenRequests
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
 
@@ -90,20 +94,19 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
     break_glass = BreakGlass(node.member, facts, store, random_bytes)
     guardians = Guardians(store, persons, random_bytes)
     mandates = Mandates(store, random_bytes)
-    sources = Sources(facts, consents, break_glass, guardians, mandates, VaultEpisodes(archive), counted)
+    sources = Sources(
+        facts, consents, break_glass, guardians, mandates, VaultEpisodes(archive, VaultRecords(archive).state), counted
+    )
     situations = Situations(node.member, sources)
     return Protection(store, consents, break_glass, guardians, mandates, counted, situations)
 
 
 @contextmanager
-def open_serving(
-    archive: Archive, tell: Callable[[PatientNotice], None] = lambda _: None, quota: ReadQuota | None = None
-) -> Iterator[Serving]:
+def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[Serving]:
     """Let a node answer readers, until the block ends.
 
     Args:
         archive: the home's records, opened; both its chains run.
-        tell: told of each break-glass grant of another institution that is let in.
         quota: of accounts.
     """
     node, clock = archive.node, SystemClock()
@@ -120,8 +123,7 @@ def open_serving(
                 situations=protection.situations,
                 agreements=ChainAgreements(node),
                 links=IndexLinks(archive.persons),
-                break_glass=protection.break_glass,
-                tell=tell,
+                seen=SeenRequests(recent_requests(private, clock.now_ms()), clock.now_ms()),
                 log=CountedLog(log, protection.quota),
                 private_chain=private.rules.chain,
                 signer=node.signer(SERVICE),
@@ -145,3 +147,18 @@ def open_serving(
 def described(index: PatientIndex, person: bytes) -> bytes:
     """Return what this node knows of a person, to be matched by another; the newest registration with most traits."""
     return pack(max(index.traits_of(person), key=lambda one: len(pack(one))))
+
+
+def recent_requests(private: Ledger, now_ms: int) -> Iterator[bytes]:
+    """Yield the hashes of requests whose entries are so recent that they could be answered again."""
+    oldest = now_ms - MAX_REQUEST_MS - 2 * MAX_AHEAD_MS
+    for index in reversed(range(private.tip.log_size)):
+        try:
+            entry = private.entry(index)
+        except LogEntryNotFound:
+            return
+        if entry.leaf.time < oldest:
+            return
+        for one in entry.transaction.operations:
+            if (one.head.contract, one.head.method) == ("access", "log") and entry.receipt.number == 0:
+                yield from (decode(AccessEntry, item).request for item in one.items)

@@ -34,16 +34,22 @@ class PersonsOfSource:
     def enter(self, resources: Sequence[CollectedResource]) -> None:
         """See ``Persons.enter``."""
         patients = {one.subject: one for one in resources if one.resource_type == "Patient" and one.subject}
-        others = {one.subject for one in resources} - patients.keys() - self._entered - {""}
-        unknown = [one for one in sorted(others) if self._index.person_of(self._source, one.encode()) is None]
-        given = [(self._source, subject.encode(), self._traits(one)) for subject, one in patients.items()]
+        others = {one.subject for one in resources} - self._entered - {""}
+        given = [
+            (self._source, subject.encode(), traits)
+            for subject, one in patients.items()
+            if (traits := self._traits(one)) is not None
+        ]
+        told = {subject for _, subject, _ in given}
+        left = [one for one in sorted(others) if one.encode() not in told]
+        unknown = [one for one in left if self._index.person_of(self._source, one.encode()) is None]
         given += [(self._source, subject.encode(), _NOBODY) for subject in unknown]
         if given:
             self._index.take_many(given)
         self._entered |= patients.keys() | others
 
-    def _traits(self, patient: CollectedResource) -> Traits:
+    def _traits(self, patient: CollectedResource) -> Traits | None:
         try:
             return traits_of_patient(decode(patient.original), self._source.decode())
         except Invalid:
-            return _NOBODY
+            return None  # what is known of the patient stays as it is

@@ -170,6 +170,11 @@ class PatientIndex:
         with self._lock:
             return self._decisions.root(person)
 
+    def joined(self, person: bytes) -> list[bytes]:
+        """Return all ids under which a person was ever kept, its own first: those merged into it too."""
+        with self._lock:
+            return list(self._decisions.tree(self._decisions.root(person)))
+
     def subjects_of(self, person: bytes) -> list[tuple[bytes, bytes]]:
         """Return the (source, subject) of everything that is of a person, those merged into it included.
 

@@ -224,14 +224,16 @@ class BreakGlass:
         longest = min(self._limits.max_hours, 24)
         if not 1 <= emergency.hours <= longest:
             raise BreakGlassHours(hours=emergency.hours, longest=longest)
+        until_ms = now_ms + emergency.hours * HOUR_MS
         return KeptGrant(
             id=id_,
             member=member,
             account=account,
             level=emergency.level,
             special=int(emergency.special),
-            from_ms=now_ms,
-            until_ms=now_ms + emergency.hours * HOUR_MS,
+            # It runs at once, also where the chain's clock is behind, and for all its hours.
+            from_ms=max(min(now_ms, self._chain.time_ms()), until_ms - DAY_MS),
+            until_ms=until_ms,
             reason=reason,
             admitted=admitted,
             review_by_ms=now_ms + self._limits.review_hours * HOUR_MS,
@@ -243,7 +245,8 @@ class BreakGlass:
             rows = [row.value for row in self._store.of_account(KeptGrant, identifier_bytes(grant.account))]
             if any(_overdue(one, now_ms) for one in rows):
                 raise ReviewOverdue
-            lately = sum(one.from_ms > now_ms - DAY_MS for one in rows)
+            since = now_ms - DAY_MS + self._limits.review_hours * HOUR_MS
+            lately = sum(one.review_by_ms > since for one in rows)  # counted from when they were kept
             if lately >= self._limits.grants_per_day:
                 raise BreakGlassQuota(account=grant.account, grants=lately)
             self._store.add(grant, grant.id, person, identifier_bytes(grant.account))

@@ -6,7 +6,7 @@ in tests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Protocol
 
@@ -67,6 +67,10 @@ class Persons(Protocol):
 
     def knows(self, person: bytes) -> bool:
         """Tell whether the index has this person."""
+        ...
+
+    def joined(self, person: bytes) -> Sequence[bytes]:
+        """Return the person and everyone who was merged into it: what they have forbidden goes on binding."""
         ...
 
     def born(self, person: bytes) -> date | None:

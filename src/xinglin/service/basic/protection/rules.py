@@ -96,6 +96,12 @@ def decide(s: Situation) -> Decision:
     raise AssertionError("PM16 always decides")
 
 
+def gate(s: Situation) -> Decision | None:
+    """Return the refusal of whoever may ask nothing (PM1 to PM6), None for a reader that may ask."""
+    answers = (ask(s) for rule, ask in RULES if rule <= Rule.ROLE)
+    return next((answer for answer in answers if answer is not None), None)
+
+
 def explain(s: Situation) -> tuple[Decision, tuple[Step, ...]]:
     """Return the decision on a situation, and what each rule that was asked said, in order."""
     steps: list[Step] = []

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xinglin.carrier.access.registry.model import AccountState, KeyState, MemberState
 from xinglin.kernel.identifiers import identifier_bytes
@@ -14,6 +14,7 @@ from xinglin.service.basic.protection.consents.service import Consents
 from xinglin.service.basic.protection.guardians import Guardians
 from xinglin.service.basic.protection.mandates import Mandates
 from xinglin.service.basic.protection.model import (
+    Episode,
     InstitutionDefault,
     Reader,
     Situation,
@@ -102,7 +103,7 @@ class Situations:
             held=s.consents.held(person),
             grant=s.break_glass.grant_for(person, asked.account, now) if emergency else None,
             mandates=s.mandates.of(person),
-            episode=s.episodes.of(person, late) if asked.member == self._member else None,
+            episode=_begun(s.episodes.of(person, late), min(now, chain)) if asked.member == self._member else None,
             patient_default=default,
             default_guardian=guardian,
             institution_default=self._institution_default,
@@ -123,6 +124,11 @@ class Situations:
             key_standing=_key_standing(chain.key(asked.key), asked.account, at_ms),
             over_quota=self._sources.quotas.over(asked.account, at_ms),
         )
+
+
+def _begun(episode: Episode | None, low_ms: int) -> Episode | None:
+    """Return an open episode as begun by both clocks: the chain's may be behind, and care does not wait for it."""
+    return None if episode is None else replace(episode, from_ms=min(episode.from_ms, low_ms))
 
 
 def _member_standing(member: MemberState | None) -> Standing:

@@ -6,7 +6,8 @@ is durable on the private chain before the first byte is handed back, for refusa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from xinglin.carrier.crypto.suite import Suite
@@ -14,19 +15,33 @@ from xinglin.carrier.ledger.build import Signer
 from xinglin.carrier.ledger.model import ReceiptFact
 from xinglin.kernel.clock import Clock
 from xinglin.kernel.encoding import decode, encode
-from xinglin.kernel.errors import Fact, Integrity, PlatformError
+from xinglin.kernel.errors import Fact, PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.messages import AccessReceipt, AccessRequest, SignedRequest
 from xinglin.service.basic.audit.model import NO_RECORD, AccessEntry, OpenedCopy, Proven, ReaderProof
-from xinglin.service.basic.audit.receipts import Here, Values, authenticate, read_request, request_hash, sign_receipt
+from xinglin.service.basic.audit.receipts import (
+    MAX_AHEAD_MS,
+    MAX_REQUEST_MS,
+    Here,
+    Values,
+    authenticate,
+    read_request,
+    request_hash,
+    sign_receipt,
+)
 from xinglin.service.basic.coordination.model import Behaviour
-from xinglin.service.basic.protection.break_glass import BreakGlass, PatientNotice
 from xinglin.service.basic.protection.model import Decision, RecordState, Target
-from xinglin.service.basic.protection.rules import decide
+from xinglin.service.basic.protection.rules import decide, gate
 from xinglin.service.basic.protection.service import Asked, Situations
-from xinglin.service.basic.protection.store_model import KeptGrant
-from xinglin.service.basic.reading.errors import ActionUnknown, CopyMissing, NoMatch, PersonNotHere, RecordNotHere
+from xinglin.service.basic.reading.errors import (
+    ActionUnknown,
+    CopyMissing,
+    NoMatch,
+    PersonNotHere,
+    RecordNotHere,
+    RequestReplayed,
+)
 from xinglin.service.basic.reading.model import Answer, Custody, Disclosure, Found
 from xinglin.service.basic.reading.ports import Agreements, EntryLog, Links, Records
 from xinglin.service.basic.sharing.agreements.errors import AgreementMissing
@@ -37,6 +52,9 @@ from xinglin.stakeholders.purposes import Action, Basis, Copy, Purpose
 
 MATCH = "match"
 """The action of asking who a person is at this node; it opens nothing and needs an agreement."""
+NOBODY = bytes(16)
+"""Stands for the person of a record that is about none."""
+_MANY = 100_000
 MAX_FOUND = 10_000
 """Records that one search tells of, at most."""
 
@@ -60,8 +78,7 @@ class Parts:
     situations: Situations
     agreements: Agreements
     links: Links
-    break_glass: BreakGlass
-    tell: Callable[[PatientNotice], None]
+    seen: SeenRequests
     log: EntryLog
     private_chain: str
     signer: Signer
@@ -79,6 +96,34 @@ class _Outcome:
     found: tuple[Found, ...] = ()
     link: tuple[bytes, ...] = ()
     facts: dict[str, Fact] = field(default_factory=dict)
+
+    @property
+    def served(self) -> bool:
+        """Whether something is handed back that a permit stands behind."""
+        return self.refusal is None and bool(self.disclosed or self.found)
+
+
+class SeenRequests:
+    """The requests that were answered, until they could not be answered any more anyway: each is answered once.
+
+    Args:
+        before: hashes of those that were answered before this process began.
+        now: when it began (ms).
+    """
+
+    def __init__(self, before: Iterable[bytes] = (), now: int = 0) -> None:
+        until = now + MAX_REQUEST_MS + MAX_AHEAD_MS
+        self._until = dict.fromkeys(before, until)
+        self._lock = threading.Lock()
+
+    def once(self, request: bytes, now: int) -> None:
+        """Note a request; raises RequestReplayed for one that was noted."""
+        with self._lock:
+            if request in self._until:
+                raise RequestReplayed
+            if len(self._until) > _MANY:
+                self._until = {one: until for one, until in self._until.items() if until >= now}
+            self._until[request] = now + MAX_REQUEST_MS + MAX_AHEAD_MS
 
 
 class Custodian:
@@ -99,86 +144,98 @@ class Custodian:
 
         Args:
             data: the canonical bytes of a ``SignedRequest``.
-            payload: for a match, what is known of the person, whose hash the request names; for emergency care, the
-            break-glass grant that the reader's institution gave.
+            payload: for a match, what is known of the person, whose hash the request names.
 
         Raises:
             RequestMalformed, RequestElsewhere, RequestExpired, RequestSignatureInvalid: it is not known who asks, or
                 it is not for this node; no entry is made (the caller counts it).
+            RequestReplayed: these very bytes were answered before.
             PlatformError: the private chain takes no entry now; nothing is served then.
         """
         parts, now = self._parts, self._parts.clock.now_ms()
         signed = read_request(data)
         authenticate(parts.suite, signed, Here(self._here.chain, self._here.node, now), parts.values)
-        head = self._head()
+        parts.seen.once(request_hash(parts.suite.hash, signed.request), now)
         outcome = self._outcome(signed, payload, now)
-        logged = parts.log.log(self._entry(signed, outcome, head, now))
+        head, logged = self._log(signed, outcome, now)
+        if outcome.served:
+            # What took away the permit while the entry was on its way (a revocation, an order, a correction) counts.
+            again = self._outcome(signed, payload, parts.clock.now_ms())
+            if again.refusal is not None:
+                outcome, now = again, parts.clock.now_ms()
+                head, logged = self._log(signed, outcome, now)
         return encode(self._answer(signed, outcome, logged, head, now))
+
+    def _log(self, signed: SignedRequest, outcome: _Outcome, now: int) -> tuple[ConsortiumHead, Logged]:
+        """Make the entry durable; return it with the consortium head that it names."""
+        head = self._head()
+        return head, self._parts.log.log(self._entry(signed, outcome, head, now))
 
     # --- what it comes to ---
 
     def _outcome(self, signed: SignedRequest, payload: bytes, now: int) -> _Outcome:
+        """Return what a request comes to; damage of anything that it rests on is a refusal on record like others."""
+        try:
+            return self._looked_at(signed, payload, now)
+        except PlatformError as damage:
+            return _Outcome(refusal=damage)
+
+    def _looked_at(self, signed: SignedRequest, payload: bytes, now: int) -> _Outcome:
         request = signed.request
         try:
             purpose = Purpose(request.purpose)
-            if request.action == MATCH:
-                return self._match(request, purpose, payload, now)
-            action = Action(request.action)
+            action = Action.SEARCH if request.action == MATCH else Action(request.action)
         except ValueError:
             return _Outcome(refusal=ActionUnknown(what=f"{request.action} {request.purpose}"))
         asked = Asked(action, purpose, request.member, request.account, signed.key)
         if request.asked.what == "record" and action in (Action.READ, Action.HISTORY):
-            return self._read(asked, request.asked.name, payload, now)
-        if request.asked.what == "person" and action is Action.SEARCH:
-            return self._search(asked, request.asked.name, now)
-        return _Outcome(refusal=ActionUnknown(what=f"{request.action} of a {request.asked.what}"))
+            return self._read(asked, request.asked.name, now)
+        if request.asked.what != "person" or action is not Action.SEARCH:
+            return _Outcome(refusal=ActionUnknown(what=f"{request.action} of a {request.asked.what}"))
+        refused = self._refused(asked, now)
+        if refused is not None:
+            return refused
+        if request.action == MATCH:
+            return self._match(request, payload)
+        return self._search(asked, request.asked.name, now)
 
-    def _read(self, asked: Asked, commitment: bytes, payload: bytes, now: int) -> _Outcome:
+    def _refused(self, asked: Asked, now: int) -> _Outcome | None:
+        """Refuse who may ask nothing at all, and a member without an agreement, before anything is looked up."""
+        nobody = Target(Category.PERSONAL_ATTRIBUTES, Level.PUBLIC)
+        decision = gate(self._parts.situations.of(asked, NOBODY, nobody, now))
+        if decision is not None and decision.refusal is not None:
+            return _Outcome(decision=decision, refusal=decision.refusal(**_said(decision)))
+        missing = self._uncovered(asked, None, now)
+        return None if missing is None else _Outcome(refusal=missing)
+
+    def _read(self, asked: Asked, commitment: bytes, now: int) -> _Outcome:
         records = self._parts.records
-        try:
-            row = records.find(commitment)
-        except Integrity as damage:
-            return _Outcome(commitment, refusal=damage)
-        if row is None:
-            return _Outcome(commitment, refusal=RecordNotHere())
-        try:
-            self._admit(asked, row, payload, now)
-        except PlatformError as refused:
-            return _Outcome(commitment, refusal=refused)
-        decision, refusal = self._decided(asked, row, now)
-        outcome = _Outcome(commitment, decision, refusal)
-        if refusal is not None:
-            outcome.facts = _said(decision)
+        row = records.find(commitment)
+        refused = self._refused(asked, now)
+        if refused is not None or row is None:
+            outcome = refused or _Outcome(refusal=RecordNotHere())
+            outcome.commitment = NO_RECORD if row is None else commitment
             return outcome
+        outcome = _Outcome(commitment)
         try:
-            opened = records.audited(row)
-            outcome.disclosed = (self._disclosure(opened, decision.copy if decision else Copy.NONE),)
+            outcome.decision, outcome.refusal = self._decided(asked, row, now)
+            if outcome.refusal is None and outcome.decision is not None:
+                outcome.disclosed = (self._disclosure(records.audited(row), outcome.decision.copy),)
+            else:
+                outcome.facts = _said(outcome.decision)
         except PlatformError as damage:
             outcome.refusal = damage
         return outcome
 
-    def _admit(self, asked: Asked, row: StoredRecord, payload: bytes, now: int) -> None:
-        """Let in the break-glass grant that another institution presents for its own practitioner (permit.md S2)."""
-        if asked.purpose is not Purpose.ETREAT or not payload or asked.member == self._here.member:
-            return
-        if self._uncovered(asked, None, now) is None:
-            grant = decode(KeptGrant, payload)
-            if (grant.member, grant.account) == (asked.member, asked.account):
-                glass = self._parts.break_glass
-                self._parts.tell(glass.admit(grant, self._parts.records.person_of(row), now).notice)
-
     def _search(self, asked: Asked, link: bytes, now: int) -> _Outcome:
         """Tell of the records of a person that a read would be permitted; each is decided as a read (permit.md)."""
-        missing = self._uncovered(asked, None, now)
-        if missing is not None:
-            return _Outcome(refusal=missing)
         own = asked.member == self._here.member
         person = link if own else self._parts.links.person(link, asked.member)
-        if person is None:
+        rows = self._parts.records.of_person(person)[:MAX_FOUND] if person is not None else []
+        if not rows:
             return _Outcome(refusal=PersonNotHere())
-        rows = self._parts.records.of_person(person)[:MAX_FOUND]
         found = tuple(self._findings(asked, rows, now))
-        if found or not rows:
+        if found:
             return _Outcome(found=found)
         decision, refusal = self._decided(asked, rows[-1], now)  # why nothing is told: what the newest says
         return _Outcome(decision=decision, refusal=refusal, facts=_said(decision))
@@ -194,14 +251,11 @@ class Custodian:
                     d.commitment, d.type.decode(), d.category, d.level, d.special, d.version, time, decision.copy
                 )
 
-    def _match(self, request: AccessRequest, purpose: Purpose, payload: bytes, now: int) -> _Outcome:
-        reason = self._parts.agreements.uncovered(request.member, purpose, now, None, None)
-        if reason:
-            return _Outcome(refusal=AgreementMissing(reason=reason))
-        if request.asked.what != "person" or match_name(self._parts.suite, payload) != request.asked.name:
+    def _match(self, request: AccessRequest, payload: bytes) -> _Outcome:
+        if match_name(self._parts.suite, payload) != request.asked.name:
             return _Outcome(refusal=ActionUnknown(what="match of other traits than were signed"))
-        link, grade = self._parts.links.match(payload, request.member)
-        return _Outcome(link=(link,)) if link else _Outcome(refusal=NoMatch(grade=grade))
+        link = self._parts.links.match(payload, request.member)
+        return _Outcome(link=(link,)) if link else _Outcome(refusal=NoMatch())
 
     def _decided(self, asked: Asked, row: StoredRecord, now: int) -> tuple[Decision | None, PlatformError | None]:
         """Return the policy's decision on one record, and the refusal; an agreement is looked at before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinglin.kernel.errors import Integrity, Invalid, NotFound
+from xinglin.kernel.errors import Denied, Integrity, Invalid, NotFound
 
 
 class RecordNotHere(NotFound):
@@ -29,10 +29,10 @@ class NoMatch(NotFound):
     """Nobody at this node is surely the person that was asked for."""
 
     code, number, clause = "reading.no_match", 5902, "H1"
-    en = "Nobody here is surely that person: {grade}."
-    zh = "此处没有可确认的同一人：{grade}。"
-    hint_en = "Give more identifiers; a possible match goes to the custodian's staff for review."
-    hint_zh = "请提供更多标识；可能匹配将由保管方人工复核。"
+    en = "Nobody here is surely that person."
+    zh = "此处没有可确认的同一人。"
+    hint_en = "Give more identifiers, or ask the institution by other ways."
+    hint_zh = "请提供更多标识，或以其他方式与该机构核对。"
 
 
 class ActionUnknown(Invalid):
@@ -73,3 +73,23 @@ class AnswerInvalid(Integrity):
     zh = "保管方的应答不成立：{reason}。"
     hint_en = "Nothing of it was used. Keep it as evidence and ask the custodian."
     hint_zh = "其内容未被使用。请留存为证据并向保管方查询。"
+
+
+class RequestReplayed(Denied):
+    """These very bytes were answered before."""
+
+    code, number, clause = "reading.replayed", 5907, "H4"
+    en = "This request has been answered before."
+    zh = "该请求此前已被答复。"
+    hint_en = "Sign a new request: each is answered once."
+    hint_zh = "请重新签署请求：每个请求只答复一次。"
+
+
+class PersonLost(Integrity):
+    """The patient index does not have the patient of a record."""
+
+    code, number, clause = "reading.person_lost", 5908, "H1"
+    en = "The patient index has nobody for the patient of this record."
+    zh = "患者主索引中没有该记录所属的患者。"
+    hint_en = "Restore the index from a backup; whose prohibitions hold can't be told until then."
+    hint_zh = "请从备份恢复索引；在此之前无法判断适用谁的禁止声明。"

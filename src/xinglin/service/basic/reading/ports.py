@@ -59,8 +59,8 @@ class Links(Protocol):
         """Return whom a link names, None unless this node gave it to that member."""
         ...
 
-    def match(self, traits: bytes, member: str) -> tuple[bytes, str]:
-        """Return the link of the person who surely is the one described, b"" when nobody is, and the grade.
+    def match(self, traits: bytes, member: str) -> bytes:
+        """Return the link of the person who surely is the one described, b"" when nobody is or several are.
 
         Args:
             traits: what is known of the person, in the form of docs/spec/patient-index.md.

@@ -106,7 +106,6 @@ class Reader:
         purpose: Purpose,
         consents: Sequence[PresentedConsent] = (),
         action: Action = Action.READ,
-        grant: bytes = b"",
     ) -> Disclosure:
         """Return a record, compared with its commitment.
 
@@ -114,7 +113,7 @@ class Reader:
             PlatformError: the refusal; it is on record at the custodian and on the reader's chain.
             AnswerInvalid: what came is not the record that the chain commits to.
         """
-        received = self.ask(node, who, Asked("record", commitment), action.value, purpose, consents, grant)
+        received = self.ask(node, who, Asked("record", commitment), action.value, purpose, consents)
         refusal = received.refusal()
         if refusal is not None:
             raise refusal
@@ -184,6 +183,8 @@ class Reader:
     def checked(self, disclosed: Disclosure, commitment: bytes) -> Disclosure:
         """Return a served record after comparing it with the commitment; raises AnswerInvalid."""
         hash_ = self._suite.hash
+        if disclosed.copy is Copy.NONE:
+            raise AnswerInvalid(reason="it opens no copy")
         original = disclosed.copy is Copy.ORIGINAL
         shown = tagged(hash_, Tag.ORIGINAL if original else Tag.COPY, disclosed.salt, disclosed.content)
         parts = (shown, disclosed.other) if original else (disclosed.other, shown)

@@ -141,3 +141,21 @@ def test_what_an_agreement_covers(consortium: Consortium) -> None:
     assert uncovered(replace(good, accepted_ms=()), *wanted) == "there is none"
     for time in (now - 1, now + DAY):
         assert uncovered(good, Purpose.TREAT, time, None, None) == "it is not in force"
+
+
+def test_an_older_proposal_replaces_no_newer_agreement(consortium: Consortium) -> None:
+    c, wide = consortium, new_id()
+    call(c, c.hospital, "propose", ProposeAgreement(wide, terms(c, level=Level.STRICT)))
+    narrow = agreed(c)
+    refused(c, c.platform, "accept", AcceptAgreement(wide, terms(c, level=Level.STRICT)), AgreementSettled)
+    pair = c.ledger.value(AgreementOfPair, "agreement", "pair", c.hospital.member, c.platform.member)
+    assert pair is not None
+    assert pair.agreement == narrow
+
+
+def test_what_is_over_is_not_accepted(consortium: Consortium) -> None:
+    c, id_ = consortium, new_id()
+    signed = terms(c)
+    call(c, c.hospital, "propose", ProposeAgreement(id_, signed))
+    c.ledger.time += DAY
+    refused(c, c.platform, "accept", AcceptAgreement(id_, signed), AgreementSettled)

@@ -124,7 +124,16 @@ class Consents:
 
     def held(self, person: bytes) -> tuple[Held, ...]:
         """Return the consents and prohibitions of a person with what the chain says of each now."""
-        return tuple(self._held(row.value) for row in self._store.of_person(KeptConsent, person))
+        others = [one for one in self._persons.joined(person) if one != person]
+        rows = self._store.of_person(KeptConsent, person)
+        # Consents never follow a merge unconfirmed, prohibitions always do (in doubt for the patient).
+        rows += [
+            row
+            for other in others
+            for row in self._store.of_person(KeptConsent, other)
+            if row.value.opening.terms.prohibits
+        ]
+        return tuple(self._held(row.value) for row in rows)
 
     def views(self, person: bytes) -> Iterator[ConsentView]:
         """Yield a person's consents that this node holds, for the person to see."""

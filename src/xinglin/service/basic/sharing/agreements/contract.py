@@ -45,7 +45,13 @@ def propose(ctx: Context, call: ProposeAgreement, _: Items) -> None:
     for member in (call.terms.custodian, call.terms.reader):
         known = ctx.read(MemberState, REGISTRY, "member", member)
         ctx.require(known is not None, AgreementTermsInvalid(reason="a party is no member"))
-    state = AgreementState(terms=call.terms, proposer=ctx.caller.member, accepted_ms=(), ended_ms=())
+    state = AgreementState(
+        terms=call.terms,
+        proposer=ctx.caller.member,
+        follows=_number(ctx, call.terms),
+        accepted_ms=(),
+        ended_ms=(),
+    )
     ctx.put(state, "agreement", call.agreement)
     ctx.emit("agreement", call.agreement)
 
@@ -58,11 +64,11 @@ def accept(ctx: Context, call: AcceptAgreement, _: Items) -> None:
     other = ctx.caller.member != state.proposer
     ctx.require(other, AgreementNotParty(member=ctx.caller.member, agreement=call.agreement))
     ctx.require(call.terms == state.terms, AgreementOtherTerms(agreement=call.agreement))
+    current = state.follows == _number(ctx, state.terms) and ctx.time < state.terms.until_ms
+    ctx.require(current, AgreementSettled(agreement=call.agreement))
     ctx.put(replace(state, accepted_ms=(ctx.time,)), "agreement", call.agreement)
-    pair = (state.terms.custodian, state.terms.reader)
-    before = ctx.get(AgreementOfPair, "pair", *pair)
-    number = 1 if before is None else before.number + 1
-    ctx.put(AgreementOfPair(agreement=call.agreement, number=number), "pair", *pair)
+    pair = AgreementOfPair(agreement=call.agreement, number=state.follows + 1)
+    ctx.put(pair, "pair", state.terms.custodian, state.terms.reader)
     ctx.emit("agreement", call.agreement)
 
 
@@ -73,6 +79,12 @@ def end(ctx: Context, call: EndAgreement, _: Items) -> None:
     ctx.require(not state.ended_ms, AgreementSettled(agreement=call.agreement))
     ctx.put(replace(state, ended_ms=(ctx.time,)), "agreement", call.agreement)
     ctx.emit("agreement", call.agreement)
+
+
+def _number(ctx: Context, terms: AgreementTerms) -> int:
+    """Return how many agreements the two have accepted so far."""
+    pair = ctx.get(AgreementOfPair, "pair", terms.custodian, terms.reader)
+    return 0 if pair is None else pair.number
 
 
 def _known(ctx: Context, agreement: str) -> AgreementState:

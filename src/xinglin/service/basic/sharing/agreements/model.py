@@ -55,12 +55,16 @@ class EndAgreement(ChainObject, frozen=True):
 
 
 class AgreementState(ChainObject, frozen=True, kw_only=True):
-    """("agreement", "agreement", id): the terms, who signed first, and when it was accepted and ended (block times)."""
+    """("agreement", "agreement", id): the terms, who signed first, and when it was accepted and ended (block times).
+
+    ``follows`` is the number that the pair's agreement had when it was proposed: it lapses when another is accepted.
+    """
 
     kind: Literal["agreement"] = "agreement"
     version: Literal[1] = 1
     terms: AgreementTerms
     proposer: Identifier
+    follows: Natural
     accepted_ms: When
     ended_ms: When
 
