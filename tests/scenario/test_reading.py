@@ -135,7 +135,8 @@ def both(a: Archive, b: Archive) -> tuple[bytes, bytes]:
     raise LookupError("nobody has been at both hospitals")
 
 
-@pytest.mark.requirement("H4", "H6", "H7", "S7.2a", "S6.3c", "W8")
+@pytest.mark.requirement("H4", "H6", "S7.2a", "S6.3c", command="xinglin demo")
+@pytest.mark.requirement("H7", part="a matched patient's records are read at the node that made them; many nodes not yet")
 def test_a_patients_record_is_matched_permitted_read_and_traced(town: Town, stage: Stage) -> None:
     a, b = town.a, town.b
     wanted = town.records(b"Observation")[0]

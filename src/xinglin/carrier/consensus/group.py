@@ -46,7 +46,8 @@ class EmbeddedGroup:
 
     A block:
 
-    1. Every home executes it. When a majority refuses it, it is refused: nothing is done anywhere, nobody is stopped.
+    1. Every home executes it. When a majority refuses it, it is refused: nothing is done anywhere. A home that would
+       have taken it is stopped.
     2. Otherwise a home that can't execute it is stopped, and so is one whose app hash is not that of a majority, with
        evidence, before anything is written.
     3. The homes commit it in order. When the first can't write, nothing is written anywhere and nobody is stopped; a
@@ -145,6 +146,8 @@ class EmbeddedGroup:
                 failures.append((member, failure))
         refusals = [failure for _, failure in failures if isinstance(failure, Invalid)]
         if self._is_majority(len(refusals)):
+            for member, _ in answers:
+                self._stop(member, refusals[0])
             raise refusals[0]
         for member, why in failures:
             self._stop(member, why)

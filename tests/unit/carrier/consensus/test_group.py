@@ -115,6 +115,18 @@ class TestDivergence:
         assert group.names == ["b", "c"]
         assert group.stopped["a"].code == BlockInvalid.code
 
+    def test_a_home_that_alone_takes_a_block(self, chain: Chain, homes: Homes) -> None:
+        """Whoever would have taken what most refuse is wrong, and must not speak for the others when it is asked."""
+        group = homes.group()
+        raw = chain.sign()
+        for name in ("b", "c"):
+            commit(homes.ledgers[name], raw)
+        with pytest.raises(BlockInvalid):
+            append(group, chain.sign())
+        assert group.names == ["b", "c"]
+        assert group.stopped["a"].code == BlockInvalid.code
+        assert homes.ledgers["a"].tip.height == 0
+
     def test_evidence_that_cannot_be_kept_holds_nobody_up(self, chain: Chain, homes: Homes) -> None:
         def full(name: str, data: bytes) -> None:
             raise OSError
