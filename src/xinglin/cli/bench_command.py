@@ -11,11 +11,12 @@ from xinglin.cli.bench.crypto import bench_crypto
 from xinglin.cli.bench.empi import bench_empi
 from xinglin.cli.bench.intake import bench_intake
 from xinglin.cli.bench.ledger import bench_growth, bench_ledger, bench_records
+from xinglin.cli.bench.permitted import bench_read
 from xinglin.cli.bench.reads import bench_access
 from xinglin.cli.output import show
 
 app = typer.Typer(
-    help="Benchmarks: crypto, ledger, records, intake, patient index, access, growth.", no_args_is_help=True
+    help="Benchmarks: crypto, ledger, records, intake, patient index, access, read, growth.", no_args_is_help=True
 )
 FolderOption = Annotated[Path | None, typer.Option("--dir", help="Folder for the benchmark's homes; deleted after.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -69,6 +70,18 @@ def access(
 ) -> None:
     """Access entries per second, each durable on the private chain before it is answered."""
     _show(bench_access(entries, threads, folder), as_json=as_json)
+
+
+@app.command("read")
+def read(
+    reads: Annotated[int, typer.Option("--reads", min=1, max=10_000_000, help="How many.")] = 5_000,
+    threads: Annotated[int, typer.Option("--threads", min=1, max=256, help="Readers that wait at once.")] = 8,
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of FHIR bundles; made up when not given.")] = None,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Permitted reads per second: decided, audited, on record before the content comes, compared by the reader."""
+    _show(bench_read(reads, threads, data, folder), as_json=as_json)
 
 
 @app.command("empi")

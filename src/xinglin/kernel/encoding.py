@@ -7,6 +7,7 @@ that differ, so an object has exactly one encoding. This module never hashes and
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, TypeVar
@@ -54,9 +55,15 @@ pack: Callable[[Any], bytes] = _encoder.encode
 """Write a value that is known to be valid (just decoded, or built by checked code): no check at all."""
 
 
+_building = threading.Lock()
+
+
 @cache
 def _decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
-    return msgspec.msgpack.Decoder(kind, strict=True)
+    # One at a time: msgspec runs Python code while it looks at a type, and another thread that meets the same type
+    # half looked at would end the process.
+    with _building:
+        return msgspec.msgpack.Decoder(kind, strict=True)
 
 
 def encode(value: ChainObject) -> bytes:

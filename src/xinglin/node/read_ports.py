@@ -39,7 +39,7 @@ from xinglin.service.lifecycle.storage.vault import OpenedRecord
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Purpose
 
-_BATCHES, _EPISODES = 64, 512
+_BATCHES, _PERSONS = 64, 512
 READS_PER_MINUTE = 600
 """Requests of one account in a minute, before it is over its quota."""
 
@@ -156,6 +156,13 @@ class IndexPersons:
             return []
 
 
+def decides_alone(index: PatientIndex, person: bytes, today: date) -> bool:
+    """Tell whether a person is known to be of age and not known to have died: may consent without a guardian."""
+    persons = IndexPersons(index)
+    born = persons.born(person)
+    return born is not None and (today - born).days > 18 * 366 and persons.died_ms(person) is None
+
+
 class IndexLinks:
     """Implements the port ``Links`` of reading: other members know persons by random handles, one for each member.
 
@@ -187,6 +194,15 @@ class IndexLinks:
             return self._index.link(sure[0].person, member, random_bytes(16), "match").handle
 
 
+@dataclass(frozen=True, slots=True)
+class _Encounters:
+    """The episodes of a person, as of the last row of the vault and the subjects that the person had."""
+
+    last: int
+    subjects: tuple[tuple[bytes, bytes], ...]
+    episodes: list[tuple[bytes, Episode]]
+
+
 class VaultEpisodes:
     """Implements the port ``Episodes`` of protection on the Encounter resources of the vault.
 
@@ -198,34 +214,40 @@ class VaultEpisodes:
     def __init__(self, archive: Archive, state: Callable[[bytes], tuple[RecordState, bytes]]) -> None:
         self._archive = archive
         self._state = state
-        self._known: OrderedDict[int, Episode | None] = OrderedDict()
+        self._known: OrderedDict[bytes, _Encounters] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, person: bytes, at_ms: int) -> Episode | None:
         """See ``Episodes.of``."""
-        try:
-            subjects = self._archive.persons.subjects_of(person)
-        except PersonNotFound:
-            return None
-        rows = [row for row in self._archive.vault.records_of(subjects) if row.details.type == b"Encounter"]
-        standing = [row for row in rows if self._state(row.details.commitment)[0] is RecordState.STANDING]
-        episodes = [one for row in standing if (one := self._episode(row)) is not None]
-        there = [one for one in episodes if one.from_ms <= at_ms and (one.until_ms is None or at_ms < one.until_ms)]
-        return max(there, key=lambda one: one.from_ms, default=None)
+        for commitment, one in self._encounters(person):
+            open_then = one.from_ms <= at_ms and (one.until_ms is None or at_ms < one.until_ms)
+            if open_then and self._state(commitment)[0] is RecordState.STANDING:
+                return one
+        return None
 
-    def _episode(self, row: StoredRecord) -> Episode | None:
+    def _encounters(self, person: bytes) -> list[tuple[bytes, Episode]]:
+        """Return commitments and episodes, the latest first; opened again only once the vault or the person grew."""
+        try:
+            subjects = tuple(self._archive.persons.subjects_of(person))
+        except PersonNotFound:
+            return []
+        vault = self._archive.vault
+        last = vault.index.last_number()
         with self._lock:
-            if row.number in self._known:
-                return self._known[row.number]
-        opened = self._archive.vault.open_many([row])[0]
-        if not isinstance(opened, OpenedRecord):
-            return None
-        found = _episode(row, opened.parts.original[1])
+            known = self._known.get(person)
+        if known is not None and known.last == last and known.subjects == subjects:
+            return known.episodes
+        rows = [row for row in vault.records_of(subjects) if row.details.type == b"Encounter"]
+        opened = zip(rows, vault.open_many(rows), strict=True)
+        read = [(row, _episode(row, one.parts.original[1])) for row, one in opened if isinstance(one, OpenedRecord)]
+        episodes = [(row.details.commitment, episode) for row, episode in read if episode is not None]
+        episodes.sort(key=lambda one: one[1].from_ms, reverse=True)
         with self._lock:
-            self._known[row.number] = found
-            if len(self._known) > _EPISODES:
+            self._known[person] = _Encounters(last, subjects, episodes)
+            self._known.move_to_end(person)
+            if len(self._known) > _PERSONS:
                 self._known.popitem(last=False)
-        return found
+        return episodes
 
 
 class ChainAgreements:

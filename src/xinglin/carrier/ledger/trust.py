@@ -55,6 +55,9 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     quorum: Annotated[int, msgspec.Meta(ge=1)] | msgspec.UnsetType = msgspec.UNSET
 
 
+msgspec.json.Decoder(_File)  # looks at the type while one thread imports; two at once would end the process
+
+
 def encode_trust(trust: Trust) -> bytes:
     """Return the trust file of a trust, one line of JSON."""
     keys = [_PinnedKey(member, key.hex()) for member, key in sorted(trust.keys)]

@@ -20,6 +20,7 @@ from xinglin.node.chains import SystemClock
 from xinglin.node.consents import acknowledge, call, give_by_own_key, revoke, sign_agreement
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.opening import anchoring
+from xinglin.node.read_ports import decides_alone
 from xinglin.node.serving import Serving, described, open_serving
 from xinglin.service.basic.patient_index.model import Grade
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
@@ -152,8 +153,11 @@ def _who_has_seen(scene: _Scene) -> None:
 
 
 def _patient_of_both(a: Archive, b: Archive) -> tuple[bytes, bytes] | None:
-    """Return a patient of B who is surely known at A and has observations there, as both know them."""
+    """Return an adult patient of B who is surely known at A and has observations there, as both know them."""
+    today = a.orders("demo").as_of
     for at_b in b.persons.persons():
+        if not decides_alone(b.persons, at_b, today):
+            continue
         matches = a.persons.match(b.persons.traits_of(at_b)[0], 1)
         if matches and matches[0].grade is Grade.MATCH:
             rows = a.vault.records_of(a.persons.subjects_of(matches[0].person))
