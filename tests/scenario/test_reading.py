@@ -170,7 +170,7 @@ def test_a_patients_record_is_matched_permitted_read_and_traced(town: Town, stag
     assert json.loads(read.content)["resourceType"] == "Observation"
     assert town.refused(wanted, Purpose.HRESCH) == "permit.purpose"
     assert town.refused(wanted, Purpose.COVERAGE) == "agreement.missing"
-    assert town.refused(town.records(b"Claim")[0]) == "permit.category"
+    assert town.refused(town.records(b"Patient")[0]) == "permit.category"
     assert town.refused(bytes(31) + b"\x01") == "reading.not_here"
 
     revoke(town.b.archive.node, given)
