@@ -15,7 +15,6 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.service.basic.notices.model import SignedAcknowledgement, SignedLetter
 from xinglin.service.lifecycle.storage.database import Database
-from xinglin.service.lifecycle.storage.disk import writing
 from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 from xinglin.service.lifecycle.storage.sealed_rows import SealedRow, SealedRows, sealed_table
 
@@ -77,13 +76,8 @@ class NoticeStore:
         self._rows = SealedRows(self.database, _notices, keys.sealer(PURPOSE))
 
     def open(self) -> None:
-        """Open the file, made if there is none; raises as ``Database.check``."""
-        if self.database.path.exists():
-            self.database.check()
-            return
-        with writing(self.database.path.parent):
-            self.database.path.parent.mkdir(mode=0o700, exist_ok=True)
-        self.database.create()
+        """Open the file, made if there is none; raises as ``Database.open``."""
+        self.database.open()
 
     def close(self) -> None:
         """Close the file."""

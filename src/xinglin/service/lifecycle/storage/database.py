@@ -145,6 +145,15 @@ class Database:
         if found != self._version:
             raise StorageVersionUnknown(what=self.path.name, found=found, known=self._version)
 
+    def open(self) -> None:
+        """Check the file, made with its folder if there is none; raises as ``check`` and ``create``."""
+        if self.path.exists():
+            self.check()
+            return
+        with writing(self.path.parent):
+            self.path.parent.mkdir(mode=0o700, exist_ok=True)
+        self.create()
+
     def close(self) -> None:
         """Close every connection; the file then holds everything and the WAL is gone."""
         self.engine.dispose()
