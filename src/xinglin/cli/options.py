@@ -13,6 +13,7 @@ import typer
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Invalid
 from xinglin.node.node import Node, open_node
+from xinglin.node.site import Site, open_site
 
 _MAX_TEXT_BYTES = 200
 _HEX_DIGITS = 64
@@ -42,6 +43,14 @@ HomeOption = Annotated[Path, typer.Option("--home", envvar="XINGLIN_HOME", help=
 PassphraseOption = Annotated[
     Path | None,
     typer.Option("--passphrase-file", help="File that holds the passphrase of the key store; else it is asked for."),
+]
+WithOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--with",
+        help="Another home of the consortium on this machine, with the same passphrase; for a chain that several keep.",
+        file_okay=False,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -83,3 +92,16 @@ def opened(home: Path, passphrase_file: Path | None, *, running: bool = False) -
         yield node
     finally:
         node.close()
+
+
+@contextmanager
+def opened_site(home: Path, others: list[Path] | None, passphrase_file: Path | None) -> Iterator[Site]:
+    """Open a home, and others that keep the consortium chain with it, for a command; their chains run.
+
+    Args:
+        home: the home that acts.
+        others: as given by ``--with``.
+        passphrase_file: as given on the command line, for all of them.
+    """
+    with open_site([home, *(others or [])], read_passphrase(passphrase_file)) as site:
+        yield site

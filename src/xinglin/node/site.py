@@ -1,0 +1,107 @@
+"""Homes that run together on one machine: what a command, or the demonstration, acts with (design D7, D13).
+
+The first home acts; the others keep the consortium chain with it, and are asked and told through their own services, as
+other institutions are. Nothing of another home is opened before it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xinglin.kernel.errors import NotFound
+from xinglin.node.archive import Archive, open_archive
+from xinglin.node.node import Node, open_node, run_group
+from xinglin.node.serving import Serving, open_serving
+from xinglin.node.setup import GROUP
+
+_BLOCK_SECONDS = 60.0
+
+
+class HomeNotOpen(NotFound):
+    """No home of a member or node is open here."""
+
+    code, number, clause = "home.not_open", 6035, "S6.3b"
+    en = "No home of {name} is open here."
+    zh = "此处未打开 {name} 的节点目录。"
+    hint_en = "Name its home with --with, or ask on the machine where it is."
+    hint_zh = "请用 --with 指定其节点目录，或在其所在机器上操作。"
+
+
+@dataclass(slots=True)
+class Site:
+    """Open homes whose chains run; the first is the one that acts."""
+
+    nodes: Sequence[Node]
+    _stack: ExitStack
+    _archives: dict[str, Archive] = field(default_factory=dict)
+    _servings: dict[str, Serving] = field(default_factory=dict)
+
+    @property
+    def node(self) -> Node:
+        """The home that acts."""
+        return self.nodes[0]
+
+    @property
+    def archive(self) -> Archive:
+        """The records of the home that acts, open for writing."""
+        return self.archive_of(self.node)
+
+    @property
+    def serving(self) -> Serving:
+        """The service of the home that acts."""
+        return self.serving_of(self.node)
+
+    def find(self, name: str) -> Node:
+        """Return an open home by the id of its member or of its node.
+
+        Raises:
+            HomeNotOpen: there is none here.
+        """
+        for node in self.nodes:
+            if name in (node.member, node.settings.node):
+                return node
+        raise HomeNotOpen(name=name)
+
+    def archive_of(self, node: Node) -> Archive:
+        """Return the records of a home, opened once; raises StorageMissing where a home keeps none."""
+        if node.member not in self._archives:
+            self._archives[node.member] = self._stack.enter_context(open_archive(node))
+        return self._archives[node.member]
+
+    def serving_of(self, node: Node) -> Serving:
+        """Return the service of a home, which answers readers; opened once."""
+        if node.member not in self._servings:
+            self._servings[node.member] = self._stack.enter_context(open_serving(self.archive_of(node)))
+        return self._servings[node.member]
+
+
+@contextmanager
+def open_site(homes: Sequence[Path], passphrase: bytes) -> Iterator[Site]:
+    """Open homes and run their chains until the block ends.
+
+    Args:
+        homes: the one that acts first; those that keep the consortium chain with it after it.
+        passphrase: of all their key stores.
+
+    Raises:
+        HomeNotFound, PassphraseWrong, StoreLocked: see ``open_node``.
+        MajorityLost: not more than half of a group's homes are named.
+    """
+    with ExitStack() as stack:
+        nodes: list[Node] = []
+        for path in dict.fromkeys(home.resolve() for home in homes):
+            node = open_node(path, passphrase)
+            stack.callback(node.close)
+            nodes.append(node)
+        if nodes[0].settings.consortium.engine == GROUP:
+            stack.callback(run_group(nodes).engine.close)
+        else:
+            for node in nodes:
+                node.start_own_chains()
+        # Decisions rest on the newest block: without one of now, everything would be as old as the last command.
+        nodes[0].client().engine.submit_many([]).result(_BLOCK_SECONDS)
+        with ExitStack() as services:
+            yield Site(nodes, services)
