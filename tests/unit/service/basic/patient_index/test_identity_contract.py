@@ -54,7 +54,7 @@ def put(consortium: Consortium, *calls: RecordAct, role: Role = Role.SERVICE) ->
         consortium.ledger.call(consortium.hospital.caller(role), "identity.record", call)
 
 
-@pytest.mark.requirement("H1", part="the record of decisions on the private chain")
+@pytest.mark.requirement("H1")
 def test_decisions_stand_in_order_and_an_undoing_is_seen_from_both_sides(consortium: Consortium) -> None:
     put(consortium, MERGE, LINK)
     first = consortium.ledger.value(ActState, "identity", "act", 0)

@@ -54,7 +54,7 @@ def on_record(chain: FakePrivateChain) -> list[tuple[Act, Reason, str, tuple[int
     return [(one.act, one.reason, one.account, one.undoes) for one in states if one is not None]
 
 
-@pytest.mark.requirement("H1", part="reversible and on record")
+@pytest.mark.requirement("H1")
 def test_every_decision_of_people_goes_on_record(index: PatientIndex, chain: FakePrivateChain) -> None:
     one, other, third = index.persons()
     assert recorded(chain) == 0
