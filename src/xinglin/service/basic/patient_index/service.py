@@ -353,6 +353,11 @@ class PatientIndex:
         with self._lock:
             return self._decisions.by_handle(node, handle)
 
+    @property
+    def decided(self) -> int:
+        """How many decisions were ever taken."""
+        return self._written
+
     def record(self) -> list[Decision]:
         """Return every decision ever taken, in order; raises as ``open``."""
         return self._store.decisions()
