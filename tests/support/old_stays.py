@@ -69,14 +69,14 @@ def patient(name: str, stays: Sequence[tuple[str, str, str]], notes: int = 3) ->
     return collection(*resources)
 
 
-def take_in(home: Path, bundles: Sequence[bytes]) -> None:
-    """Take bundles into a home."""
+def take_in(home: Path, bundles: Sequence[bytes], source: str = "file") -> None:
+    """Take bundles of a source system into a home."""
     files = []
     for number, data in enumerate(bundles):
         files.append(home.parent / f"stays-{number}.json")
         files[-1].write_bytes(data)
     with opened(home, running=True) as node, open_archive(node) as archive, reading(files, 1 << 27, []) as incoming:
-        report = archive.take_in("file", incoming)
+        report = archive.take_in(source, incoming)
     assert report.quarantined == 0
     for path in files:
         path.unlink()
