@@ -26,7 +26,9 @@ from xinglin.service.basic.intake.files import Refusal
 from xinglin.service.basic.intake.model import IntakeReport
 from xinglin.service.lifecycle.storage.model import StoredRecord
 
-app = typer.Typer(help="Records: intake, list, show, read, quarantine.", no_args_is_help=True)
+app = typer.Typer(
+    help="Records: intake, list, show, read, quarantine; correct, versions, holders, resume.", no_args_is_help=True
+)
 
 
 class NothingToTakeIn(NotFound):
