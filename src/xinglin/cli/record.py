@@ -29,7 +29,9 @@ from xinglin.service.lifecycle.processing.homes import door_of
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.settings import load_settings
 
-app = typer.Typer(help="Records: intake, list, show, read, quarantine.", no_args_is_help=True)
+app = typer.Typer(
+    help="Records: intake, list, show, read, quarantine; correct, versions, holders, resume.", no_args_is_help=True
+)
 
 
 class NothingToTakeIn(NotFound):
