@@ -28,6 +28,7 @@ from xinglin.node.read_ports import ReadQuota
 from xinglin.node.reading import reading
 from xinglin.node.serving import Serving, open_serving
 from xinglin.node.setup import GROUP, adopt, consortium_genesis, make_home
+from xinglin.node.site import Site
 from xinglin.service.basic.audit.messages import AccessReceipt
 from xinglin.service.basic.reading.model import Answer
 from xinglin.service.basic.reading.reader import ReaderAccount
@@ -156,6 +157,7 @@ class Town:
     witness: Witness
     group: Group
     servings: dict[str, Serving]
+    site: Site
     receipts: dict[str, list[AccessReceipt]]
     staff: dict[str, Account]
     _stack: ExitStack
@@ -239,6 +241,9 @@ class Town:
             for name, node in zip(HOSPITALS, nodes, strict=True):
                 archive = stack.enter_context(open_archive(node))
                 self.servings[name] = stack.enter_context(open_serving(archive, ReadQuota(NO_QUOTA)))
+            archives = {one.member: one.archive for one in self.servings.values()}
+            servings = {one.member: one for one in self.servings.values()}
+            self.site = Site(nodes, stack.enter_context(ExitStack()), archives, servings)
             self._stack = stack.pop_all()
 
 
@@ -246,7 +251,7 @@ class Town:
 def town_in(folder: Path) -> Iterator[Town]:
     """Give the town of a folder, open."""
     with Witness() as witness:
-        town = Town(folder, witness, None, {}, {name: [] for name in HOSPITALS}, {}, ExitStack())  # type: ignore[arg-type]
+        town = Town(folder, witness, None, {}, None, {name: [] for name in HOSPITALS}, {}, ExitStack())  # type: ignore[arg-type]
         for name, facts in json.loads((folder / "staff.json").read_text()).items():
             key = bytes.fromhex(facts["key"])
             town.staff[name] = Account(name[0], facts["account"], Role(facts["role"]), facts["key_name"], key)

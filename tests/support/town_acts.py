@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 from tests.support.naive_reading import Consent, Terms, standing
+from tests.support.old_stays import administrator
 from tests.support.reading_town import UNLABELLED, Account
 from tests.support.town_people import HOSPITALS, PATIENTS, Patient, born_ms
 from tests.support.town_questions import PURPOSES, Questions, other, pick, some
@@ -22,8 +23,7 @@ from xinglin.node.consents import (
     revoke,
     sign_agreement,
 )
-from xinglin.node.corrections import correct_record, open_corrections
-from xinglin.node.destruction import records_office
+from xinglin.node.corrections import correct_record
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.service.basic.correction.model import Reason
 from xinglin.service.basic.protection import model as page
@@ -219,9 +219,8 @@ class Acts(Questions):
         resource = json.loads(old.original)
         resource["valueQuantity"]["value"] = 100 + value % 50 + resource["valueQuantity"]["value"] % 7 / 8
         archive, who = self.town.archive(old.hospital), self.town.staff[f"{old.hospital}-doctor"]
-        with open_corrections(archive) as corrections:
-            data = json.dumps(resource).encode()
-            made = correct_record(archive, corrections, old.id, data, Reason.WRONG_VALUE, who.account)
+        corrections, data = self.town.site.corrections_of(archive.node), json.dumps(resource).encode()
+        made = correct_record(archive, corrections, old.id, data, Reason.WRONG_VALUE, who.account)
         row = archive.vault.find(made["record"])
         new = self.town.known(row, old.hospital)
         self.naive.correct(old, new.commitment)
@@ -233,23 +232,23 @@ class Acts(Questions):
         mine = [one for one in mine if one.type in ("Observation", "MedicationRequest", "Condition")]
         old = [one for one in mine if one.name.startswith(OLD_STAY)]
         wanted = pick(old or mine, record // 2) if record % 2 else pick(mine, record // 2)
-        with records_office(self.town.archive("a")) as office:
-            try:
-                office.order([wanted.id], "retention_ended", ADMINISTRATOR)
-            except PlatformError as refusal:
-                self.counts[f"order {refusal.code}"] += 1
-                if refusal.code == "destruction.retention":
-                    self.naive.states[wanted.commitment] = (page.RecordState.RESTRICTED, b"")
-                return
+        try:
+            who = administrator(self.town.archive("a").node)
+            self.town.site.records_office.order([wanted.id], "retention_ended", who)
+        except PlatformError as refusal:
+            self.counts[f"order {refusal.code}"] += 1
+            if refusal.code == "destruction.retention":
+                self.naive.states[wanted.commitment] = (page.RecordState.RESTRICTED, b"")
+            return
         self.naive.states[wanted.commitment] = (page.RecordState.DESTROYED, b"")
 
     def act_destroy(self, *_: int) -> None:
         """What was ordered is confirmed by another account and shredded."""
         gone = {one for one, (state, _) in self.naive.states.items() if state is page.RecordState.DESTROYED}
         ordered = [one for one in self.records if one.commitment in gone and not one.gone]
-        with records_office(self.town.archive("a")) as office:
-            office.confirm([one.id for one in ordered], self.town.staff["a-officer"].key_name)
-            done = {one["commitment"] for one in office.carry_out()["certificates"]}
+        office = self.town.site.records_office
+        office.confirm([one.id for one in ordered], self.town.staff["a-officer"].account)
+        done = {one["commitment"] for one in office.carry_out()["certificates"]}
         for at, one in enumerate(self.records):
             if one.commitment.hex() in done:  # nothing is left that says what it was: it counts as the strictest
                 self.records[at] = replace(

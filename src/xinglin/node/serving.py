@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from xinglin.carrier.ledger.errors import LogEntryNotFound
 from xinglin.carrier.ledger.ledger import Ledger
@@ -39,7 +40,9 @@ from xinglin.service.basic.protection.guardians import Guardians
 from xinglin.service.basic.protection.mandates import Mandates
 from xinglin.service.basic.protection.service import Situations, Sources
 from xinglin.service.basic.protection.store import ProtectionStore
-from xinglin.service.basic.reading.custodian import ConsortiumHead, Custodian, Parts, SeenRequests
+from xinglin.service.basic.reading.acts import Acts
+from xinglin.service.basic.reading.custodian import Custodian, Parts, SeenRequests
+from xinglin.service.basic.reading.entries import ConsortiumHead
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
 
@@ -64,6 +67,7 @@ class Serving:
     archive: Archive
     protection: Protection
     custodian: Custodian
+    acts: Acts
     reader: Reader
     anchors: AnchorKeeper
 
@@ -113,9 +117,13 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
     Args:
         archive: the home's records, opened; both its chains run.
         quota: of accounts.
+
+    Raises:
+        IdentityBehind, IdentityDiffers: the patient index was set back; who is whom can't be told.
     """
     node, clock = archive.node, SystemClock()
     private, consortium = node.private_ledger(), node.consortium
+    archive.persons.settle()
     protection = open_protection(archive, quota)
     custody = Custody(consortium.rules.chain, node.member, node.settings.node)
     try:
@@ -148,10 +156,14 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 clock,
                 random_bytes,
             )
-            custodian = Custodian(parts, lambda: ConsortiumHead(consortium.tip.height, consortium.tip.time))
-            yield Serving(archive, protection, custodian, reader, anchors)
+            head = partial(_head_of, consortium)
+            yield Serving(archive, protection, Custodian(parts, head), Acts(parts, head), reader, anchors)
     finally:
         protection.store.close()
+
+
+def _head_of(consortium: Ledger) -> ConsortiumHead:
+    return ConsortiumHead(consortium.tip.height, consortium.tip.time)
 
 
 @contextmanager
