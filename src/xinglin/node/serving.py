@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -40,8 +40,10 @@ from xinglin.service.basic.protection.mandates import Mandates
 from xinglin.service.basic.protection.service import Situations, Sources
 from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.basic.reading.custodian import ConsortiumHead, Custodian, Parts, SeenRequests
+from xinglin.service.basic.reading.looks import LookParts, Looks
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
+from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Serving:
     custodian: Custodian
     reader: Reader
     anchors: AnchorKeeper
+    looks: Looks
 
     @property
     def node(self) -> str:
@@ -152,8 +155,15 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 clock,
                 random_bytes,
             )
-            custodian = Custodian(parts, lambda: ConsortiumHead(consortium.tip.height, consortium.tip.time))
-            yield Serving(archive, protection, custodian, reader, anchors)
+
+            def head() -> ConsortiumHead:
+                return ConsortiumHead(consortium.tip.height, consortium.tip.time)
+
+            mark = look_mark(archive.vault.keyring.keys)
+            looks = LookParts(
+                custody, parts.suite, protection.situations, parts.log.log, mark, head, clock, random_bytes
+            )
+            yield Serving(archive, protection, Custodian(parts, head), reader, anchors, Looks(looks))
     finally:
         protection.store.close()
 
@@ -167,6 +177,11 @@ def anchored(node: Node) -> Iterator[AnchorKeeper]:
         yield keeper
     finally:
         keeper.close()
+
+
+def look_mark(keys: InstitutionKeys) -> Callable[[bytes, bytes], bytes]:
+    """Return what marks an entry about a look at a person, 16 bytes of (person, request hash) by this node's keys."""
+    return lambda person, request: keys.lookups([(b"look", person, request)])[0]
 
 
 def described(index: PatientIndex, person: bytes) -> bytes:
