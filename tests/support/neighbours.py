@@ -1,7 +1,7 @@
 """Two hospitals that keep a chain together, each with patients of its own, as a ``Site``: for what goes between them.
 
-The first, A, knows 王芳 (with an open encounter) and 王方, who may be the same; the second, B, knows 王芳 by name, birth
-date and phone.
+The first, A, knows 王芳 (with an open encounter) and 王方, who may be the same; the second, B, knows 王芳 by name,
+birth date and phone.
 """
 
 from __future__ import annotations

@@ -13,7 +13,20 @@ import typer
 from typer.exceptions import TyperException
 
 from xinglin import __version__
-from xinglin.cli import access, account, bench_command, demo_command, init, ledger, member, patient, proof, record
+from xinglin.cli import (
+    access,
+    account,
+    bench_command,
+    demo_command,
+    destruction,
+    hold,
+    init,
+    ledger,
+    member,
+    patient,
+    proof,
+    record,
+)
 from xinglin.cli.output import show_refusal
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
 
@@ -31,6 +44,8 @@ app.add_typer(member.app, name="member")
 app.add_typer(account.app, name="account")
 app.add_typer(record.app, name="record")
 app.add_typer(patient.app, name="patient")
+app.add_typer(destruction.app, name="destruction")
+app.add_typer(hold.app, name="hold")
 app.add_typer(access.app, name="access")
 app.add_typer(proof.app, name="proof")
 app.add_typer(ledger.app, name="ledger")

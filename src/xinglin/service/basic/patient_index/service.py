@@ -194,6 +194,11 @@ class PatientIndex(Merges, Links):
             self._recording.ready()
             self._recording.settle()
 
+    @property
+    def decided(self) -> int:
+        """How many decisions were ever taken."""
+        return self._written
+
     def record(self) -> list[Decision]:
         """Return every decision ever taken, in order; raises as ``open``."""
         return self._store.decisions()
