@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from xinglin.carrier.ledger.errors import LogEntryNotFound
 from xinglin.carrier.ledger.ledger import Ledger
@@ -39,8 +40,10 @@ from xinglin.service.basic.protection.guardians import Guardians
 from xinglin.service.basic.protection.mandates import Mandates
 from xinglin.service.basic.protection.service import Situations, Sources
 from xinglin.service.basic.protection.store import ProtectionStore
-from xinglin.service.basic.reading.custodian import ConsortiumHead, Custodian, Parts, SeenRequests
-from xinglin.service.basic.reading.looks import LookParts, Looks
+from xinglin.service.basic.reading.acts import Acts
+from xinglin.service.basic.reading.custodian import Custodian, Parts, SeenRequests
+from xinglin.service.basic.reading.entries import ConsortiumHead
+from xinglin.service.basic.reading.looks import Looks
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
 from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
@@ -66,6 +69,7 @@ class Serving:
     archive: Archive
     protection: Protection
     custodian: Custodian
+    acts: Acts
     reader: Reader
     anchors: AnchorKeeper
     looks: Looks
@@ -155,17 +159,15 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 clock,
                 random_bytes,
             )
-
-            def head() -> ConsortiumHead:
-                return ConsortiumHead(consortium.tip.height, consortium.tip.time)
-
-            mark = look_mark(archive.vault.keyring.keys)
-            looks = LookParts(
-                custody, parts.suite, protection.situations, parts.log.log, mark, head, clock, random_bytes
-            )
-            yield Serving(archive, protection, Custodian(parts, head), reader, anchors, Looks(looks))
+            head = partial(_head_of, consortium)
+            looks = Looks(parts, head, look_mark(archive.vault.keyring.keys), random_bytes)
+            yield Serving(archive, protection, Custodian(parts, head), Acts(parts, head), reader, anchors, looks)
     finally:
         protection.store.close()
+
+
+def _head_of(consortium: Ledger) -> ConsortiumHead:
+    return ConsortiumHead(consortium.tip.height, consortium.tip.time)
 
 
 @contextmanager

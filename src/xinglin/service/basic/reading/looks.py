@@ -8,24 +8,22 @@ the node alone can tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from xinglin.carrier.crypto.suite import Suite
-from xinglin.kernel.clock import Clock
+from msgspec.structs import replace
+
 from xinglin.kernel.errors import PlatformError
-from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.messages import AccessRequest
 from xinglin.service.basic.audit.messages import Asked as AskedFor
-from xinglin.service.basic.audit.model import NO_RECORD, AccessEntry, OpenedCopy, Proven, ReaderProof
-from xinglin.service.basic.audit.receipts import request_hash, sign_request
+from xinglin.service.basic.audit.model import NO_RECORD
+from xinglin.service.basic.audit.receipts import sign_request
 from xinglin.service.basic.protection.model import Target
 from xinglin.service.basic.protection.rules import gate
-from xinglin.service.basic.protection.service import Asked, Situations
-from xinglin.service.basic.reading.custodian import ConsortiumHead
+from xinglin.service.basic.protection.service import Asked
+from xinglin.service.basic.reading.custodian import Parts
+from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
 from xinglin.service.basic.reading.errors import LooksNot
-from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import VALID_MS, ReaderAccount
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.labels import Category, Level
@@ -53,29 +51,27 @@ _LOOKING: Final = frozenset({Look.FIND, Look.SHOW})
 _NOBODY: Final = bytes(16)
 
 
-@dataclass(frozen=True, slots=True)
-class LookParts:
-    """What looking is made of.
+class Looks:
+    """Permits and notes looks into one node's index.
 
-    ``write`` makes an entry durable; ``mark`` gives 16 bytes for a person and a request hash that only this node can
-    make; ``head`` gives the consortium head as of now.
+    Args:
+        parts: what the node's custodian is made of.
+        head: returns the consortium head as of now.
+        mark: returns 16 bytes for a person and a request hash that only this node can make.
+        randomness: where request ids come from.
     """
 
-    custody: Custody
-    suite: Suite
-    situations: Situations
-    write: Callable[[AccessEntry], Logged]
-    mark: Callable[[bytes, bytes], bytes]
-    head: Callable[[], ConsortiumHead]
-    clock: Clock
-    randomness: Callable[[int], bytes]
-
-
-class Looks:
-    """Permits and notes looks into one node's index."""
-
-    def __init__(self, parts: LookParts) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        head: Callable[[], ConsortiumHead],
+        mark: Callable[[bytes, bytes], bytes],
+        randomness: Callable[[int], bytes],
+    ) -> None:
         self._parts = parts
+        self._head = head
+        self._mark = mark
+        self._randomness = randomness
 
     def look(self, who: ReaderAccount, what: Look, persons: Sequence[bytes], purpose: Purpose) -> None:
         """Permit an act on persons and return once an entry for each is durable; one about nobody where none is named.
@@ -98,7 +94,7 @@ class Looks:
         parts, now = self._parts, self._parts.clock.now_ms()
         request = AccessRequest(
             chain=parts.custody.chain,
-            id=parts.randomness(16),
+            id=self._randomness(16),
             account=who.account,
             member=parts.custody.member,
             custodian=parts.custody.node,
@@ -108,27 +104,16 @@ class Looks:
             consents=(),
             valid_until=now + VALID_MS,
         )
-        signed, hash_ = sign_request(parts.suite.hash, request, who.signer), request_hash(parts.suite.hash, request)
+        signed = sign_request(parts.suite.hash, request, who.signer)
         refusal = self._refusal(who, what, purpose, now)
-        head = parts.head()
-        entry = AccessEntry(
-            commitment=NO_RECORD,
-            member=request.member,
-            account=request.account,
-            action=request.action,
-            outcome=0 if refusal is None else refusal.number,
-            basis=(Basis.NONE if refusal is not None else Basis.LEGAL_DUTY).value,
-            reference=parts.mark(person, hash_) if person != _NOBODY else b"",
-            purpose=request.purpose,
-            copy=OpenedCopy.NONE,
-            request=hash_,
-            proven=Proven.SIGNATURE,
-            proof=(ReaderProof(signed.key, signed.signature),),
-            seen_height=head.height,
-            seen_time=head.time,
-            time=now,
+        entry = entry_of(parts.suite.hash, signed, Came(NO_RECORD, None, refusal), self._head(), now)
+        parts.log.log(
+            replace(
+                entry,
+                basis=(Basis.NONE if refusal is not None else Basis.LEGAL_DUTY).value,
+                reference=self._mark(person, entry.request) if person != _NOBODY else b"",
+            )
         )
-        parts.write(entry)
         if refusal is not None:
             raise refusal
 
