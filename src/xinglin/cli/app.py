@@ -24,6 +24,7 @@ from xinglin.cli import (
     ledger,
     member,
     notice,
+    patient,
     proof,
     record_versions,
 )
@@ -44,6 +45,7 @@ app.add_typer(member.app, name="member")
 app.add_typer(account.app, name="account")
 app.add_typer(record_versions.app, name="record")  # the same one, with the commands of versions
 app.add_typer(notice.app, name="notice")
+app.add_typer(patient.app, name="patient")
 app.add_typer(destruction.app, name="destruction")
 app.add_typer(hold.app, name="hold")
 app.add_typer(access.app, name="access")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -43,8 +43,10 @@ from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.basic.reading.acts import Acts
 from xinglin.service.basic.reading.custodian import Custodian, Parts, SeenRequests
 from xinglin.service.basic.reading.entries import ConsortiumHead
+from xinglin.service.basic.reading.looks import Looks
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
+from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Serving:
     acts: Acts
     reader: Reader
     anchors: AnchorKeeper
+    looks: Looks
 
     @property
     def node(self) -> str:
@@ -157,7 +160,8 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 random_bytes,
             )
             head = partial(_head_of, consortium)
-            yield Serving(archive, protection, Custodian(parts, head), Acts(parts, head), reader, anchors)
+            looks = Looks(parts, head, look_mark(archive.vault.keyring.keys), random_bytes)
+            yield Serving(archive, protection, Custodian(parts, head), Acts(parts, head), reader, anchors, looks)
     finally:
         protection.store.close()
 
@@ -175,6 +179,11 @@ def anchored(node: Node) -> Iterator[AnchorKeeper]:
         yield keeper
     finally:
         keeper.close()
+
+
+def look_mark(keys: InstitutionKeys) -> Callable[[bytes, bytes], bytes]:
+    """Return what marks an entry about a look at a person, 16 bytes of (person, request hash) by this node's keys."""
+    return lambda person, request: keys.lookups([(b"look", person, request)])[0]
 
 
 def described(index: PatientIndex, person: bytes) -> bytes:
