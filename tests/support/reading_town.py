@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import add_account
 from xinglin.node.archive import Archive, open_archive
 from xinglin.node.chains import random_bytes
-from xinglin.node.node import Group, open_node, run_group
+from xinglin.node.node import Group, Node, open_node, run_group
 from xinglin.node.opening import open_for_business
 from xinglin.node.read_ports import ReadQuota
 from xinglin.node.reading import reading
@@ -78,8 +78,13 @@ class Account:
     key: bytes
 
 
-def make_town(folder: Path) -> Path:
-    """Make the homes of both hospitals, with staff and records; return the folder."""
+def make_town(folder: Path, intakes: Sequence[dict[str, list[bytes]]] | None = None) -> Path:
+    """Make the homes of both hospitals, with staff and records; return the folder.
+
+    Args:
+        folder: where.
+        intakes: bundles of each hospital, taken in one after the other; by default what it has of ``PATIENTS``.
+    """
     homes = [
         make_home(folder / name, f"Hospital {name}", MemberKind.MEDICAL_INSTITUTION, PASSPHRASE, random_bytes, CHEAP)
         for name in HOSPITALS
@@ -100,19 +105,23 @@ def make_town(folder: Path) -> Path:
                     "key": added.key.hex(),
                     "role": int(role),
                 }
-            _take_in(folder, name, node)
+            for intake in intakes or [bundles()]:
+                _take_in(folder, name, node, intake[name])
     finally:
         group.close()
     (folder / "staff.json").write_text(json.dumps(staff))
     return folder
 
 
-def _take_in(folder: Path, name: str, node: Any) -> None:
-    files = []
-    for number, patient in enumerate(PATIENTS):
-        if name in patient.hospitals:
-            files.append(folder / f"bundle-{name}-{number}.json")
-            files[-1].write_bytes(bundle_of(name, patient))
+def bundles() -> dict[str, list[bytes]]:
+    """Return what each hospital has recorded of the patients whom it knows."""
+    return {name: [bundle_of(name, one) for one in PATIENTS if name in one.hospitals] for name in HOSPITALS}
+
+
+def _take_in(folder: Path, name: str, node: Node, recorded: Sequence[bytes]) -> None:
+    files = [folder / f"bundle-{name}-{number}.json" for number in range(len(recorded))]
+    for path, data in zip(files, recorded, strict=True):
+        path.write_bytes(data)
     with open_archive(node) as archive, reading(files, 1 << 27, [], archive.orders("his")) as incoming:
         report = archive.take_in("his", incoming)
     assert report.quarantined == 0, report
