@@ -43,6 +43,7 @@ STAFF = {
     "clerk": Role.ADMINISTRATOR,
     "clerk2": Role.ADMINISTRATOR,
 }
+REGULATOR = "regulator"
 HEARTBEAT_SECONDS = 0.5
 NO_QUOTA = 1_000_000
 UNLABELLED = (3, 5)
@@ -78,33 +79,34 @@ class Account:
     key: bytes
 
 
-def make_town(folder: Path, intakes: Sequence[dict[str, list[bytes]]] | None = None) -> Path:
+def make_town(
+    folder: Path, intakes: Sequence[dict[str, list[bytes]]] | None = None, *, regulator: bool = False
+) -> Path:
     """Make the homes of both hospitals, with staff and records; return the folder.
 
     Args:
         folder: where.
         intakes: bundles of each hospital, taken in one after the other; by default what it has of ``PATIENTS``.
+        regulator: whether there is a regulator's home too, with a node, the transmission key and an auditor.
     """
+    kinds = dict.fromkeys(HOSPITALS, MemberKind.MEDICAL_INSTITUTION)
+    kinds |= {REGULATOR: MemberKind.REGULATOR} if regulator else {}
     homes = [
-        make_home(folder / name, f"Hospital {name}", MemberKind.MEDICAL_INSTITUTION, PASSPHRASE, random_bytes, CHEAP)
-        for name in HOSPITALS
+        make_home(folder / name, f"Home {name}", kind, PASSPHRASE, random_bytes, CHEAP) for name, kind in kinds.items()
     ]
     genesis = consortium_genesis(homes, random_bytes)
     for home in homes:
         adopt(home, genesis, GROUP, random_bytes)
-    group = run_group([open_node(folder / name, PASSPHRASE) for name in HOSPITALS])
+    group = run_group([open_node(folder / name, PASSPHRASE) for name in kinds])
     staff: dict[str, dict[str, Any]] = {}
     try:
         open_for_business(group.nodes, group.nodes[0])
-        for name, node in zip(HOSPITALS, group.nodes, strict=True):
+        for name, node in zip(kinds, group.nodes, strict=True):
             for job, role in STAFF.items():
                 added = add_account(node, (role,), f"{job} of {name}")
-                staff[f"{name}-{job}"] = {
-                    "account": added.account,
-                    "key_name": added.key_name,
-                    "key": added.key.hex(),
-                    "role": int(role),
-                }
+                facts = {"account": added.account, "key_name": added.key_name, "key": added.key.hex()}
+                staff[f"{name}-{job}"] = {**facts, "hospital": name, "role": int(role)}
+        for name, node in zip(HOSPITALS, group.nodes, strict=False):
             for intake in intakes or [bundles()]:
                 _take_in(folder, name, node, intake[name])
     finally:
@@ -244,10 +246,12 @@ class Town:
     def open(self) -> None:
         """Open both homes and let them serve."""
         with ExitStack() as stack:
-            nodes = [open_node(self.folder / name, PASSPHRASE) for name in HOSPITALS]
+            names = [*HOSPITALS, *([REGULATOR] if (self.folder / REGULATOR).exists() else [])]
+            nodes = [open_node(self.folder / name, PASSPHRASE) for name in names]
             self.group = run_group(nodes, HEARTBEAT_SECONDS)
             stack.callback(self.group.close)
-            for name, node in zip(HOSPITALS, nodes, strict=True):
+            nodes[0].client().engine.submit_many([]).result(60)  # a block of now, so that nobody decides on an old one
+            for name, node in zip(HOSPITALS, nodes, strict=False):
                 archive = stack.enter_context(open_archive(node))
                 self.servings[name] = stack.enter_context(open_serving(archive, ReadQuota(NO_QUOTA)))
             archives = {one.member: one.archive for one in self.servings.values()}
@@ -263,7 +267,7 @@ def town_in(folder: Path) -> Iterator[Town]:
         town = Town(folder, witness, None, {}, None, {name: [] for name in HOSPITALS}, {}, ExitStack())  # type: ignore[arg-type]
         for name, facts in json.loads((folder / "staff.json").read_text()).items():
             key = bytes.fromhex(facts["key"])
-            town.staff[name] = Account(name[0], facts["account"], Role(facts["role"]), facts["key_name"], key)
+            town.staff[name] = Account(facts["hospital"], facts["account"], Role(facts["role"]), facts["key_name"], key)
         town.open()
         try:
             yield town
