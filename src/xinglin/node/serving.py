@@ -30,6 +30,7 @@ from xinglin.service.basic.audit.receipts import MAX_AHEAD_MS, MAX_REQUEST_MS
 from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.break_glass import BreakGlass
 from xinglin.service.basic.protection.chain import LedgerFacts
+from xinglin.service.basic.protection.consents.counter import Counter
 from xinglin.service.basic.protection.consents.service import Consents
 from xinglin.service.basic.protection.guardians import Guardians
 from xinglin.service.basic.protection.mandates import Mandates
@@ -46,6 +47,7 @@ class Protection:
 
     store: ProtectionStore
     consents: Consents
+    counter: Counter
     break_glass: BreakGlass
     guardians: Guardians
     mandates: Mandates
@@ -98,7 +100,8 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
         facts, consents, break_glass, guardians, mandates, VaultEpisodes(archive, VaultRecords(archive).state), counted
     )
     situations = Situations(node.member, sources)
-    return Protection(store, consents, break_glass, guardians, mandates, counted, situations)
+    counter = Counter(suite, facts, store)
+    return Protection(store, consents, counter, break_glass, guardians, mandates, counted, situations)
 
 
 @contextmanager
