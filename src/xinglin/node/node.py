@@ -6,6 +6,7 @@ alone in it. Homes of a group are opened together by ``open_group``. What only r
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,7 @@ class Node:
     private: Ledger | None
     engines: list[EmbeddedEngine] = field(default_factory=list)
     notes: NoteStore = field(init=False)
+    anchoring_turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _clients: dict[str, ChainClient] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -305,14 +305,17 @@ class CountedLog:
     Args:
         log: where entries go.
         quota: what they count against.
+        require_open: refuses when the chain is closed.
     """
 
-    def __init__(self, log: AccessLog, quota: ReadQuota) -> None:
+    def __init__(self, log: AccessLog, quota: ReadQuota, require_open: Callable[[], None]) -> None:
         self._log = log
         self._quota = quota
+        self._require_open = require_open
 
     def log(self, entry: AccessEntry) -> Logged:
         """Log an entry; see ``AccessLog.log``."""
+        self._require_open()
         self._quota.note(entry.account, entry.time)
         return self._log.log(entry)
 

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 
 from xinglin.carrier.ledger.errors import LogEntryNotFound
 from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.model import Operation
 from xinglin.kernel.encoding import decode, pack
 from xinglin.node.access import access_log
 from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import SEALING, SERVICE
+from xinglin.node.node import Node
+from xinglin.node.opening import anchoring
 from xinglin.node.read_ports import (
     ChainAgreements,
     CountedLog,
@@ -27,6 +30,7 @@ from xinglin.node.read_ports import (
 )
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.audit.receipts import MAX_AHEAD_MS, MAX_REQUEST_MS
+from xinglin.service.basic.coordination.anchor_keeper import AnchorKeeper
 from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.break_glass import BreakGlass
 from xinglin.service.basic.protection.chain import LedgerFacts
@@ -63,6 +67,7 @@ class Serving:
     protection: Protection
     custodian: Custodian
     reader: Reader
+    anchors: AnchorKeeper
 
     @property
     def node(self) -> str:
@@ -106,7 +111,7 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
 
 @contextmanager
 def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[Serving]:
-    """Let a node answer readers, until the block ends.
+    """Let a node answer readers, and anchor its private chain, until the block ends.
 
     Args:
         archive: the home's records, opened; both its chains run.
@@ -117,7 +122,7 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
     protection = open_protection(archive, quota)
     custody = Custody(consortium.rules.chain, node.member, node.settings.node)
     try:
-        with access_log(node) as log:
+        with anchored(node) as anchors, access_log(node) as log:
             parts = Parts(
                 custody=custody,
                 suite=consortium.rules.suite,
@@ -127,24 +132,40 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 agreements=ChainAgreements(node),
                 links=IndexLinks(archive.persons),
                 seen=SeenRequests(recent_requests(private, clock.now_ms()), clock.now_ms()),
-                log=CountedLog(log, protection.quota),
+                log=CountedLog(log, protection.quota, anchors.require_open),
                 private_chain=private.rules.chain,
                 signer=node.signer(SERVICE),
                 clock=clock,
             )
+
+            def note(call: Operation) -> None:
+                anchors.require_open()
+                node.client(private).call([call], [node.signer(SERVICE)])
+
             reader = Reader(
                 custody,
                 consortium.rules.suite,
                 consortium.value,
                 lambda: consortium.tip.time,
-                lambda call: node.client(private).call([call], [node.signer(SERVICE)]),
+                note,
                 clock,
                 random_bytes,
             )
             custodian = Custodian(parts, lambda: ConsortiumHead(consortium.tip.height, consortium.tip.time))
-            yield Serving(archive, protection, custodian, reader)
+            yield Serving(archive, protection, custodian, reader, anchors)
     finally:
         protection.store.close()
+
+
+@contextmanager
+def anchored(node: Node) -> Iterator[AnchorKeeper]:
+    """Keep a home's private chain anchored until the block ends; what is left is anchored then."""
+    keeper = AnchorKeeper(lambda: anchoring(node), node.settings.anchoring.interval_seconds)
+    keeper.start()
+    try:
+        yield keeper
+    finally:
+        keeper.close()
 
 
 def described(index: PatientIndex, person: bytes) -> bytes:
