@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from xinglin import __version__
-from xinglin.cli import access, account, bench_command, demo_command, init, ledger, member, proof, record
+from xinglin.cli import access, account, bench_command, consent, demo_command, init, ledger, member, proof, record
 from xinglin.cli.output import show_refusal
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
 
@@ -31,6 +31,7 @@ app.add_typer(member.app, name="member")
 app.add_typer(account.app, name="account")
 app.add_typer(record.app, name="record")
 app.add_typer(access.app, name="access")
+app.add_typer(consent.app, name="consent")
 app.add_typer(proof.app, name="proof")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(bench_command.app, name="bench")

@@ -52,16 +52,29 @@ def record(
     record_id: Annotated[str, typer.Argument(metavar="RECORD", help="The record's id.")],
     out: OutOption,
     part: Annotated[list[str] | None, typer.Option("--show", help="Part to open: behaviour, original, copy.")] = None,
+    account: Annotated[str, typer.Option("--account", help="With content: the account of this home that reads.")] = "",
+    purpose: Annotated[str, typer.Option("--purpose", help="With content: what for, docs/spec/permit.md.")] = "",
+    others: WithOption = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove a record: registered by whom, when, in which batch; not destroyed as of the checkpoint."""
+    """Prove a record: registered by whom, when, in which batch; not destroyed as of the checkpoint.
+
+    A bundle that shows content is a read of the account that is named: under a permit, with its access entry.
+    """
     identifier_bytes(record_id)
     shown = frozenset(part if part is not None else ["behaviour"])
     for name in sorted(shown - set(PARTS)):
         raise PartUnknown(part=name[:40])
-    with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
-        bundle = prove_record(archive, record_id, shown)
+    if shown - {"behaviour"}:
+        if not account or not purpose:
+            raise typer.BadParameter("to show content takes --account and --purpose")
+        what = read_choice("--purpose", Purpose, purpose)
+        with own_serving([home, *(others or [])], read_passphrase(passphrase_file)) as serving:
+            bundle, _ = prove_with_content(serving, account, record_id, what, shown)
+    else:
+        with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
+            bundle = prove_record(archive, record_id, shown)
     _write(out, bundle)
     show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
 

@@ -15,7 +15,7 @@ from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock
 from xinglin.node.directory import Directory
 from xinglin.node.read_ports import ChainAgreements, VaultRecords
-from xinglin.node.serving import Serving
+from xinglin.node.serving import Deciding
 from xinglin.service.basic.protection.coverage import consent_fails
 from xinglin.service.basic.protection.model import Decision, Situation, Step, Target
 from xinglin.service.basic.protection.rules import explain
@@ -36,7 +36,7 @@ _EMERGENCY = (
 
 
 def explain_read(
-    serving: Serving, commitment: bytes, account: str, purpose: Purpose, at_ms: int | None = None
+    serving: Deciding, commitment: bytes, account: str, purpose: Purpose, at_ms: int | None = None
 ) -> dict[str, Any]:
     """Return the decision on a read as plain values, with what each rule said, in both languages.
 
@@ -45,7 +45,7 @@ def explain_read(
         commitment: of the record.
         account: who would read, of any member.
         purpose: what for.
-        at_ms: as of another moment; None is now.
+        at_ms: as of another moment; None is now. Both clocks are there: how old the newest block is doesn't count.
 
     Raises:
         RecordNotHere: the record is not here.
@@ -64,7 +64,7 @@ def explain_read(
     agreement = ""
     if asked.member != serving.member:
         agreement = ChainAgreements(serving.archive.node).uncovered(asked.member, purpose, when, category, level)
-    situation = serving.protection.situations.of(asked, records.person_of(row), target, now, at_ms)
+    situation = serving.protection.situations.of(asked, records.person_of(row), target, now, when)
     decision, steps = explain(situation)
     return {
         "commitment": commitment.hex(),
@@ -78,7 +78,7 @@ def explain_read(
     }
 
 
-def _asked(serving: Serving, account: str, purpose: Purpose, at_ms: int) -> Asked:
+def _asked(serving: Deciding, account: str, purpose: Purpose, at_ms: int) -> Asked:
     """Return the request that the account would make, by the key that it would sign with."""
     directory = Directory(serving.archive.node.consortium)
     member = directory.account(account).member

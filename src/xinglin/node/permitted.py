@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xinglin.carrier.consensus.errors import GroupRequired
 from xinglin.carrier.crypto.files import write_durably
 from xinglin.kernel.encoding import encode
+from xinglin.kernel.errors import Denied
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.accounts import account_signer
 from xinglin.node.archive import open_archive
-from xinglin.node.node import Node, open_node
-from xinglin.node.opening import anchoring
-from xinglin.node.serving import Serving, open_serving
+from xinglin.node.node import open_node
+from xinglin.node.proofs import prove_record
+from xinglin.node.serving import Deciding, Serving, open_serving
 from xinglin.node.setup import GROUP
 from xinglin.node.site import open_site
 from xinglin.service.basic.audit.messages import Asked, PresentedConsent, SignedReceipt
@@ -28,7 +28,17 @@ from xinglin.service.basic.reading.errors import AnswerInvalid
 from xinglin.service.basic.reading.model import Disclosure, Found
 from xinglin.service.basic.reading.reader import ReaderAccount, Received
 from xinglin.settings import load_settings
-from xinglin.stakeholders.purposes import Action, Purpose
+from xinglin.stakeholders.purposes import Action, Copy, Purpose
+
+
+class PartNotPermitted(Denied):
+    """A proof bundle is to show the original, and the permit opens the de-identified copy alone."""
+
+    code, number, clause = "proof.part_denied", 6087, "S7.2a"
+    en = "Account {account} is permitted the de-identified copy alone; the bundle can't show the original."
+    zh = "账户 {account} 仅获准去标识副本，证明包不能包含原文。"
+    hint_en = "Show the copy, or only the behaviour data, which proves the registration without content."
+    hint_zh = "请只展示副本，或只展示行为数据：无需内容即可证明登记。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,7 @@ def read_record(
     asked = Asked("record", commitment)
     who = _reader(reader, account)
     received = reader.reader.ask(custodian, who, asked, action.value, purpose, presented)
-    kept = _settled(reader, custodian, received)
+    kept = _settled(reader, received)
     if len(received.answer.disclosed) != 1:
         raise AnswerInvalid(reason="no record is in it")
     return ReadRecord(reader.reader.checked(received.answer.disclosed[0], commitment), received.receipt, kept)
@@ -117,7 +127,7 @@ def search_person(reader: Serving, custodian: Serving, account: str, person: byt
     """
     named = Asked("person", name_at(reader, custodian, person))
     received = reader.reader.ask(custodian, _reader(reader, account), named, Action.SEARCH.value, purpose)
-    kept = _settled(reader, custodian, received)
+    kept = _settled(reader, received)
     return FoundRecords(received.answer.found, received.receipt, kept)
 
 
@@ -130,7 +140,7 @@ def name_at(reader: Serving, custodian: Serving, person: bytes) -> bytes:
     return known[0] if known else person
 
 
-def commitment_of(serving: Serving, record: str) -> bytes:
+def commitment_of(serving: Deciding, record: str) -> bytes:
     """Return the commitment of a record that is named by its id, or in hexadecimal by the commitment itself.
 
     Raises:
@@ -141,6 +151,28 @@ def commitment_of(serving: Serving, record: str) -> bytes:
         return bytes.fromhex(record)
     identifier_bytes(record)
     return serving.archive.vault.find(record).details.commitment
+
+
+def prove_with_content(
+    serving: Serving, account: str, record: str, purpose: Purpose, shown: frozenset[str]
+) -> tuple[bytes, ReadRecord]:
+    """Return the proof bundle of a record with content in it, which is a read of its account, and that read.
+
+    Args:
+        serving: of the home that keeps the record.
+        account: of this home, which takes the bundle out.
+        record: the record's id.
+        purpose: what for.
+        shown: the parts to open; a permit for the original opens both, one for the copy the copy alone.
+
+    Raises:
+        PartNotPermitted: the permit opens the de-identified copy alone.
+        PlatformError: see ``read_record`` and ``prove_record``.
+    """
+    read = read_record(serving, serving, account, commitment_of(serving, record), purpose)
+    if "original" in shown and read.disclosed.copy is not Copy.ORIGINAL:
+        raise PartNotPermitted(account=account)
+    return prove_record(serving.archive, record, shown), read
 
 
 def read_values(read: ReadRecord) -> dict[str, Any]:
@@ -193,24 +225,13 @@ def _reader(serving: Serving, account: str) -> ReaderAccount:
     return ReaderAccount(account, account_signer(serving.archive.node, account))
 
 
-def _settled(reader: Serving, custodian: Serving, received: Received) -> Path:
-    """Keep the receipt, anchor what was written, and raise the refusal."""
+def _settled(reader: Serving, received: Received) -> Path:
+    """Keep the receipt, then raise the refusal."""
     folder = reader.archive.node.home.receipts
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{received.request.hex()}.receipt"
     write_durably(path, encode(received.receipt))
-    for node in {one.node: one.archive.node for one in (custodian, reader)}.values():
-        _anchor(node)
     refusal = received.refusal()
     if refusal is not None:
         raise refusal
     return path
-
-
-def _anchor(node: Node) -> None:
-    """Anchor a private chain, where the consortium chain runs; else the next command that runs it does."""
-    try:
-        node.client()
-    except GroupRequired:
-        return
-    anchoring(node).step()

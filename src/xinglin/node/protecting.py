@@ -20,7 +20,7 @@ from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.directory import Directory
 from xinglin.node.node import Node
 from xinglin.node.notices import NO_POST, notice_values, open_notices
-from xinglin.node.serving import Serving
+from xinglin.node.serving import Deciding
 from xinglin.service.basic.notices.model import NoticeKind, Recipient
 from xinglin.service.basic.notices.ports import Post
 from xinglin.service.basic.notices.rules import notice_id
@@ -68,7 +68,7 @@ def require_staff(node: Node, account: str, roles: Iterable[Role] = COUNTER) -> 
 
 
 def add_guardian(
-    serving: Serving, account: str, person: bytes, stated: GuardianEvidence, document: bytes, guardianship: str = ""
+    serving: Deciding, account: str, person: bytes, stated: GuardianEvidence, document: bytes, guardianship: str = ""
 ) -> str:
     """Enter a guardianship with the hash of its document, and return its id.
 
@@ -90,13 +90,13 @@ def add_guardian(
     return serving.protection.guardians.add(person, replace(stated, evidence=evidence), guardianship)
 
 
-def end_guardian(serving: Serving, account: str, guardianship: str, until_ms: int) -> None:
+def end_guardian(serving: Deciding, account: str, guardianship: str, until_ms: int) -> None:
     """End a guardianship; raises as ``Guardians.end`` and ``require_staff``."""
     require_staff(serving.archive.node, account)
     serving.protection.guardians.end(guardianship, until_ms)
 
 
-def guardian_values(serving: Serving, person: bytes) -> list[dict[str, Any]]:
+def guardian_values(serving: Deciding, person: bytes) -> list[dict[str, Any]]:
     """Return the guardianships of a patient as plain values; ``until_ms`` 0 is until the 18th birthday."""
     serving.archive.persons.subjects_of(person)
     return [
@@ -113,7 +113,7 @@ def guardian_values(serving: Serving, person: bytes) -> list[dict[str, Any]]:
 
 
 def set_default(
-    serving: Serving, account: str, person: bytes, value: PatientDefault, scan: bytes, guardian: str = ""
+    serving: Deciding, account: str, person: bytes, value: PatientDefault, scan: bytes, guardian: str = ""
 ) -> None:
     """Enter what a patient decided for whatever no consent covers, with the hash of the signed paper.
 
@@ -127,7 +127,7 @@ def set_default(
     serving.protection.guardians.set_default(person, value, SystemClock().now_ms(), paper, guardian)
 
 
-def default_values(serving: Serving, person: bytes) -> dict[str, Any]:
+def default_values(serving: Deciding, person: bytes) -> dict[str, Any]:
     """Return a patient's default in force now, and the guardianship it was set under."""
     serving.archive.persons.subjects_of(person)
     value, guardian = serving.protection.guardians.default(person, SystemClock().now_ms())
@@ -137,7 +137,7 @@ def default_values(serving: Serving, person: bytes) -> dict[str, Any]:
 # --- mandates ---
 
 
-def add_mandate(serving: Serving, account: str, person: bytes, stated: StatedMandate, document: bytes) -> str:
+def add_mandate(serving: Deciding, account: str, person: bytes, stated: StatedMandate, document: bytes) -> str:
     """Enter a court order or legal duty with the hash of its document, and return its id.
 
     Args:
@@ -158,7 +158,7 @@ def add_mandate(serving: Serving, account: str, person: bytes, stated: StatedMan
     return serving.protection.mandates.enter(person, whole, account)
 
 
-def mandate_values(serving: Serving, person: bytes) -> list[dict[str, Any]]:
+def mandate_values(serving: Deciding, person: bytes) -> list[dict[str, Any]]:
     """Return the mandates of a patient as plain values."""
     serving.archive.persons.subjects_of(person)
     return [_mandate(row.value) for row in serving.protection.store.of_person(KeptMandate, person)]
@@ -186,7 +186,7 @@ def _mandate(kept: KeptMandate) -> dict[str, Any]:
 
 
 def open_glass(
-    serving: Serving, account: str, person: bytes, emergency: Emergency, post: Post = NO_POST
+    serving: Deciding, account: str, person: bytes, emergency: Emergency, post: Post = NO_POST
 ) -> dict[str, Any]:
     """Break the glass for one patient, open the review, and tell the patient; the private chain runs.
 
@@ -208,7 +208,7 @@ def open_glass(
     return {**grant_values(opened.grant, person), "notice": tell_patient(serving, opened.grant, person, post)}
 
 
-def tell_patient(serving: Serving, grant: KeptGrant, person: bytes, post: Post = NO_POST) -> dict[str, Any]:
+def tell_patient(serving: Deciding, grant: KeptGrant, person: bytes, post: Post = NO_POST) -> dict[str, Any]:
     """Send the patient the notice of a grant, once however often it is called; return it as plain values."""
     node, hash_ = serving.archive.node, serving.archive.node.consortium.rules.suite.hash
     mark = tagged(hash_, Tag.BREAK_GLASS, grant.id)
@@ -229,7 +229,7 @@ def tell_patient(serving: Serving, grant: KeptGrant, person: bytes, post: Post =
         return notice_values(notices.send(new))
 
 
-def grant_tasks(serving: Serving, *, only_open: bool = True) -> list[dict[str, Any]]:
+def grant_tasks(serving: Deciding, *, only_open: bool = True) -> list[dict[str, Any]]:
     """Return the grants of this node that wait for their review, or all of them, the most urgent first."""
     if only_open:
         rows = serving.protection.break_glass.tasks()
@@ -238,7 +238,7 @@ def grant_tasks(serving: Serving, *, only_open: bool = True) -> list[dict[str, A
     return [grant_values(row.value, row.person) for row in rows]
 
 
-def review_glass(serving: Serving, grant: str, account: str, verdict: Verdict) -> dict[str, Any]:
+def review_glass(serving: Deciding, grant: str, account: str, verdict: Verdict) -> dict[str, Any]:
     """Close the review of a grant; raises AccountKeyMissing, and as ``BreakGlass.review``."""
     account_signer(serving.archive.node, account)
     kept = serving.protection.break_glass.review(grant, account, verdict, SystemClock().now_ms())
@@ -267,18 +267,17 @@ def grant_values(kept: KeptGrant, person: bytes = b"") -> dict[str, Any]:
     }
 
 
-def paper_hash(serving: Serving, account: str, person: bytes, scan: bytes) -> bytes:
+def paper_hash(serving: Deciding, account: str, person: bytes, scan: bytes) -> bytes:
     """Keep the hash of a scanned paper of a patient, by whom and when, and return it."""
     require_staff(serving.archive.node, account)
     serving.archive.persons.subjects_of(person)
     return _paper(serving, account, person, scan)
 
 
-def _paper(serving: Serving, account: str, person: bytes, scan: bytes) -> bytes:
+def _paper(serving: Deciding, account: str, person: bytes, scan: bytes) -> bytes:
     return serving.protection.consents.keep_paper(scan, person, account, SystemClock().now_ms())
 
 
 def _name(node: Node, member: str) -> str:
     stored = node.consortium.value(state_key("registry", "member", member))
     return decode(MemberState, stored or b"").name.decode()
-

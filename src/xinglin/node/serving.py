@@ -60,14 +60,11 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
-    """A node that answers readers, and reads for its own accounts; to other nodes it is a ``CustodianNode``."""
+class Deciding:
+    """A node's records with what it decides by; its chains need not run."""
 
     archive: Archive
     protection: Protection
-    custodian: Custodian
-    reader: Reader
-    anchors: AnchorKeeper
 
     @property
     def node(self) -> str:
@@ -78,6 +75,15 @@ class Serving:
     def member(self) -> str:
         """This node's member."""
         return self.archive.node.member
+
+
+@dataclass(frozen=True, slots=True)
+class Serving(Deciding):
+    """A node that answers readers, and reads for its own accounts; to other nodes it is a ``CustodianNode``."""
+
+    custodian: Custodian
+    reader: Reader
+    anchors: AnchorKeeper
 
     def answer(self, request: bytes, payload: bytes = b"") -> bytes:
         """Answer a signed request; see ``CustodianNode.answer``."""
@@ -107,6 +113,16 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
     situations = Situations(node.member, sources)
     counter = Counter(suite, facts, store)
     return Protection(store, consents, counter, break_glass, guardians, mandates, counted, situations)
+
+
+@contextmanager
+def open_deciding(archive: Archive) -> Iterator[Deciding]:
+    """Give what a node decides by, to look at it or enter something, until the block ends."""
+    protection = open_protection(archive)
+    try:
+        yield Deciding(archive, protection)
+    finally:
+        protection.store.close()
 
 
 @contextmanager
