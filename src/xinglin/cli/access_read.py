@@ -11,12 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.carrier.crypto.files import write_durably
 from xinglin.cli.choices import AccountOption, PurposeOption, opened_deciding, read_choice, read_ids, read_time
+from xinglin.cli.files import FileUnreadable, write_file
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_site, read_hash
 from xinglin.cli.output import console, language, printable, show
 from xinglin.cli.passphrase import read_passphrase
-from xinglin.cli.proof import FileUnreadable
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.explaining import explain_read
 from xinglin.node.permitted import (
@@ -115,7 +114,7 @@ def give_out(done: ReadRecord, out: Path | None, *, as_json: bool) -> None:
     """Hand over the content of a read, and show its receipt beside it."""
     data = read_values(done)
     if out is not None:
-        _write(out, done.disclosed.content)
+        write_file(out, done.disclosed.content, 0o600)
         lines = [f"Wrote {out}, {data['bytes']} bytes: {data['copy']}.", f"Receipt: {done.kept}"]
         show({**data, "out": str(out)}, lines, as_json=as_json)
     elif as_json:
@@ -176,10 +175,3 @@ def _writable(out: Path | None) -> None:
     """Refuse a file that could not be written, before anything is read for it."""
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
         raise FileUnreadable(file=str(out), reason="it is a folder" if out.is_dir() else "its folder is not there")
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        write_durably(path, data)
-    except OSError as error:
-        raise FileUnreadable(file=str(path), reason=error.strerror or "it can't be written") from None

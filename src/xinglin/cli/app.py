@@ -13,7 +13,20 @@ import typer
 from typer.exceptions import TyperException
 
 from xinglin import __version__
-from xinglin.cli import access, account, bench_command, consent, demo_command, init, ledger, member, proof, record
+from xinglin.cli import (
+    access,
+    account,
+    bench_command,
+    consent,
+    demo_command,
+    destruction,
+    hold,
+    init,
+    ledger,
+    member,
+    proof,
+    record,
+)
 from xinglin.cli.output import show_refusal
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
 
@@ -30,6 +43,8 @@ app.command("demo")(demo_command.demo)
 app.add_typer(member.app, name="member")
 app.add_typer(account.app, name="account")
 app.add_typer(record.app, name="record")
+app.add_typer(destruction.app, name="destruction")
+app.add_typer(hold.app, name="hold")
 app.add_typer(access.app, name="access")
 app.add_typer(consent.app, name="consent")
 app.add_typer(proof.app, name="proof")

@@ -11,8 +11,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from xinglin.cli.files import FileUnreadable, read_file
 from xinglin.cli.options import opened
-from xinglin.cli.proof import FileUnreadable
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.archive import open_archive
@@ -146,19 +146,15 @@ def read_period(
     return from_ms, until_ms
 
 
-def read_file(path: Path, maximum: int = MAX_SCAN_BYTES) -> bytes:
-    """Return the bytes of a file.
+def read_scan(path: Path) -> bytes:
+    """Return a scanned paper.
 
     Raises:
-        FileUnreadable: it can't be read, is empty, or larger than ``maximum``.
+        FileUnreadable: it can't be read, is empty, or larger than 64 MiB.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(maximum + 1)
-    except OSError as error:
-        raise FileUnreadable(file=str(path), reason=error.strerror or "it can't be read") from None
-    if not data or len(data) > maximum:
-        raise FileUnreadable(file=str(path), reason=f"it is larger than {maximum} bytes" if data else "it is empty")
+    data = read_file(path, MAX_SCAN_BYTES)
+    if not data or len(data) > MAX_SCAN_BYTES:
+        raise FileUnreadable(file=str(path), reason="it is larger than 64 MiB" if data else "it is empty")
     return data
 
 

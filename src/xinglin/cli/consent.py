@@ -28,9 +28,9 @@ from xinglin.cli.choices import (
     opened_deciding,
     read_choice,
     read_choices,
-    read_file,
     read_ids,
     read_period,
+    read_scan,
     read_special,
     show_time,
 )
@@ -172,7 +172,7 @@ def propose_consent(
     as_json: JsonOption = False,
 ) -> None:
     """Propose a consent that a patient signed on paper; a second account approves it within 7 days."""
-    whose, paper = identifier_bytes(person), read_file(scan)
+    whose, paper = identifier_bytes(person), read_scan(scan)
     what, whom = (purpose, category, level, special, copy), (member, role, reader)
     wished = _wished(what, whom, (begins, until, days), prohibit, guardian_id)
     with opened_site(home, others, passphrase_file) as site:
@@ -196,7 +196,7 @@ def approve_consent(
 ) -> None:
     """Approve a proposed consent by a second account, which has compared its terms ('drafts') with the paper."""
     identifier_bytes(consent)
-    paper = None if scan is None else read_file(scan)
+    paper = None if scan is None else read_scan(scan)
     with opened_site(home, others, passphrase_file) as site:
         done = approve(site.serving, account, consent, paper)
     _show_step(done, as_json=as_json)
@@ -347,7 +347,7 @@ def default(
     choice = None if value is None else read_choice("--set", PatientDefault, value)
     if choice is not None and (scan is None or not account):
         raise typer.BadParameter("--set takes --account and --scan")
-    paper = read_file(scan) if scan is not None else b""
+    paper = read_scan(scan) if scan is not None else b""
     with opened_deciding(home, passphrase_file) as deciding:
         if choice is not None:
             set_default(deciding, account, whose, choice, paper, guardian_id)

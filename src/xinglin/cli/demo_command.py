@@ -29,6 +29,16 @@ _OWN = (*(name for name, _, _ in HOMES), APPLICANT, PASSPHRASE, RECORD_BUNDLE, A
 """What a demonstration makes in its folder, beside the invented bundles."""
 
 
+class LocaleUnknown(Invalid):
+    """Patients were asked for of a country that the demonstration has no names for."""
+
+    code, number, clause = "demo.locale_unknown", 6156, "H1"
+    en = "The demonstration can't make patients of {locale}; it knows zh."
+    zh = "演示无法生成 {locale} 的患者，只支持 zh。"
+    hint_en = "Use --localise zh, or leave the option out."
+    hint_zh = "请使用 --localise zh，或省略该选项。"
+
+
 class DataInside(Invalid):
     """The data lie in the folder that the demonstration makes, and replaces."""
 
@@ -44,9 +54,14 @@ def demo(
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder of FHIR bundles; invented when not given.")
     ] = None,
+    locale: Annotated[
+        str | None, typer.Option("--localise", help="zh: give the patients Chinese names, numbers and addresses.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the main job: four homes, records registered, anchored, proven to a stranger; tampering found."""
+    if locale not in (None, "zh"):
+        raise LocaleUnknown(locale=locale)
     files = _given(data, home) if data is not None else None
     _prepare(home)
     start = time.perf_counter()
@@ -57,7 +72,7 @@ def demo(
         files = write_cohort(home / _COHORT)
         stage.say(f"{len(files)} patients invented by carebundle, in {home / _COHORT}")
     found(stage)
-    take_in(stage, files)
+    take_in(stage, files, localised=locale is not None)
     prove(stage)
     tamper(stage)
     care(stage)

@@ -13,8 +13,8 @@ from xinglin.cli.choices import (
     PersonArgument,
     UntilOption,
     opened_deciding,
-    read_file,
     read_ids,
+    read_scan,
     read_time,
     show_time,
 )
@@ -22,6 +22,7 @@ from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_
 from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.chains import SystemClock
+from xinglin.node.desk import given_ms
 from xinglin.node.protecting import add_guardian, end_guardian, guardian_values
 from xinglin.service.basic.protection.guardians import GuardianEvidence
 
@@ -43,13 +44,15 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Enter a guardian of a minor; it ends by itself on the 18th birthday."""
-    whose, document = identifier_bytes(person), read_file(evidence)
+    whose, document = identifier_bytes(person), read_scan(evidence)
     check_text("--name", name)
     check_text("--relation", relation)
     known = read_ids([known_as])[0] if known_as else ""
-    from_ms = SystemClock().now_ms() if begins is None else read_time("--from", begins)
-    stated = GuardianEvidence(name, relation, b"", from_ms, None if until is None else read_time("--until", until))
+    stated_ms = None if begins is None else read_time("--from", begins)
+    until_ms = None if until is None else read_time("--until", until)
     with opened_deciding(home, passphrase_file) as deciding:
+        from_ms = given_ms(deciding) if stated_ms is None else stated_ms
+        stated = GuardianEvidence(name, relation, b"", from_ms, until_ms)
         made = add_guardian(deciding, account, whose, stated, document, known)
     show({"guardianship": made}, [f"guardianship {made}"], as_json=as_json)
 

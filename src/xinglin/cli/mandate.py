@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,16 +25,16 @@ from xinglin.cli.choices import (
     opened_deciding,
     read_choice,
     read_choices,
-    read_file,
     read_ids,
     read_period,
+    read_scan,
     read_special,
     show_time,
 )
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption
 from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.chains import SystemClock
+from xinglin.node.desk import given_ms
 from xinglin.node.protecting import add_mandate, mandate_values
 from xinglin.service.basic.protection.mandates import StatedMandate
 from xinglin.service.basic.protection.model import Article
@@ -66,16 +67,15 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Enter a court order or a legal duty for one patient; administrators and compliance officers do."""
-    whose, scan, now = identifier_bytes(person), read_file(document), SystemClock().now_ms()
-    from_ms, until_ms = read_period(begins, until, days, now)
+    whose, scan = identifier_bytes(person), read_scan(document)
     stated = StatedMandate(
         article=read_choice("--article", Article, article),
         document=b"",
         purposes=read_choices("--purpose", Purpose, purpose),
         categories=read_choices("--category", Category, category),
         level=Level(level),
-        from_ms=from_ms,
-        until_ms=until_ms,
+        from_ms=0,
+        until_ms=0,
         members=read_ids(member),
         roles=read_choices("--role", Role, role),
         accounts=read_ids(reader),
@@ -83,7 +83,9 @@ def add(
         copy=read_choice("--copy", Copy, copy),
     )
     with opened_deciding(home, passphrase_file) as deciding:
-        made = add_mandate(deciding, account, whose, stated, scan)
+        from_ms, until_ms = read_period(begins, until, days, given_ms(deciding))
+        dated = replace(stated, from_ms=from_ms, until_ms=until_ms)
+        made = add_mandate(deciding, account, whose, dated, scan)
     show({"mandate": made}, [f"mandate {made}"], as_json=as_json)
 
 

@@ -18,8 +18,10 @@ from xinglin.kernel.errors import NotFound
 from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.kernel.identifiers import urn as make_urn
 from xinglin.node.archive import open_archive
+from xinglin.node.node import Node
 from xinglin.node.opening import anchoring
 from xinglin.node.reading import reading
+from xinglin.node.replaying import standing_of
 from xinglin.service.basic.intake.files import Refusal
 from xinglin.service.basic.intake.model import IntakeReport
 from xinglin.service.lifecycle.storage.model import StoredRecord
@@ -77,17 +79,17 @@ def list_records(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List records, newest first: id, type, commitment."""
+    """List records, newest first: id, type, state, commitment."""
     with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
         last = archive.vault.index.last_number()
         rows = [
-            _row(node.consortium.rules.chain, row)
+            _row(node, row)
             for part in archive.vault.index.slices(max(1, last - limit + 1), last)
             for row in part
             if isinstance(row, StoredRecord)
         ]
     rows.reverse()
-    lines = [f"{row['record']}  {row['type']:<22}  {row['commitment']}" for row in rows]
+    lines = [f"{row['record']}  {row['type']:<22}  {row['state']:<10}  {row['commitment']}" for row in rows]
     show({"records": rows, "total": last}, [*lines, f"{last} records"], as_json=as_json)
 
 
@@ -98,7 +100,7 @@ def show_record(
     """Show what is known of a record, without its content."""
     identifier_bytes(record)
     with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
-        row = _row(node.consortium.rules.chain, archive.vault.find(record))
+        row = _row(node, archive.vault.find(record))
     show(row, [f"{name:<12}{value}" for name, value in row.items()], as_json=as_json)
 
 
@@ -143,11 +145,12 @@ def _files(given: Sequence[Path]) -> Iterator[Path]:
         yield from files
 
 
-def _row(chain: str, stored: StoredRecord) -> dict[str, Any]:
+def _row(node: Node, stored: StoredRecord) -> dict[str, Any]:
     record, details = identifier(stored.record), stored.details
     return {
         "record": record,
-        "urn": make_urn(chain, "record", record),
+        "urn": make_urn(node.consortium.rules.chain, "record", record),
+        "state": standing_of(node, details.commitment).standing.name.lower(),
         "type": details.type.decode("ascii", "replace"),
         "commitment": details.commitment.hex(),
         "batch": details.batch,

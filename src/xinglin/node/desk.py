@@ -17,7 +17,7 @@ from xinglin.node.accounts import account_signer
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.consents import NodeNotFound, acknowledge, call, call_by, draft_of
 from xinglin.node.directory import Directory
-from xinglin.node.serving import Serving
+from xinglin.node.serving import Deciding, Serving
 from xinglin.service.basic.protection.consents.counter import WaitingConsent
 from xinglin.service.basic.protection.consents.drafts import WantedConsent, approve_call, grant_call, propose_call
 from xinglin.service.basic.protection.consents.model import (
@@ -56,8 +56,8 @@ class Counted:
     terms: dict[str, Any] = field(default_factory=dict)
 
 
-def given_ms(serving: Serving) -> int:
-    """Return the time at which a consent is given now: no later than the newest block, which is what grants it."""
+def given_ms(serving: Deciding) -> int:
+    """Return now, no later than the newest block: what is given or entered holds at once by both clocks."""
     return min(SystemClock().now_ms(), serving.archive.node.consortium.tip.time)
 
 

@@ -132,9 +132,13 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
     Args:
         archive: the home's records, opened; both its chains run.
         quota: of accounts.
+
+    Raises:
+        IdentityBehind, IdentityDiffers: the patient index was set back; who is whom can't be told.
     """
     node, clock = archive.node, SystemClock()
     private, consortium = node.private_ledger(), node.consortium
+    archive.persons.settle()
     protection = open_protection(archive, quota)
     custody = Custody(consortium.rules.chain, node.member, node.settings.node)
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from xinglin.kernel.errors import NotFound
 from xinglin.node.archive import Archive, open_archive
+from xinglin.node.destruction import RecordsOffice, records_office
 from xinglin.node.node import Node, open_node, run_group
 from xinglin.node.serving import Serving, open_serving
 from xinglin.node.setup import GROUP
@@ -38,6 +39,7 @@ class Site:
     _stack: ExitStack
     _archives: dict[str, Archive] = field(default_factory=dict)
     _servings: dict[str, Serving] = field(default_factory=dict)
+    _office: list[RecordsOffice] = field(default_factory=list)
 
     @property
     def node(self) -> Node:
@@ -76,6 +78,13 @@ class Site:
         if node.member not in self._servings:
             self._servings[node.member] = self._stack.enter_context(open_serving(self.archive_of(node)))
         return self._servings[node.member]
+
+    @property
+    def records_office(self) -> RecordsOffice:
+        """Destruction and holds of the home that acts; raises TermShorter where its settings shorten a term."""
+        if not self._office:
+            self._office.append(self._stack.enter_context(records_office(self.archive)))
+        return self._office[0]
 
 
 @contextmanager

@@ -65,14 +65,21 @@ def read_bundle_file(
         process: labels and copies what is accepted.
     Raises: SourceMissing, SourceUnreadable, and what ``read_bundle`` raises.
     """
+    return read_bundle(file_bytes(path, limits), validator, limits, process)
+
+
+def file_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """Return the bytes of a bundle file, no more than ``max_bundle_bytes`` and one.
+
+    Raises: SourceMissing, SourceUnreadable.
+    """
     try:
         with path.open("rb") as file:
-            data = file.read(limits.max_bundle_bytes + 1)
+            return file.read(limits.max_bundle_bytes + 1)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise SourceMissing(name=path.name) from None
     except OSError as error:
         raise SourceUnreadable(name=path.name, reason=error.strerror or "unknown") from None
-    return read_bundle(data, validator, limits, process)
 
 
 def read_bundle(
