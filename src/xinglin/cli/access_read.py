@@ -62,7 +62,7 @@ def read(
     what, wanted = read_choice("--purpose", Purpose, purpose), read_ids(consent)
     if at:
         read_hash(record)
-    _writable(out)
+    check_out(out)
     with _parties(home, others, passphrase_file, at) as (reader, custodian):
         commitment = bytes.fromhex(record) if at else commitment_of(custodian, record)
         action = Action.HISTORY if history else Action.READ
@@ -171,7 +171,7 @@ def _explanation(data: dict[str, Any], tongue: str) -> Iterator[str]:
     yield from (f"-> {remedy}" for remedy in data[f"remedies_{tongue}"])
 
 
-def _writable(out: Path | None) -> None:
+def check_out(out: Path | None) -> None:
     """Refuse a file that could not be written, before anything is read for it."""
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
         raise FileUnreadable(file=str(out), reason="it is a folder" if out.is_dir() else "its folder is not there")

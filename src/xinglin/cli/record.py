@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.access_read import HistoryOption, OutOption, give_out, read_own
+from xinglin.cli.access_read import HistoryOption, OutOption, check_out, give_out, read_own
 from xinglin.cli.choices import AccountOption, PurposeOption, read_choice
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, check_text, opened
 from xinglin.cli.output import console, refusal_json, show, tell_refusal
@@ -121,6 +121,7 @@ def read(
     The access entry is durable before anything is handed over. With --json the content is in base64.
     """
     identifier_bytes(record)
+    check_out(out)
     what, action = read_choice("--purpose", Purpose, purpose), Action.HISTORY if history else Action.READ
     give_out(read_own(home, others, passphrase_file, record, account, what, action), out, as_json=as_json)
 
