@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.support.access import entry
-from tests.support.old_stays import OLD, RECENT, SECRET, Office, at_the_office, make_old_hospital, patient, take_in
+from tests.support.old_stays import (
+    OLD,
+    RECENT,
+    SECRET,
+    Office,
+    at_the_office,
+    correct,
+    log_read,
+    make_old_hospital,
+    patient,
+    take_in,
+)
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.access import access_log
 from xinglin.node.accounts import account_signer
-from xinglin.node.corrections import correct_record, open_corrections
 from xinglin.node.destruction import records_office
 from xinglin.node.episodes import PersonKey, draft_episode, new_person_key, open_episode, open_episodes, seal_episode
 from xinglin.node.replaying import standing_of
-from xinglin.service.basic.audit.model import Proven
-from xinglin.service.basic.correction.model import Reason
 from xinglin.service.basic.episodes.model import SealReason
 from xinglin.service.basic.episodes.service import NewEpisode
 from xinglin.service.lifecycle.collection.fhir.findings import Issue
@@ -192,11 +197,7 @@ def late_note() -> bytes:
 
 def corrected(at: Office, name: str, **changes: object) -> str:
     """Correct a record and return the id of its new version."""
-    resource = json.loads(at.archive.vault.read(at.ids[name])) | changes
-    with open_corrections(at.archive) as corrections:
-        data = json.dumps(resource).encode()
-        made = correct_record(at.archive, corrections, at.ids[name], data, Reason.TRANSCRIPTION, at.one)
-    return str(made["record"])
+    return correct(at.archive, at.ids[name], at.one, **changes)
 
 
 @pytest.mark.requirement("H12", "S7.1f")
@@ -233,24 +234,11 @@ class TestVersions:
 
 @pytest.mark.requirement("S7.1f", "H4")
 def test_who_was_given_the_record_is_listed_and_not_claimed_gone(home: Path) -> None:
-    stranger, account = identifier(b"m" * 16), identifier(b"a" * 16)
+    stranger = identifier(b"m" * 16)
     with at_the_office(home) as at:
-        node, record = at.archive.node, at.ids[NOTE]
-        now = node.private_ledger().tip.time
-        with access_log(node) as log:
-            for number, member in enumerate((stranger, node.member)):
-                log.log(
-                    entry(
-                        commitment=at.archive.vault.find(record).details.commitment,
-                        member=member,
-                        account=account,
-                        request=bytes([number]) * 32,
-                        proven=Proven.SIGNATURE if member == stranger else Proven.SESSION,
-                        proof=entry().proof if member == stranger else (),
-                        seen_time=node.consortium.tip.time,
-                        time=now,
-                    )
-                )
+        record = at.ids[NOTE]
+        for member in (stranger, at.archive.node.member):
+            log_read(at.archive, record, member)
         assert at.office.check(record)["given_to"] == [stranger]
         at.destroy(NOTE)
         assert at.office.certificate(record).recipients == (stranger,), "its copies are its own"
