@@ -24,9 +24,14 @@ from xinglin.node.reading import reading
 from xinglin.node.replaying import require_readable, standing_of
 from xinglin.service.basic.intake.files import Refusal
 from xinglin.service.basic.intake.model import IntakeReport
+from xinglin.service.lifecycle.collection.doors import ALWAYS
+from xinglin.service.lifecycle.processing.homes import door_of
 from xinglin.service.lifecycle.storage.model import StoredRecord
+from xinglin.settings import load_settings
 
-app = typer.Typer(help="Records: intake, list, show, read, quarantine.", no_args_is_help=True)
+app = typer.Typer(
+    help="Records: intake, list, show, read, quarantine; correct, versions, holders, resume.", no_args_is_help=True
+)
 
 
 class NothingToTakeIn(NotFound):
@@ -135,6 +140,23 @@ def quarantine(home: HomeOption, passphrase_file: PassphraseOption = None, as_js
     show({"items": items}, [*lines, f"{len(items)} items"], as_json=as_json)
 
 
+@app.command("door")
+def door(home: HomeOption, as_json: JsonOption = False) -> None:
+    """Show what the door for FHIR bundles takes in this home, and what for; all else is not collected."""
+    load_settings(home)
+    rows = [
+        {"row": row.id, "types": list(row.types), "elements": list(row.elements) or "all", "purpose": row.purpose}
+        for row in door_of(home).rows
+    ]
+    lines = [
+        f"{row['row']} ({row['purpose']}): {', '.join(row['types']) or '-'}"
+        + (f"; of it {', '.join(row['elements'])}" if row["elements"] != "all" else "")
+        for row in rows
+    ]
+    always = f"of people always, where it is stated: {', '.join(sorted(ALWAYS))}"
+    show({"rows": rows, "people_always": sorted(ALWAYS)}, [*lines, always], as_json=as_json)
+
+
 def _files(given: Sequence[Path]) -> Iterator[Path]:
     for path in given:
         files = sorted(path.glob("*.json")) if path.is_dir() else [path]
@@ -161,15 +183,18 @@ def _report_json(report: IntakeReport, refusals: Sequence[Refusal]) -> dict[str,
         "accepted": report.accepted,
         "already_there": report.already_there,
         "quarantined": report.quarantined,
+        "not_collected": dict(report.dropped),
         "batches": list(report.batches),
         "refused_files": [{"file": str(one.path), **refusal_json(one.refusal)} for one in refusals],
     }
 
 
 def _report_lines(report: IntakeReport) -> list[str]:
+    left = ", ".join(f"{name} {count}" for name, count in report.dropped)
     return [
         f"registered {report.accepted} records in {len(report.batches)} batches",
         f"already there {report.already_there}, in quarantine {report.quarantined}",
+        *([f"not collected, because the door has no need of it: {left}"] if left else []),
     ]
 
 

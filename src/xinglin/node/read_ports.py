@@ -23,7 +23,7 @@ from xinglin.service.basic.audit.log import AccessLog, Logged
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.coordination.model import RecordItem
 from xinglin.service.basic.coordination.outbox.store import Delivery, OutboxStore
-from xinglin.service.basic.correction.rules import current_of
+from xinglin.service.basic.correction.rules import current_of, predecessor_of
 from xinglin.service.basic.destruction.model import Standing as RecordStanding
 from xinglin.service.basic.patient_index.errors import PersonNotFound
 from xinglin.service.basic.patient_index.model import Grade, Traits
@@ -59,8 +59,9 @@ class VaultRecords:
         self._lock = threading.Lock()
 
     def find(self, commitment: bytes) -> StoredRecord | None:
-        """See ``Records.find``."""
-        return self._vault.find_commitment(commitment)
+        """See ``Records.find``; a correction that is not linked yet is no record."""
+        stored = self._vault.find_commitment(commitment)
+        return stored if stored is not None and self._linked(stored) else None
 
     def audited(self, stored: StoredRecord) -> OpenedRecord:
         """See ``Records.audited``."""
@@ -76,9 +77,10 @@ class VaultRecords:
     def of_person(self, person: bytes) -> Sequence[StoredRecord]:
         """See ``Records.of_person``."""
         try:
-            return self._vault.records_of(self._archive.persons.subjects_of(person))
+            rows = self._vault.records_of(self._archive.persons.subjects_of(person))
         except PersonNotFound:
             return []
+        return [row for row in rows if self._linked(row)]
 
     def person_of(self, stored: StoredRecord) -> bytes:
         """See ``Records.person_of``."""
@@ -99,6 +101,11 @@ class VaultRecords:
             return RecordState.RESTRICTED, b""
         current = current_of(self._archive.node.private_ledger().value, commitment)
         return (RecordState.STANDING, b"") if current == commitment else (RecordState.SUPERSEDED, current)
+
+    def _linked(self, stored: StoredRecord) -> bool:
+        """Tell whether a record is none that corrects another and that a crash has left before it was linked."""
+        value = self._archive.node.private_ledger().value
+        return not stored.details.version or predecessor_of(value, stored.details.commitment) is not None
 
     def _registered(self, batch: str) -> tuple[bytes, ...]:
         """Return the commitments of a registered batch, as the log of the consortium chain has them."""

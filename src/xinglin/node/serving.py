@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from xinglin.carrier.ledger.errors import LogEntryNotFound
 from xinglin.carrier.ledger.ledger import Ledger
@@ -39,9 +40,13 @@ from xinglin.service.basic.protection.guardians import Guardians
 from xinglin.service.basic.protection.mandates import Mandates
 from xinglin.service.basic.protection.service import Situations, Sources
 from xinglin.service.basic.protection.store import ProtectionStore
-from xinglin.service.basic.reading.custodian import ConsortiumHead, Custodian, Parts, SeenRequests
+from xinglin.service.basic.reading.acts import Acts
+from xinglin.service.basic.reading.custodian import Custodian, Parts, SeenRequests
+from xinglin.service.basic.reading.entries import ConsortiumHead
+from xinglin.service.basic.reading.looks import Looks
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
+from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,10 @@ class Serving:
     archive: Archive
     protection: Protection
     custodian: Custodian
+    acts: Acts
     reader: Reader
     anchors: AnchorKeeper
+    looks: Looks
 
     @property
     def node(self) -> str:
@@ -152,10 +159,15 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 clock,
                 random_bytes,
             )
-            custodian = Custodian(parts, lambda: ConsortiumHead(consortium.tip.height, consortium.tip.time))
-            yield Serving(archive, protection, custodian, reader, anchors)
+            head = partial(_head_of, consortium)
+            looks = Looks(parts, head, look_mark(archive.vault.keyring.keys), random_bytes)
+            yield Serving(archive, protection, Custodian(parts, head), Acts(parts, head), reader, anchors, looks)
     finally:
         protection.store.close()
+
+
+def _head_of(consortium: Ledger) -> ConsortiumHead:
+    return ConsortiumHead(consortium.tip.height, consortium.tip.time)
 
 
 @contextmanager
@@ -167,6 +179,11 @@ def anchored(node: Node) -> Iterator[AnchorKeeper]:
         yield keeper
     finally:
         keeper.close()
+
+
+def look_mark(keys: InstitutionKeys) -> Callable[[bytes, bytes], bytes]:
+    """Return what marks an entry about a look at a person, 16 bytes of (person, request hash) by this node's keys."""
+    return lambda person, request: keys.lookups([(b"look", person, request)])[0]
 
 
 def described(index: PatientIndex, person: bytes) -> bytes:

@@ -20,6 +20,7 @@ from xinglin.service.basic.intake.files import refused_file
 from xinglin.service.basic.intake.model import Incoming, IntakeReport, Refused
 from xinglin.service.basic.intake.processing import Processor
 from xinglin.service.basic.patient_index.model import Grade
+from xinglin.service.lifecycle.collection.doors import own_door
 from xinglin.service.lifecycle.collection.fhir.entries import decode
 from xinglin.service.lifecycle.collection.fhir.fhirkit_validator import FhirkitValidator
 from xinglin.service.lifecycle.collection.fhir.model import BundleReading, CollectedResource
@@ -50,6 +51,11 @@ def take_in(stage: Stage, files: Sequence[Path], localised: bool = False) -> Non
     if localised:
         taken[HOSPITALS[1]] = _split(list(_readings(stage, files, [], HOSPITALS[1]))).shares[HOSPITALS[1]]
     stage.say(f"{entries} resources read and validated; {len(shares.visitors)} patients have been at both hospitals")
+    dropped: Counter[str] = Counter()
+    for reading in readings:
+        dropped.update(dict(reading.dropped))
+    left = ", ".join(f"{name} {count}" for name, count in sorted(dropped.items()))
+    stage.say(f"not collected, because the door has no need of it: {left or 'nothing'}")
     with stage.group() as group:
         reports = []
         for name, node in zip(HOSPITALS, group.nodes[:2], strict=True):
@@ -87,7 +93,7 @@ def _readings(stage: Stage, files: Sequence[Path], whole: list[Refused], hospita
     for path in files:
         try:
             data = file_bytes(path)
-            yield read_bundle(localise(data, hospital) if hospital else data, validator)
+            yield read_bundle(localise(data, hospital) if hospital else data, validator, door=own_door())
         except PlatformError as refusal:
             stage.say(f"refused {path.name}: {refusal.sentence()} [{refusal.code}]")
             if isinstance(refusal, Invalid):

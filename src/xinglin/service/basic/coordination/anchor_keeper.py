@@ -1,9 +1,9 @@
 """Anchors a private chain in the background while its node serves (docs/spec/anchor.md AN11 to AN14; H11, D5).
 
-Each interval the keeper looks whether the chain has grown, and if so anchors it; once more when it is closed. What
-fails is tried again, at longer and longer intervals, and is seen in ``status``: readers are served meanwhile, since
-entries are durable before they are anchored. A chain that is not what was anchored was set back or rewritten: then
-nothing is served (invariant 9).
+At once and each interval the keeper looks whether the chain has grown, and if so anchors it; once more when it is
+closed. What fails is tried again, at longer and longer intervals, and is seen in ``status``: readers are served
+meanwhile, since entries are durable before they are anchored. A chain that is not what was anchored was set back or
+rewritten: then nothing is served (invariant 9).
 """
 
 from __future__ import annotations
@@ -92,8 +92,9 @@ class AnchorKeeper:
             self._guarded(lambda: self._anchors().step())
 
     def _run(self) -> None:
-        while not self._stop.wait(min(self._interval * 2 ** min(self._status.failures, 16), MAX_WAIT_SECONDS)):
-            self.attempt()
+        while not self._stop.is_set():
+            self.attempt()  # at once: what a crash left has waited long enough
+            self._stop.wait(min(self._interval * 2 ** min(self._status.failures, 16), MAX_WAIT_SECONDS))
 
     def _guarded(self, act: Callable[[], object]) -> bool:
         """Do something that may fail and tell whether it did not."""

@@ -43,6 +43,11 @@ class Links(IndexCore):
         with self._lock:
             return self._decisions.links(self._decisions.root(person))
 
+    def all_links(self) -> list[Link]:
+        """Return every link in force, the oldest first."""
+        with self._lock:
+            return self._decisions.all_links()
+
     def person_by_handle(self, node: str, handle: bytes) -> bytes | None:
         """Return whom another node's handle is linked to, None if no one."""
         with self._lock:

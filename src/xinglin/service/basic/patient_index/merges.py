@@ -37,6 +37,11 @@ class Merges(IndexCore):
         with self._lock:
             return list(self._decisions.reviews())
 
+    def merges(self) -> list[Merged]:
+        """Return the merges in force, the oldest first."""
+        with self._lock:
+            return list(self._decisions.merges.values())
+
     def confirm(self, review: bytes, reason: str, by: str) -> Joined:
         """Settle a review: they are one person. As ``merge``.
 

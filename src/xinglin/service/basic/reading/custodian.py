@@ -19,7 +19,7 @@ from xinglin.kernel.errors import Fact, PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.messages import AccessReceipt, AccessRequest, SignedRequest
-from xinglin.service.basic.audit.model import NO_RECORD, AccessEntry, OpenedCopy, Proven, ReaderProof
+from xinglin.service.basic.audit.model import NO_RECORD, AccessEntry
 from xinglin.service.basic.audit.receipts import (
     MAX_AHEAD_MS,
     MAX_REQUEST_MS,
@@ -34,6 +34,7 @@ from xinglin.service.basic.coordination.model import Behaviour
 from xinglin.service.basic.protection.model import Decision, RecordState, Target
 from xinglin.service.basic.protection.rules import decide, gate
 from xinglin.service.basic.protection.service import Asked, Situations
+from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
 from xinglin.service.basic.reading.errors import (
     ActionUnknown,
     CopyMissing,
@@ -48,7 +49,7 @@ from xinglin.service.basic.sharing.agreements.errors import AgreementMissing
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
 from xinglin.stakeholders.labels import Category, Level, Special
-from xinglin.stakeholders.purposes import Action, Basis, Copy, Purpose
+from xinglin.stakeholders.purposes import Action, Copy, Purpose
 
 MATCH = "match"
 """The action of asking who a person is at this node; it opens nothing and needs an agreement."""
@@ -57,14 +58,6 @@ NOBODY = bytes(16)
 _MANY = 100_000
 MAX_FOUND = 10_000
 """Records that one search tells of, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConsortiumHead:
-    """The consortium head that a decision rests on: height and block time (ms)."""
-
-    height: int
-    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,26 +296,9 @@ class Custodian:
     # --- entry, receipt, answer ---
 
     def _entry(self, signed: SignedRequest, outcome: _Outcome, head: ConsortiumHead, now: int) -> AccessEntry:
-        request, decision = signed.request, outcome.decision
-        permitted = outcome.refusal is None
-        disclosed = outcome.disclosed[0].copy if outcome.disclosed and permitted else Copy.NONE
-        return AccessEntry(
-            commitment=outcome.commitment,
-            member=request.member,
-            account=request.account,
-            action=request.action,
-            outcome=0 if outcome.refusal is None else outcome.refusal.number,
-            basis=(decision.basis if decision is not None and permitted else Basis.NONE).value,
-            reference=decision.reference if decision is not None else b"",
-            purpose=request.purpose,
-            copy=OpenedCopy(disclosed),
-            request=request_hash(self._parts.suite.hash, request),
-            proven=Proven.SIGNATURE,
-            proof=(ReaderProof(signed.key, signed.signature),),
-            seen_height=head.height,
-            seen_time=head.time,
-            time=now,
-        )
+        copy = outcome.disclosed[0].copy if outcome.disclosed else Copy.NONE
+        came = Came(outcome.commitment, outcome.decision, outcome.refusal, copy)
+        return entry_of(self._parts.suite.hash, signed, came, head, now)
 
     def _answer(
         self, signed: SignedRequest, outcome: _Outcome, logged: Logged, head: ConsortiumHead, now: int

@@ -66,8 +66,8 @@ def test_it_looks_again_and_again_and_once_more_at_the_end() -> None:
     last = len(steps.times)
     steps = Steps()
     with keeping(steps, interval=4.0):
-        pass
-    assert len(steps.times) == 1
+        steps.wait(lambda: len(steps.times) == 1)
+    assert len(steps.times) == 2
     assert last >= 4
 
 
@@ -96,16 +96,19 @@ def test_the_wait_between_attempts_is_bounded(monkeypatch: pytest.MonkeyPatch) -
     waits: list[float] = []
 
     class Stop(threading.Event):
+        def is_set(self) -> bool:
+            return len(waits) > 40
+
         def wait(self, timeout: float | None = None) -> bool:
             waits.append(timeout or 0.0)
-            return len(waits) > 40
+            return False
 
     steps = Steps((EngineClosed(chain="c" + "a" * 26),))
     keeper = AnchorKeeper(lambda: steps, 2.0)
     monkeypatch.setattr(keeper, "_stop", Stop())
     keeper.start()
     keeper.close()
-    assert waits[:3] == [2.0, 4.0, 8.0]
+    assert waits[:3] == [4.0, 8.0, 16.0]
     assert max(waits) == waits[-1] == MAX_WAIT_SECONDS
 
 
