@@ -115,6 +115,15 @@ class TestPersons:
             at.archive.persons.merge(person(at, "file", OLD), person(at, "pharmacy", "again"), "one", "office")
             assert at.office.check(at.ids["again-x-0"])["holds"] == [hold]
 
+    def test_an_index_that_was_set_back_destroys_nothing(self, home: Path) -> None:
+        shutil.copytree(home / "patient_index", home.parent / "before")
+        with at_the_office(home) as at:
+            merge(at)
+        shutil.rmtree(home / "patient_index")
+        (home.parent / "before").rename(home / "patient_index")
+        with at_the_office(home) as at:
+            assert code_of(at, NOTE) == "identity.behind"
+
     def test_where_the_index_has_nobody_nothing_is_destroyed(self, home: Path) -> None:
         with at_the_office(home) as at:
             at.office.order([at.ids[NOTE]], "retention_ended", at.one)

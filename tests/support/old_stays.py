@@ -18,16 +18,18 @@ from tests.support.product import make_hospital, opened, stored_records
 from xinglin.carrier.access.registry.model import KeyState
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.access import access_log
+from xinglin.node.access import access_log, open_trace
 from xinglin.node.accounts import add_account
 from xinglin.node.archive import Archive, open_archive
-from xinglin.node.corrections import correct_record, open_corrections
+from xinglin.node.corrections import IndexedPersons, correct_record, make_corrections
 from xinglin.node.destruction import RecordsOffice, records_office
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.node import Node
+from xinglin.node.notices import open_notices
 from xinglin.node.reading import reading
 from xinglin.service.basic.audit.model import Proven
 from xinglin.service.basic.correction.model import Reason
+from xinglin.service.basic.correction.service import Parties
 from xinglin.service.basic.destruction.ports import Recipients
 from xinglin.stakeholders.kinds import Role
 
@@ -136,7 +138,8 @@ class Office:
 def correct(archive: Archive, record: str, account: str, **changes: object) -> str:
     """Correct some elements of a record and return the id of its new version."""
     resource = json.loads(archive.vault.read(record)) | changes
-    with open_corrections(archive) as corrections:
+    with open_notices(archive) as notices, open_trace(archive.node) as trace:
+        corrections = make_corrections(archive, Parties(trace, IndexedPersons(archive.persons), notices))
         data = json.dumps(resource).encode()
         return str(correct_record(archive, corrections, record, data, Reason.TRANSCRIPTION, account)["record"])
 
