@@ -169,6 +169,10 @@ class Group:
     nodes: Sequence[Node]
     engine: EmbeddedEngine
 
+    def resume(self, heartbeat_seconds: float = 2.0) -> None:
+        """Start the consortium chain again, after its engine was closed and while the homes stayed open."""
+        self.engine = _shared_engine(self.nodes, heartbeat_seconds)
+
     def close(self) -> None:
         """Close the engine, then every node."""
         self.engine.close()
@@ -183,12 +187,18 @@ def run_group(nodes: Sequence[Node], heartbeat_seconds: float = 2.0) -> Group:
         AppHashDiffers: homes contradict one another, and none has more than half on its side.
         MajorityLost: not more than half of them can go on from one height.
     """
+    engine = _shared_engine(nodes, heartbeat_seconds)
+    for node in nodes:
+        node.start_own_chains()
+    return Group(nodes, engine)
+
+
+def _shared_engine(nodes: Sequence[Node], heartbeat_seconds: float) -> EmbeddedEngine:
     members = [group_member(node.settings.name or node.member, node.home, node.consortium) for node in nodes]
     engine = start_engine(members, nodes[0].consortium.rules.genesis, heartbeat_seconds)
     for node in nodes:
         node.run(node.consortium, engine, owned=False)
-        node.start_own_chains()
-    return Group(nodes, engine)
+    return engine
 
 
 def _open_ledger(home: Home, settings: Settings, chain: str) -> Ledger:
