@@ -73,9 +73,8 @@ def _told(scene: Scene, record: str, author: str) -> None:
     after = radius_values(looking.blast_radius(record))["holders"]
     stage.require(after[0]["acknowledged"] > 0, "the acknowledgement is at A")
     stage.say(f"  told: {waiting[0].en}")
-    stage.say(
-        f"  who has the wrong version ('xinglin record holders'): {len(after)} account, of hospital B, told and acknowledged"
-    )
+    count = f"{len(after)} account, of hospital B, told and acknowledged"
+    stage.say(f"  who has the wrong version ('xinglin record holders'): {count}")
     stage.figures["correction"] = {"record": record, "holders": len(after), "by": author}
 
 

@@ -34,11 +34,9 @@ def trace(scene: Scene, chosen: Cast) -> None:
     if len(granted) > _LINES:
         stage.say(f"and {len(granted) - _LINES} more reads")
     refused = Counter(row[-1] for row in rows if row[-1] != "permitted")
-    stage.say(
-        f"{len(granted)} reads, {refused.total()} refusals: {', '.join(f'{count} {code}' for code, count in refused.items())}"
-    )
-    with_twins = scene.site.trace_of(scene.hospital_b).open_twins(0)
-    stage.require(not with_twins, "every request of B has its receipt")
+    counts = ", ".join(f"{count} {code}" for code, count in refused.items())
+    stage.say(f"{len(granted)} reads, {refused.total()} refusals: {counts}")
+    stage.require(not scene.site.trace_of(scene.hospital_b).open_twins(0), "every request of B has its receipt")
     searches = scene.site.trace_of(scene.hospital_a).completeness_of_searches(scene.b.member)
     stage.require(searches.complete, "the requests of B about no record lead to their head")
     stage.say("complete: the entries of every record lead to its head on the private chain; B's twins are all answered")
