@@ -1,7 +1,8 @@
-"""Part 10: A corrects a laboratory value that B has read: linked, told, acknowledged; the old one is not served."""
+"""Part 10: A corrects a value that B has read: linked, told, acknowledged; the old one is not served."""
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -21,15 +22,14 @@ from xinglin.stakeholders.purposes import Action
 def correct(scene: Scene, chosen: Cast) -> None:
     """Correct one value of the patient who consented at the counter."""
     stage, site = scene.stage, scene.site
-    stage.head("10. A wrong laboratory value is corrected")
+    stage.head("10. A wrong value is corrected")
     row, wrong = _a_value(scene, chosen.counter)
     record, old = identifier(row.record), row.details.commitment
     scene.read(old)
     author = add_account(scene.hospital_a, (Role.PRACTITIONER,), "Laboratory physician of hospital A")
     corrections = site.corrections_of(scene.hospital_a)
-    data = json.dumps(_with_value(wrong, _value(wrong) * 10), ensure_ascii=False).encode()
     scene.fresh()
-    version = correct_by_account(scene.a, corrections, record, data, Reason.WRONG_VALUE, author.account)
+    version = correct_by_account(scene.a, corrections, record, _corrected(wrong), Reason.WRONG_VALUE, author.account)
     new = bytes.fromhex(version["commitment"])
     versions = corrections.looking.versions(record)
     stage.require([one.commitment for one in versions] == [old, new], "both versions are linked, the new one last")
@@ -84,19 +84,21 @@ def _a_value(scene: Scene, patient: bytes) -> tuple[StoredRecord, dict[str, Any]
     for row in scene.rows(patient, b"Observation"):
         ordinary = row.details.category in CATEGORIES and row.details.level == Level.NARROW
         resource = json.loads(scene.a.archive.vault.open_record(identifier(row.record)).parts.original[1])
-        if ordinary and "value" in resource.get("valueQuantity", {}):
-            found.append(
-                (b"laboratory" not in json.dumps(resource.get("category")).encode(), row.number, row, resource)
-            )
-    if not found:
-        raise LookupError("an observation with a value")
+        if ordinary and _quantity(resource):
+            elsewhere = "laboratory" not in json.dumps(resource.get("category"))
+            found.append((elsewhere, row.number, row, resource))
     return min(found, key=lambda one: one[:2])[2:]
 
 
-def _value(resource: dict[str, Any]) -> float:
-    return float(resource["valueQuantity"]["value"])
+def _quantity(resource: dict[str, Any]) -> dict[str, Any]:
+    """Return the first quantity that an observation gives, empty where it gives none."""
+    places = [resource, *resource.get("component", [])]
+    return next((one["valueQuantity"] for one in places if "value" in one.get("valueQuantity", {})), {})
 
 
-def _with_value(resource: dict[str, Any], value: float) -> dict[str, Any]:
-    quantity = resource["valueQuantity"] | {"value": round(value, 2)}
-    return resource | {"valueQuantity": quantity}
+def _corrected(resource: dict[str, Any]) -> bytes:
+    """Return an observation whose first quantity is ten times what it was."""
+    corrected: dict[str, Any] = copy.deepcopy(resource)
+    quantity = _quantity(corrected)
+    quantity["value"] = round(float(quantity["value"]) * 10, 2)
+    return json.dumps(corrected, ensure_ascii=False).encode()
