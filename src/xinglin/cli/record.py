@@ -31,7 +31,8 @@ from xinglin.settings import load_settings
 from xinglin.stakeholders.purposes import Action, Purpose
 
 app = typer.Typer(
-    help="Records: intake, list, show, read, quarantine; correct, versions, holders, resume.", no_args_is_help=True
+    help="Records: intake, list, show, read, quarantine; correct, versions, holders, trace, resume.",
+    no_args_is_help=True,
 )
 
 
