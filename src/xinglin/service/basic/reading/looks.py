@@ -36,7 +36,6 @@ class Look(StrEnum):
 
     FIND = "find"
     SHOW = "show"
-    TRACE = "trace"
     MERGE = "merge"
     UNMERGE = "unmerge"
     CONFIRM = "confirm"
@@ -48,7 +47,7 @@ class Look(StrEnum):
 
 LOOKING_ROLES: Final = COUNTER | {Role.AUDITOR}
 """Who may look somebody up; who decides is of ``COUNTER``: people, not devices or services."""
-_LOOKING: Final = frozenset({Look.FIND, Look.SHOW, Look.TRACE})
+_LOOKING: Final = frozenset({Look.FIND, Look.SHOW})
 _NOBODY: Final = bytes(16)
 
 
