@@ -49,7 +49,7 @@ class Decisions:
         return person
 
     def followed(self, person: bytes) -> list[tuple[bytes, int]]:
-        """Return a person and all whom it was merged into, each with the time (ms) since when both are one, 0 for itself.
+        """Return a person and all whom it was merged into, each with the time (ms) since when they are one; itself 0.
 
         What was said of one of these after that time was said of the person too; what was said before was not.
         """

@@ -142,7 +142,7 @@ class PatientIndex(Merges, Links):
         return row[1].person if row else None
 
     def followed(self, person: bytes) -> list[tuple[bytes, int]]:
-        """Return a person and all whom it was merged into, each with the time (ms) since when both are one, 0 for itself."""
+        """Return a person and all whom it was merged into, each with the time (ms) since when; 0 for itself."""
         with self._lock:
             return self._decisions.followed(person)
 
