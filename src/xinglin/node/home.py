@@ -1,7 +1,8 @@
 """A node's home: one folder, each kind of data apart (design D13; S7.1b2, S8.2d).
 
 ``config.toml``, ``keys/``, ``chain/<id>/``, ``vault/``, ``keyring/``, ``accounts/``, ``patient_index/``,
-``protection/``, ``quarantine/``, ``destruction/``, ``notices/``, ``episodes/``, ``projections/``, ``evidence/``. Keys
+``protection/``, ``quarantine/``, ``destruction/``, ``notices/``, ``episodes/``, ``projections/``, ``receipts/``,
+``evidence/``. Keys
 lie apart from what they open, so that each kind can be backed up and guarded by itself.
 """
 
@@ -30,6 +31,8 @@ class HomeExists(Conflict):
     hint_zh = "请用 --home 指定其他目录。"
 
 
+_OPENING_BYTES = 65_536
+"""More than what opens a commitment to a person ever has."""
 _MAKING = ".making"
 """How the name of a folder ends in which a home is being made."""
 
@@ -81,6 +84,11 @@ class Home:
         return self.path / "notices"
 
     @property
+    def receipts(self) -> Path:
+        """Receipts of what this home's accounts asked custodians, by the hash of the request; no content."""
+        return self.path / "receipts"
+
+    @property
     def episodes(self) -> Path:
         """Sealed episodes, sealed."""
         return self.path / "episodes"
@@ -110,6 +118,11 @@ class Home:
         folder.mkdir(mode=0o700, exist_ok=True)
         opening = {"account": account, "salt": salt.hex(), "statement": statement.decode()}
         write_durably(folder / f"{account}.json", json.dumps(opening, ensure_ascii=False).encode())
+
+    def person_opening(self, account: str) -> bytes | None:
+        """Return what ``keep_person`` kept of an account, as it is on the disk; None where there is nothing."""
+        path = self.path / "accounts" / f"{account}.json"
+        return path.read_bytes()[:_OPENING_BYTES] if path.is_file() else None
 
     def keep_evidence(self, name: str, data: bytes) -> None:
         """Keep a piece of evidence durably."""

@@ -14,7 +14,7 @@ from xinglin.carrier.ledger.errors import LogEntryNotFound
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Operation
 from xinglin.kernel.encoding import decode, pack
-from xinglin.node.access import access_log
+from xinglin.node.access import access_log, open_trace
 from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import SEALING, SERVICE
@@ -30,11 +30,13 @@ from xinglin.node.read_ports import (
     VaultRecords,
 )
 from xinglin.service.basic.audit.model import AccessEntry
-from xinglin.service.basic.audit.receipts import MAX_AHEAD_MS, MAX_REQUEST_MS
+from xinglin.service.basic.audit.projection import AccessProjection
+from xinglin.service.basic.audit.receipts import MAX_AHEAD_MS, MAX_REQUEST_MS, read_request
 from xinglin.service.basic.coordination.anchor_keeper import AnchorKeeper
 from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.break_glass import BreakGlass
 from xinglin.service.basic.protection.chain import LedgerFacts
+from xinglin.service.basic.protection.consents.counter import Counter
 from xinglin.service.basic.protection.consents.service import Consents
 from xinglin.service.basic.protection.guardians import Guardians
 from xinglin.service.basic.protection.mandates import Mandates
@@ -46,6 +48,8 @@ from xinglin.service.basic.reading.entries import ConsortiumHead
 from xinglin.service.basic.reading.looks import Looks
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
+from xinglin.service.basic.tracing.model import TRACE
+from xinglin.service.basic.tracing.seeing import Lookups, Seeing
 from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 
 
@@ -55,6 +59,7 @@ class Protection:
 
     store: ProtectionStore
     consents: Consents
+    counter: Counter
     break_glass: BreakGlass
     guardians: Guardians
     mandates: Mandates
@@ -63,16 +68,11 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
-    """A node that answers readers, and reads for its own accounts; to other nodes it is a ``CustodianNode``."""
+class Deciding:
+    """A node's records with what it decides by; its chains need not run."""
 
     archive: Archive
     protection: Protection
-    custodian: Custodian
-    acts: Acts
-    reader: Reader
-    anchors: AnchorKeeper
-    looks: Looks
 
     @property
     def node(self) -> str:
@@ -84,8 +84,24 @@ class Serving:
         """This node's member."""
         return self.archive.node.member
 
+
+@dataclass(frozen=True, slots=True)
+class Serving(Deciding):
+    """A node that answers readers, and reads for its own accounts; to other nodes it is a ``CustodianNode``."""
+
+    custodian: Custodian
+    acts: Acts
+    reader: Reader
+    anchors: AnchorKeeper
+    looks: Looks
+    trace: AccessProjection
+    seeing: Seeing
+
     def answer(self, request: bytes, payload: bytes = b"") -> bytes:
         """Answer a signed request; see ``CustodianNode.answer``."""
+        asked = read_request(request).request
+        if (asked.action, asked.asked.what) == (TRACE, "person"):
+            return self.seeing.answer(request)
         return self.custodian.answer(request, payload)
 
     def account(self, account: str, key_name: str) -> ReaderAccount:
@@ -110,7 +126,18 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
         facts, consents, break_glass, guardians, mandates, VaultEpisodes(archive, VaultRecords(archive).state), counted
     )
     situations = Situations(node.member, sources)
-    return Protection(store, consents, break_glass, guardians, mandates, counted, situations)
+    counter = Counter(suite, facts, store)
+    return Protection(store, consents, counter, break_glass, guardians, mandates, counted, situations)
+
+
+@contextmanager
+def open_deciding(archive: Archive) -> Iterator[Deciding]:
+    """Give what a node decides by, to look at it or enter something, until the block ends."""
+    protection = open_protection(archive)
+    try:
+        yield Deciding(archive, protection)
+    finally:
+        protection.store.close()
 
 
 @contextmanager
@@ -130,7 +157,7 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
     protection = open_protection(archive, quota)
     custody = Custody(consortium.rules.chain, node.member, node.settings.node)
     try:
-        with anchored(node) as anchors, access_log(node) as log:
+        with anchored(node) as anchors, access_log(node) as log, open_trace(node) as trace:
             parts = Parts(
                 custody=custody,
                 suite=consortium.rules.suite,
@@ -160,8 +187,18 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 random_bytes,
             )
             head = partial(_head_of, consortium)
-            looks = Looks(parts, head, look_mark(archive.vault.keyring.keys), random_bytes)
-            yield Serving(archive, protection, Custodian(parts, head), Acts(parts, head), reader, anchors, looks)
+            mark, acts = look_mark(archive.vault.keyring.keys), Acts(parts, head)
+            yield Serving(
+                archive=archive,
+                protection=protection,
+                custodian=Custodian(parts, head),
+                acts=acts,
+                reader=reader,
+                anchors=anchors,
+                looks=Looks(parts, head, mark, random_bytes),
+                trace=trace,
+                seeing=Seeing(parts, acts, head, Lookups(trace, archive.persons.joined, mark)),
+            )
     finally:
         protection.store.close()
 

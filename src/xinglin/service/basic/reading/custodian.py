@@ -31,7 +31,7 @@ from xinglin.service.basic.audit.receipts import (
     sign_receipt,
 )
 from xinglin.service.basic.coordination.model import Behaviour
-from xinglin.service.basic.protection.model import Decision, RecordState, Target
+from xinglin.service.basic.protection.model import Decision, Target
 from xinglin.service.basic.protection.rules import decide, gate
 from xinglin.service.basic.protection.service import Asked, Situations
 from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
@@ -277,7 +277,7 @@ class Custodian:
         (salt, content), other = (parts.original, row.copy) if copy is Copy.ORIGINAL else (parts.copy, row.original)
         if copy is Copy.DEIDENTIFIED and not content:
             raise CopyMissing
-        state, _ = self._parts.records.state(row.commitment)
+        _, after = self._parts.records.state(row.commitment)
         return Disclosure(
             commitment=row.commitment,
             copy=copy,
@@ -290,7 +290,7 @@ class Custodian:
             level=row.level,
             special=row.special,
             version=row.version,
-            current=int(state is not RecordState.SUPERSEDED),
+            current=int(not after),
         )
 
     # --- entry, receipt, answer ---
