@@ -30,7 +30,8 @@ from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.settings import load_settings
 
 app = typer.Typer(
-    help="Records: intake, list, show, read, quarantine; correct, versions, holders, resume.", no_args_is_help=True
+    help="Records: intake, list, show, read, quarantine; correct, versions, holders, trace, resume.",
+    no_args_is_help=True,
 )
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.audit.log import Logged
-from xinglin.service.basic.audit.messages import SignedRequest
+from xinglin.service.basic.audit.messages import AccessRequest, SignedRequest
 from xinglin.service.basic.audit.model import NO_RECORD
 from xinglin.service.basic.audit.receipts import Here, authenticate, read_request, request_hash
-from xinglin.service.basic.protection.model import Decision, Target
+from xinglin.service.basic.protection.model import Decision, RecordState, Situation, Target
 from xinglin.service.basic.protection.rules import decide
 from xinglin.service.basic.protection.service import Asked
 from xinglin.service.basic.reading.custodian import Parts, labels_of
@@ -35,8 +35,8 @@ class Act:
     logged: Logged
 
 
-Decide = Callable[[Asked, StoredRecord], Decision]
-"""Decides an act on a record that is here."""
+Decide = Callable[[SignedRequest, Purpose, StoredRecord], Decision]
+"""Decides an act on a record that is here, asked for by a request whose signature is good."""
 
 
 class Acts:
@@ -54,14 +54,13 @@ class Acts:
     def correct(self, data: bytes) -> Act:
         """Permit the correction of the record that a signed request names (PM8); as ``permit``."""
 
-        def decided(asked: Asked, row: StoredRecord) -> Decision:
-            parts = self._parts
-            person = parts.records.person_of(row)
-            return decide(parts.situations.of(asked, person, self.target(row), parts.clock.now_ms()))
+        def decided(signed: SignedRequest, purpose: Purpose, row: StoredRecord) -> Decision:
+            state, current = self._parts.records.state(row.details.commitment)
+            return decide(self.situation(signed, purpose, Action.CORRECT, row, state, current))
 
-        return self.permit(data, Action.CORRECT, decided)
+        return self.permit(data, Action.CORRECT.value, decided)
 
-    def permit(self, data: bytes, action: Action, decided: Decide) -> Act:
+    def permit(self, data: bytes, action: str, decided: Decide) -> Act:
         """Decide an act; when this returns its entry is durable.
 
         Args:
@@ -85,26 +84,50 @@ class Acts:
             raise refusal or RecordNotHere
         return Act(signed, row, decision, logged)
 
-    def target(self, row: StoredRecord) -> Target:
-        """Return what the policy looks at of a record."""
-        state, current = self._parts.records.state(row.details.commitment)
-        return Target(*labels_of(row), Special(row.details.special), state, current)
+    def situation(
+        self,
+        signed: SignedRequest,
+        purpose: Purpose,
+        action: Action,
+        row: StoredRecord,
+        state: RecordState = RecordState.STANDING,
+        current: bytes = b"",
+    ) -> Situation:
+        """Return what the policy looks at when an account wants to do something with a record.
+
+        Args:
+            signed: the request; its signature is good.
+            purpose: what for.
+            action: what is decided.
+            row: the record.
+            state: the record's; as standing where its content is no matter.
+            current: its current version's commitment, where it is superseded.
+        """
+        parts, request = self._parts, signed.request
+        asked = Asked(action, purpose, request.member, request.account, signed.key)
+        target = Target(*labels_of(row), Special(row.details.special), state, current)
+        return parts.situations.of(asked, parts.records.person_of(row), target, parts.clock.now_ms())
 
     def _looked_at(
-        self, signed: SignedRequest, action: Action, decided: Decide
+        self, signed: SignedRequest, action: str, decided: Decide
     ) -> tuple[StoredRecord | None, Decision | None, PlatformError | None]:
         request, row = signed.request, None
         try:
             if request.action != action or request.asked.what != "record":
                 raise ActionUnknown(what=f"{request.action} of a {request.asked.what}")
-            try:
-                asked = Asked(action, Purpose(request.purpose), request.member, request.account, signed.key)
-            except ValueError:
-                raise ActionUnknown(what=f"{request.action} {request.purpose}") from None
+            purpose = purpose_of(request)
             row = self._parts.records.find(request.asked.name)
             if row is None:
                 raise RecordNotHere
-            decision = decided(asked, row)
+            decision = decided(signed, purpose, row)
         except PlatformError as refusal:
             return row, None, refusal
         return row, decision, None if decision.refusal is None else decision.refusal(rule=int(decision.rule))
+
+
+def purpose_of(request: AccessRequest) -> Purpose:
+    """Return what a request says that it is for; raises ActionUnknown where nobody knows such a purpose."""
+    try:
+        return Purpose(request.purpose)
+    except ValueError:
+        raise ActionUnknown(what=f"{request.action} {request.purpose}") from None
