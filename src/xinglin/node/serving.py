@@ -18,10 +18,10 @@ from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import SEALING, SERVICE
 from xinglin.node.read_ports import (
     ChainAgreements,
-    CountedLog,
     IndexLinks,
     IndexPersons,
     ReadQuota,
+    StoreVersions,
     VaultEpisodes,
     VaultRecords,
 )
@@ -36,6 +36,7 @@ from xinglin.service.basic.protection.mandates import Mandates
 from xinglin.service.basic.protection.service import Situations, Sources
 from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.basic.reading.custodian import ConsortiumHead, Custodian, Parts, SeenRequests
+from xinglin.service.basic.reading.deciding import Deciding
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
 
@@ -95,7 +96,14 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
     guardians = Guardians(store, persons, random_bytes)
     mandates = Mandates(store, random_bytes)
     sources = Sources(
-        facts, consents, break_glass, guardians, mandates, VaultEpisodes(archive, VaultRecords(archive).state), counted
+        chain=facts,
+        consents=consents,
+        break_glass=break_glass,
+        guardians=guardians,
+        mandates=mandates,
+        episodes=VaultEpisodes(archive, VaultRecords(archive).state),
+        quotas=counted,
+        version=StoreVersions(store.database.version, archive.persons.version),
     )
     situations = Situations(node.member, sources)
     return Protection(store, consents, break_glass, guardians, mandates, counted, situations)
@@ -119,12 +127,17 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 custody=custody,
                 suite=consortium.rules.suite,
                 values=consortium.value,
-                records=VaultRecords(archive),
-                situations=protection.situations,
-                agreements=ChainAgreements(node),
-                links=IndexLinks(archive.persons),
+                deciding=Deciding(
+                    custody=custody,
+                    suite=consortium.rules.suite,
+                    records=VaultRecords(archive),
+                    situations=protection.situations,
+                    quotas=protection.quota,
+                    agreements=ChainAgreements(node),
+                    links=IndexLinks(archive.persons),
+                ),
                 seen=SeenRequests(recent_requests(private, clock.now_ms()), clock.now_ms()),
-                log=CountedLog(log, protection.quota),
+                log=log,
                 private_chain=private.rules.chain,
                 signer=node.signer(SERVICE),
                 clock=clock,

@@ -80,6 +80,20 @@ class AccessLog:
         """
         return self.submit(entry).result(WAIT_SECONDS)
 
+    def log_many(self, entries: Sequence[AccessEntry]) -> list[Logged | Exception]:
+        """Log entries together, on the caller's own thread; return where each is, or what ``log`` raises of it."""
+        futures: list[Future[Logged]] = [Future() for _ in entries]
+        waiting: list[_Waiting] = []
+        for entry, future in zip(entries, futures, strict=True):
+            future.set_running_or_notify_cancel()
+            try:
+                waiting.append(_Waiting(self._item(entry), future))
+            except PlatformError as refusal:
+                future.set_exception(refusal)
+        for first in range(0, len(waiting), self._most):
+            self._commit(waiting[first : first + self._most])
+        return [_said(future) for future in futures]
+
     def submit(self, entry: AccessEntry) -> Future[Logged]:
         """Hand in an entry; the future ends when it is durable. Raises EncodingInvalid and LogClosed as ``log``."""
         waiting = _Waiting(encode(entry), Future())
@@ -97,6 +111,12 @@ class AccessLog:
             self._closing = True
             self._changed.notify()
         self._thread.join()
+
+    def _item(self, entry: AccessEntry) -> bytes:
+        """Return an entry as it is logged; raises EncodingInvalid, and LogClosed once the log is closed."""
+        if self._closing:
+            raise LogClosed
+        return encode(entry)
 
     def _run(self) -> None:
         while batch := self._take():
@@ -138,6 +158,14 @@ class AccessLog:
 def _batch_items(parameters: Parameters) -> int:
     """Return how many entries of the largest size fit in one transaction of a chain."""
     return max(1, min(parameters.max_items, parameters.max_transaction_bytes // (2 * parameters.max_item_bytes)))
+
+
+def _said(future: Future[Logged]) -> Logged | Exception:
+    """Return what became of an entry whose future has ended."""
+    fault = future.exception()
+    if fault is None:
+        return future.result()
+    return fault if isinstance(fault, Exception) else LogClosed()
 
 
 def _fail(batch: Sequence[_Waiting], refusal: BaseException) -> None:

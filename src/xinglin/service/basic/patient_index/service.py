@@ -47,6 +47,7 @@ from xinglin.service.basic.patient_index.model import (
 )
 from xinglin.service.basic.patient_index.store import IndexStore, Row
 from xinglin.service.basic.patient_index.taking import Taking
+from xinglin.service.lifecycle.storage.database import Version
 from xinglin.service.lifecycle.storage.disk import writing
 from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys, Randomness
 
@@ -205,6 +206,11 @@ class PatientIndex:
             if there and person not in seen:
                 seen.add(person)
                 yield person
+
+    def version(self) -> Version:
+        """Return what changes with every registration and decision; compare it and no more (``Database.version``)."""
+        with self._lock:  # what is written counts from when it is in memory too
+            return self._store.database.version()
 
     @property
     def size(self) -> int:
