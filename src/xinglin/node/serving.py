@@ -37,6 +37,7 @@ from xinglin.service.basic.protection.service import Situations, Sources
 from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.basic.reading.custodian import ConsortiumHead, Custodian, Parts, SeenRequests
 from xinglin.service.basic.reading.deciding import Deciding
+from xinglin.service.basic.reading.desk import Desk
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
 
@@ -61,6 +62,7 @@ class Serving:
     archive: Archive
     protection: Protection
     custodian: Custodian
+    desk: Desk
     reader: Reader
 
     @property
@@ -75,7 +77,7 @@ class Serving:
 
     def answer(self, request: bytes, payload: bytes = b"") -> bytes:
         """Answer a signed request; see ``CustodianNode.answer``."""
-        return self.custodian.answer(request, payload)
+        return self.desk.answer(request, payload)
 
     def account(self, account: str, key_name: str) -> ReaderAccount:
         """Return an account of this home that reads, by the name of its key."""
@@ -152,7 +154,7 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 random_bytes,
             )
             custodian = Custodian(parts, lambda: ConsortiumHead(consortium.tip.height, consortium.tip.time))
-            yield Serving(archive, protection, custodian, reader)
+            yield Serving(archive, protection, custodian, Desk(custodian), reader)
     finally:
         protection.store.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinglin.kernel.errors import Conflict, Denied, Integrity, Invalid, NotFound
+from xinglin.kernel.errors import Conflict, Denied, Integrity, Invalid, NotFound, Unavailable
 
 
 class RecordNotHere(NotFound):
@@ -103,3 +103,13 @@ class RequestUnsettled(Conflict):
     zh = "应答期间请求所依据的内容不断变化；未返回任何内容。"
     hint_en = "Ask again. What was decided is on the private chain."
     hint_zh = "请重新请求。已作出的决定记录在私有链上。"
+
+
+class AnsweringEnded(Unavailable):
+    """The thread that was answering this request, with others, was made to stop."""
+
+    code, number, clause = "reading.ended", 5911, "H4"
+    en = "The node stopped while it was answering."
+    zh = "节点在应答过程中停止。"
+    hint_en = "Ask again when the node runs."
+    hint_zh = "请在节点运行后重新请求。"
