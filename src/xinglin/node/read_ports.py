@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -33,7 +33,7 @@ from xinglin.service.basic.sharing.agreements.model import AgreementOfPair, Agre
 from xinglin.service.basic.sharing.agreements.rules import uncovered
 from xinglin.service.lifecycle.collection.fhir.times import parse
 from xinglin.service.lifecycle.storage.model import RecordDetails, StoredRecord
-from xinglin.service.lifecycle.storage.remembered import Remembered
+from xinglin.service.lifecycle.storage.remembered import Remembered, Versions
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Purpose
@@ -48,14 +48,15 @@ class VaultRecords:
 
     Args:
         archive: the home's records, opened.
+        versions: of the stores ``vault`` and ``index``.
     """
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, versions: Versions) -> None:
         self._archive = archive
         self._vault = archive.vault
         self._outbox = OutboxStore(archive.vault.database, archive.vault.keyring.keys)
         self._batches: OrderedDict[str, tuple[bytes, ...]] = OrderedDict()
-        self._persons: Remembered[tuple[bytes, bytes], bytes | None] = Remembered(archive.persons.version, _SUBJECTS)
+        self._persons: Remembered[tuple[bytes, bytes], bytes | None] = Remembered(versions.of("index"), _SUBJECTS)
         self._lock = threading.Lock()
 
     def find(self, commitments: Sequence[bytes]) -> list[StoredRecord | PlatformError | None]:
@@ -122,20 +123,6 @@ class VaultRecords:
             if len(self._batches) > _BATCHES:
                 self._batches.popitem(last=False)
         return commitments
-
-
-@dataclass(frozen=True, slots=True)
-class StoreVersions:
-    """The versions of several stores together: equal only if none of them changed."""
-
-    of: tuple[Callable[[], Hashable], ...]
-
-    def __init__(self, *of: Callable[[], Hashable]) -> None:
-        object.__setattr__(self, "of", of)
-
-    def __call__(self) -> Hashable:
-        """Return the versions as of now."""
-        return tuple(version() for version in self.of)
 
 
 class IndexPersons:
@@ -220,13 +207,17 @@ class VaultEpisodes:
     Args:
         archive: the home's records, opened.
         state: of a record; an Encounter that was corrected or destroyed is no episode.
+        versions: of the stores ``vault`` and ``index``.
     """
 
-    def __init__(self, archive: Archive, state: Callable[[bytes], tuple[RecordState, bytes]]) -> None:
+    def __init__(
+        self, archive: Archive, state: Callable[[bytes], tuple[RecordState, bytes]], versions: Versions
+    ) -> None:
         self._archive = archive
         self._state = state
-        versions = StoreVersions(archive.vault.database.version, archive.persons.version)
-        self._known: Remembered[bytes, list[tuple[bytes, Episode]]] = Remembered(versions, _PERSONS)
+        self._known: Remembered[bytes, list[tuple[bytes, Episode]]] = Remembered(
+            versions.of("vault", "index"), _PERSONS
+        )
 
     def of(self, person: bytes, at_ms: int) -> Episode | None:
         """See ``Episodes.of``."""

@@ -21,7 +21,6 @@ from xinglin.node.read_ports import (
     IndexLinks,
     IndexPersons,
     ReadQuota,
-    StoreVersions,
     VaultEpisodes,
     VaultRecords,
 )
@@ -40,6 +39,7 @@ from xinglin.service.basic.reading.deciding import Deciding
 from xinglin.service.basic.reading.desk import Desk
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
+from xinglin.service.lifecycle.storage.remembered import Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ class Protection:
     mandates: Mandates
     quota: ReadQuota
     situations: Situations
+    records: VaultRecords
+    versions: Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +99,24 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
     break_glass = BreakGlass(node.member, facts, store, random_bytes)
     guardians = Guardians(store, persons, random_bytes)
     mandates = Mandates(store, random_bytes)
+    versions = Versions(
+        vault=archive.vault.database.version, index=archive.persons.version, protection=store.database.version
+    )
+    records = VaultRecords(archive, versions)
     sources = Sources(
         chain=facts,
         consents=consents,
         break_glass=break_glass,
         guardians=guardians,
         mandates=mandates,
-        episodes=VaultEpisodes(archive, VaultRecords(archive).state),
+        episodes=VaultEpisodes(archive, records.state, versions),
         quotas=counted,
-        version=StoreVersions(store.database.version, archive.persons.version),
+        version=versions.of("protection", "index"),
     )
     situations = Situations(node.member, sources)
-    return Protection(store, consents, break_glass, guardians, mandates, counted, situations)
+    return Protection(
+        store, consents, break_glass, guardians, mandates, counted, situations, records=records, versions=versions
+    )
 
 
 @contextmanager
@@ -132,7 +140,8 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 deciding=Deciding(
                     custody=custody,
                     suite=consortium.rules.suite,
-                    records=VaultRecords(archive),
+                    records=protection.records,
+                    unchanging=protection.versions.held,
                     situations=protection.situations,
                     quotas=protection.quota,
                     agreements=ChainAgreements(node),

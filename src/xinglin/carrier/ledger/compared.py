@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from types import EllipsisType
 
 MAX_KEPT = 65_536
 MAX_VALUE_BYTES = 1_024
@@ -26,7 +27,11 @@ class ComparedValues:
         self._kept: dict[bytes, bytes | None] = {}
         self._lock = threading.Lock()
 
-    def get(self, keys: Iterable[bytes]) -> tuple[dict[bytes, bytes | None], list[bytes]]:
+    def get(self, key: bytes) -> bytes | EllipsisType | None:
+        """Return what is known of a key (None: there is no such value), ``...`` when it has to be compared."""
+        return self._kept.get(key, ...)
+
+    def get_many(self, keys: Iterable[bytes]) -> tuple[dict[bytes, bytes | None], list[bytes]]:
         """Return what is known of keys (None: there is no such value), and the keys that have to be compared."""
         known: dict[bytes, bytes | None] = {}
         unknown: list[bytes] = []

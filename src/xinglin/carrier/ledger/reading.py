@@ -94,7 +94,8 @@ class LedgerReading:
 
     def value(self, key: bytes) -> bytes | None:
         """Return a value of the committed state, compared with the tree; see ``values``."""
-        return self.values((key,))[key]
+        known = self._compared.get(key)
+        return self.values((key,))[key] if known is ... else known
 
     def values(self, keys: Collection[bytes]) -> Mapping[bytes, bytes | None]:
         """Return values of the committed state, compared with the tree; None for what is not there.
@@ -104,7 +105,7 @@ class LedgerReading:
         Raises:
             ValueDamaged: a stored value is not the one that was committed.
         """
-        known, unknown = self._compared.get(keys)
+        known, unknown = self._compared.get_many(keys)
         if unknown:
             version, compared = self._looked_up(unknown)
             self._compared.keep(version, compared)

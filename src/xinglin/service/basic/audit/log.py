@@ -82,17 +82,18 @@ class AccessLog:
 
     def log_many(self, entries: Sequence[AccessEntry]) -> list[Logged | Exception]:
         """Log entries together, on the caller's own thread; return where each is, or what ``log`` raises of it."""
-        futures: list[Future[Logged]] = [Future() for _ in entries]
-        waiting: list[_Waiting] = []
-        for entry, future in zip(entries, futures, strict=True):
-            future.set_running_or_notify_cancel()
+        said: dict[int, Logged | Exception] = {}
+        items: list[tuple[int, bytes]] = []
+        for number, entry in enumerate(entries):
             try:
-                waiting.append(_Waiting(self._item(entry), future))
+                items.append((number, self._item(entry)))
             except PlatformError as refusal:
-                future.set_exception(refusal)
-        for first in range(0, len(waiting), self._most):
-            self._commit(waiting[first : first + self._most])
-        return [_said(future) for future in futures]
+                said[number] = refusal
+        for first in range(0, len(items), self._most):
+            batch = items[first : first + self._most]
+            logged = self._commit([item for _, item in batch])
+            said.update((number, one) for (number, _), one in zip(batch, logged, strict=True))
+        return [said[number] for number in range(len(entries))]
 
     def submit(self, entry: AccessEntry) -> Future[Logged]:
         """Hand in an entry; the future ends when it is durable. Raises EncodingInvalid and LogClosed as ``log``."""
@@ -120,7 +121,11 @@ class AccessLog:
 
     def _run(self) -> None:
         while batch := self._take():
-            self._commit(batch)
+            for one, said in zip(batch, self._commit([waiting.item for waiting in batch]), strict=True):
+                if isinstance(said, Logged):
+                    one.future.set_result(said)
+                else:
+                    one.future.set_exception(said)
 
     def _take(self) -> list[_Waiting]:
         """Wait for entries and take as many as fit in a batch; none when the log is closed and empty."""
@@ -130,25 +135,20 @@ class AccessLog:
             self._last = min(len(self._waiting), self._most)
             return [self._waiting.popleft() for _ in range(self._last)]
 
-    def _commit(self, batch: Sequence[_Waiting]) -> None:
+    def _commit(self, items: Sequence[bytes]) -> list[Logged | Exception]:
+        """Commit entries as one batch; return where each is, or why it is nowhere."""
         try:
-            committed = self._submit([one.item for one in batch])
-        except PlatformError as refusal:
-            _fail(batch, refusal)
-            return
+            committed = self._submit(items)
+            refusal = None if committed.code == 0 else self._chain.refusal(committed)
         except Exception as fault:  # noqa: BLE001  (whatever it is, nobody may be left waiting)
-            _fail(batch, fault)
-            return
-        if committed.code == 0:
-            for position, one in enumerate(batch):
-                place = (committed.index, position, committed.height)
-                one.future.set_result(Logged(entry_hash(self._suite.hash, one.item), *place))
-        elif len(batch) == 1:
-            _fail(batch, self._chain.refusal(committed))
-        else:
-            # One entry that the contract refuses must not keep the others from being logged.
-            for one in batch:
-                self._commit([one])
+            return [fault for _ in items]
+        if refusal is None:
+            hashes = (entry_hash(self._suite.hash, item) for item in items)
+            return [Logged(one, committed.index, at, committed.height) for at, one in enumerate(hashes)]
+        if len(items) == 1:
+            return [refusal]
+        # One entry that the contract refuses must not keep the others from being logged.
+        return [said for item in items for said in self._commit([item])]
 
     def _submit(self, items: Sequence[bytes]) -> Committed:
         call = operation(self._suite, NAMESPACE, "log", LogAccess(), items)
@@ -158,16 +158,3 @@ class AccessLog:
 def _batch_items(parameters: Parameters) -> int:
     """Return how many entries of the largest size fit in one transaction of a chain."""
     return max(1, min(parameters.max_items, parameters.max_transaction_bytes // (2 * parameters.max_item_bytes)))
-
-
-def _said(future: Future[Logged]) -> Logged | Exception:
-    """Return what became of an entry whose future has ended."""
-    fault = future.exception()
-    if fault is None:
-        return future.result()
-    return fault if isinstance(fault, Exception) else LogClosed()
-
-
-def _fail(batch: Sequence[_Waiting], refusal: BaseException) -> None:
-    for one in batch:
-        one.future.set_exception(refusal)

@@ -77,6 +77,18 @@ class _Settled:
     time: int
 
 
+@dataclass(slots=True)
+class _Work:
+    """A request while it is answered; ``done`` is None as long as there is something to put on record."""
+
+    known: Known
+    outcome: Outcome
+    done: _Settled | Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.done = self.outcome.fault
+
+
 class SeenRequests:
     """The requests that were answered, until they could not be answered any more anyway: each is answered once.
 
@@ -171,37 +183,27 @@ class Custodian:
 
         What takes away or narrows a permit while its entry is on its way (a revocation, an order, a correction) counts.
         """
-        outcomes = self._parts.deciding.first(requests, now)
-        done: list[_Settled | Exception] = [one.fault or RequestUnsettled() for one in outcomes]
-        left = [place for place, one in enumerate(outcomes) if one.fault is None]
+        deciding = self._parts.deciding
+        works = [_Work(one, outcome) for one, outcome in zip(requests, deciding.first(requests, now), strict=True)]
         for _ in range(_ROUNDS):
-            head = self._head()
-            logged = self._logged([(requests[place], outcomes[place]) for place in left], head, now)
-            changed: list[int] = []
-            durable = self._parts.clock.now_ms()
-            for place, where in zip(left, logged, strict=True):
-                if isinstance(where, Exception):
-                    done[place] = where
-                    continue
-                before = outcomes[place]
-                again = self._parts.deciding.again(requests[place], before, durable) if before.served else before
-                if again.fault is not None:
-                    done[place] = again.fault
-                elif again is before or again.same(before):
-                    done[place] = _Settled(before, where, head, now)
-                else:
-                    outcomes[place] = again
-                    changed.append(place)
-            left, now = changed, durable
+            left = [one for one in works if one.done is None]
             if not left:
                 break
-        return done
+            self._record(left, now)
+            now = self._parts.clock.now_ms()
+            served = [one for one in left if isinstance(one.done, _Settled) and one.outcome.served]
+            again = deciding.again([(one.known, one.outcome) for one in served], now)
+            for one, outcome in zip(served, again, strict=True):
+                if not outcome.same(one.outcome):
+                    one.outcome, one.done = outcome, outcome.fault
+        return [one.done or RequestUnsettled() for one in works]
 
-    def _logged(
-        self, decided: Sequence[tuple[Known, Outcome]], head: ConsortiumHead, now: int
-    ) -> Sequence[Logged | Exception]:
-        """Make an entry of each outcome durable; return where each is."""
-        return self._parts.log.log_many([self._entry(known, outcome, head, now) for known, outcome in decided])
+    def _record(self, works: Sequence[_Work], now: int) -> None:
+        """Make an entry of each outcome durable, and note where it is."""
+        head = self._head()
+        entries = [self._entry(one.known, one.outcome, head, now) for one in works]
+        for one, logged in zip(works, self._parts.log.log_many(entries), strict=True):
+            one.done = _Settled(one.outcome, logged, head, now) if isinstance(logged, Logged) else logged
 
     def _entry(self, known: Known, outcome: Outcome, head: ConsortiumHead, now: int) -> AccessEntry:
         request, decision = known.signed.request, outcome.decision

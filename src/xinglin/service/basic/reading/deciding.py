@@ -6,7 +6,8 @@ once more, with what was opened already, and looks at everything anew that can h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from xinglin.carrier.crypto.suite import Suite
@@ -52,6 +53,7 @@ class Deciding:
         quotas: how much accounts may read.
         agreements: with other members.
         links: persons as other members name them.
+        unchanging: begins a piece of work that asks once at most whether what is remembered still holds.
     """
 
     custody: Custody
@@ -61,20 +63,24 @@ class Deciding:
     quotas: Quotas
     agreements: Agreements
     links: Links
+    unchanging: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def first(self, requests: Sequence[Known], now: int) -> list[Outcome]:
         """Return what each request comes to; damage of anything that it rests on is a refusal on record like others."""
         rows = self._rows(requests)
-        outcomes = [
-            self._outcome(one, row, now, first=True) for one, row in zip(requests, rows, strict=True)
-        ]
+        with self.unchanging():
+            outcomes = [self._outcome(one, row, now, first=True) for one, row in zip(requests, rows, strict=True)]
         permitted = [(one, one.row) for one in outcomes if one.refusal is None and one.row is not None]
         for (outcome, _), opened in zip(permitted, self._audited([row for _, row in permitted]), strict=True):
             self._disclose(outcome, opened)
         return outcomes
 
-    def again(self, request: Known, before: Outcome, now: int) -> Outcome:
-        """Return what a request comes to now, of whose record all but the state stays as it was."""
+    def again(self, decided: Sequence[tuple[Known, Outcome]], now: int) -> list[Outcome]:
+        """Return what each request comes to now, of whose record all but the state stays as it was."""
+        with self.unchanging():
+            return [self._again(request, before, now) for request, before in decided]
+
+    def _again(self, request: Known, before: Outcome, now: int) -> Outcome:
         outcome = self._outcome(request, before.row, now, first=False)
         if outcome.refusal is None and before.opened is not None:
             if (outcome.decision, outcome.target) == (before.decision, before.target):

@@ -9,11 +9,50 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+
+class Versions:
+    """The versions of several stores. Usable from any thread.
+
+    Args:
+        **stores: for each, by name, what returns its version.
+    """
+
+    def __init__(self, **stores: Callable[[], Hashable]) -> None:
+        self._stores = stores
+        self._work = threading.local()
+
+    def of(self, *names: str) -> Callable[[], Hashable]:
+        """Return what returns the versions of some of the stores together: equal only if none of them changed."""
+        return lambda: tuple(map(self._version, names))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Ask each store once at most, when it is first needed, in a piece of work on this thread.
+
+        What was changed before the piece of work began is seen in it; what is changed during it, perhaps.
+        """
+        if getattr(self._work, "seen", None) is not None:
+            raise AssertionError("a piece of work in another would see less than it should")
+        self._work.seen = {}
+        try:
+            yield
+        finally:
+            self._work.seen = None
+
+    def _version(self, name: str) -> Hashable:
+        seen: dict[str, Hashable] | None = getattr(self._work, "seen", None)
+        if seen is None:
+            return self._stores[name]()
+        if name not in seen:
+            seen[name] = self._stores[name]()
+        return seen[name]
 
 
 class Remembered(Generic[K, V]):
