@@ -82,6 +82,18 @@ class IntakeSettings(_Group):
     audience: str = Field("treatment", pattern=r"^[a-z][a-z0-9_.-]{0,63}$", description="Audience of locators.")
 
 
+class AnchoringSettings(_Group):
+    """How soon the private chain is anchored on the consortium chain, while its home serves readers."""
+
+    interval_seconds: float = Field(
+        2.0,
+        ge=0.1,
+        le=4.0,
+        description="Seconds between two looks at whether the private chain has grown; with the block that takes the "
+        "anchor, entries are anchored within 5 s.",
+    )
+
+
 class RetentionSettings(_Group):
     """How long records are kept: never shorter than the law says."""
 
@@ -106,6 +118,7 @@ class Settings(BaseSettings):
     private: PrivateChainSettings | None = Field(None, description="The institution's private chain.")
     storage: StorageSettings = Field(StorageSettings(), description="Storage.")
     intake: IntakeSettings = Field(IntakeSettings(), description="Intake of records.")
+    anchoring: AnchoringSettings = Field(AnchoringSettings(), description="Anchoring of the private chain.")
     retention: RetentionSettings = Field(RetentionSettings(), description="Retention of records.")
 
     @classmethod

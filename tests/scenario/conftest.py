@@ -15,6 +15,7 @@ from tests.support.product import (
     write_passphrase,
     xinglin,
 )
+from tests.support.town import make_town
 from xinglin.node.archive import open_archive
 from xinglin.node.opening import anchoring
 from xinglin.node.reading import reading
@@ -33,6 +34,14 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Path:
         taken = xinglin("record", "intake", "--home", home, *some_bundles(folder / "b", 2), broken_bundle(folder))
     assert taken.status == 0, taken.err
     return home
+
+
+@pytest.fixture(scope="session")
+def homes_of_town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the demonstration's four homes, with their passphrase; tests work on a copy."""
+    folder = tmp_path_factory.mktemp("town")
+    make_town(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -37,10 +37,16 @@ class MemoryReaders:
 
 
 class MemoryPersons:
-    """The port ``Persons``: everybody is known, by a person id made of the subject."""
+    """The port ``Persons``: everybody is known, by a person id made of the subject; ``taken`` is what was corrected."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[bytes, bytes, bytes]] = []
 
     def person_of(self, source: bytes, subject: bytes) -> bytes | None:
         return (source + subject).ljust(16, b".")[:16]
+
+    def corrected(self, source: bytes, subject: bytes, original: bytes) -> None:
+        self.taken.append((source, subject, original))
 
 
 class CorrectionHome:

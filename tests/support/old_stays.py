@@ -13,11 +13,14 @@ from pathlib import Path
 
 from tests.support.fhir_bundles import Resource, collection
 from tests.support.product import make_hospital, opened, stored_records
+from xinglin.carrier.access.registry.model import KeyState
+from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import add_account
 from xinglin.node.archive import Archive, open_archive
 from xinglin.node.destruction import RecordsOffice, records_office
 from xinglin.node.founding import ADMINISTRATOR
+from xinglin.node.node import Node
 from xinglin.node.reading import reading
 from xinglin.service.basic.destruction.ports import Recipients
 from xinglin.stakeholders.kinds import Role
@@ -66,14 +69,14 @@ def patient(name: str, stays: Sequence[tuple[str, str, str]], notes: int = 3) ->
     return collection(*resources)
 
 
-def take_in(home: Path, bundles: Sequence[bytes]) -> None:
-    """Take bundles into a home."""
+def take_in(home: Path, bundles: Sequence[bytes], source: str = "file") -> None:
+    """Take bundles of a source system into a home."""
     files = []
     for number, data in enumerate(bundles):
         files.append(home.parent / f"stays-{number}.json")
         files[-1].write_bytes(data)
     with opened(home, running=True) as node, open_archive(node) as archive, reading(files, 1 << 27, []) as incoming:
-        report = archive.take_in("file", incoming)
+        report = archive.take_in(source, incoming)
     assert report.quarantined == 0
     for path in files:
         path.unlink()
@@ -96,13 +99,19 @@ def officer_file(home: Path) -> Path:
 
 
 def officer(home: Path) -> str:
-    """Return the name of the compliance officer's key."""
-    return str(json.loads(officer_file(home).read_text())["key"])
+    """Return the account of the compliance officer."""
+    return str(json.loads(officer_file(home).read_text())["account"])
+
+
+def administrator(node: Node) -> str:
+    """Return the account of the administrator."""
+    key = node.consortium.value(state_key("registry", "key", node.keys.public(ADMINISTRATOR)))
+    return decode(KeyState, key or b"").account
 
 
 @dataclass(frozen=True)
 class Office:
-    """An open home, its archive and its records office; ``one`` and ``two`` name the keys of two accounts."""
+    """An open home, its archive and its records office; ``one`` and ``two`` are two accounts."""
 
     archive: Archive
     office: RecordsOffice
@@ -119,7 +128,7 @@ class Office:
 
 
 @contextmanager
-def at_the_office(home: Path, recipients: Recipients = lambda _: ()) -> Iterator[Office]:
+def at_the_office(home: Path, recipients: Recipients | None = None) -> Iterator[Office]:
     """Open a hospital for its records office."""
     with (
         opened(home, running=True) as node,
@@ -128,4 +137,4 @@ def at_the_office(home: Path, recipients: Recipients = lambda _: ()) -> Iterator
     ):
         rows = stored_records(archive)
         ids = {one.details.logical_id.decode(): identifier(one.record) for one in rows if one.details.logical_id}
-        yield Office(archive, office, ids, ADMINISTRATOR, officer(home))
+        yield Office(archive, office, ids, administrator(node), officer(home))

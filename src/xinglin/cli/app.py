@@ -13,7 +13,21 @@ import typer
 from typer.exceptions import TyperException
 
 from xinglin import __version__
-from xinglin.cli import access, account, bench_command, demo_command, init, ledger, member, proof, record
+from xinglin.cli import (
+    access,
+    account,
+    bench_command,
+    demo_command,
+    destruction,
+    hold,
+    init,
+    ledger,
+    member,
+    notice,
+    patient,
+    proof,
+    record_versions,
+)
 from xinglin.cli.output import show_refusal
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
 
@@ -29,7 +43,11 @@ app.command("init")(init.init)
 app.command("demo")(demo_command.demo)
 app.add_typer(member.app, name="member")
 app.add_typer(account.app, name="account")
-app.add_typer(record.app, name="record")
+app.add_typer(record_versions.app, name="record")  # the same one, with the commands of versions
+app.add_typer(notice.app, name="notice")
+app.add_typer(patient.app, name="patient")
+app.add_typer(destruction.app, name="destruction")
+app.add_typer(hold.app, name="hold")
 app.add_typer(access.app, name="access")
 app.add_typer(proof.app, name="proof")
 app.add_typer(ledger.app, name="ledger")

@@ -12,21 +12,47 @@ import typer
 from rich.console import Console
 
 from xinglin.carrier.crypto.files import write_durably
-from xinglin.cli.demo.care import care
+from xinglin.cli.demo.caring import care
+from xinglin.cli.demo.choosing import cast
 from xinglin.cli.demo.cohort import write_cohort
+from xinglin.cli.demo.consenting import SCAN, consent
+from xinglin.cli.demo.destroying import CERTIFICATE, destroy
 from xinglin.cli.demo.founding import APPLICANT, found
+from xinglin.cli.demo.linking import link
 from xinglin.cli.demo.proving import ANCHOR_BUNDLE, RECORD_BUNDLE, TRUST, prove
 from xinglin.cli.demo.records import take_in
+from xinglin.cli.demo.refusing import refuse
+from xinglin.cli.demo.scene import open_scene
+from xinglin.cli.demo.sealing import EPISODE_BUNDLE, REPORT_HTML, REPORT_PDF, seal
 from xinglin.cli.demo.stage import HOMES, PASSPHRASE, NoBundles, Stage
 from xinglin.cli.demo.tampering import tamper
+from xinglin.cli.demo.tracing import trace
 from xinglin.cli.options import JsonOption
 from xinglin.cli.output import show
 from xinglin.kernel.errors import Invalid
 from xinglin.node.home import HomeExists
 
 _MARK, _RESULT, _COHORT = ".xinglin-demo", "demo.json", "bundles"
-_OWN = (*(name for name, _, _ in HOMES), APPLICANT, PASSPHRASE, RECORD_BUNDLE, ANCHOR_BUNDLE, TRUST, _RESULT)
+_FILES = {
+    "record": RECORD_BUNDLE,
+    "anchor": ANCHOR_BUNDLE,
+    "episode": EPISODE_BUNDLE,
+}
+"""Proof bundles, by what they prove."""
+_PAPERS = {"scan": SCAN, "certificate": CERTIFICATE, "report_html": REPORT_HTML, "report_pdf": REPORT_PDF}
+"""Other files that it writes, where the bundles have patients to show these parts on."""
+_OWN = (*(name for name, _, _ in HOMES), APPLICANT, PASSPHRASE, TRUST, *_FILES.values(), *_PAPERS.values(), _RESULT)
 """What a demonstration makes in its folder, beside the invented bundles."""
+
+
+class LocaleUnknown(Invalid):
+    """Patients were asked for of a country that the demonstration has no names for."""
+
+    code, number, clause = "demo.locale_unknown", 6156, "H1"
+    en = "The demonstration can't make patients of {locale}; it knows zh."
+    zh = "演示无法生成 {locale} 的患者，只支持 zh。"
+    hint_en = "Use --localise zh, or leave the option out."
+    hint_zh = "请使用 --localise zh，或省略该选项。"
 
 
 class DataInside(Invalid):
@@ -44,9 +70,14 @@ def demo(
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder of FHIR bundles; invented when not given.")
     ] = None,
+    locale: Annotated[
+        str | None, typer.Option("--localise", help="zh: give the patients Chinese names, numbers and addresses.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the main job: four homes, records registered, anchored, proven to a stranger; tampering found."""
+    """Show the main job on four homes: records registered, proven, read under consent, refused, destroyed, sealed."""
+    if locale not in (None, "zh"):
+        raise LocaleUnknown(locale=locale)
     files = _given(data, home) if data is not None else None
     _prepare(home)
     start = time.perf_counter()
@@ -57,21 +88,41 @@ def demo(
         files = write_cohort(home / _COHORT)
         stage.say(f"{len(files)} patients invented by carebundle, in {home / _COHORT}")
     found(stage)
-    take_in(stage, files)
+    take_in(stage, files, localised=locale is not None)
     prove(stage)
     tamper(stage)
-    care(stage)
+    _care(stage)
     seconds = round(time.perf_counter() - start, 1)
     stage.head("Done")
     result = _result(stage, seconds)
     write_durably(home / _RESULT, json.dumps(result, indent=2).encode() + b"\n")
-    lines = [
-        f"Homes are left in {home}; the passphrase of their key stores is in {home / PASSPHRASE}.",
-        f"Look at one:  xinglin ledger show --home {home / HOMES[0][0]} --passphrase-file {home / PASSPHRASE}",
-        f"Check proof:  xinglin-verify {home / RECORD_BUNDLE} --trust {home / TRUST}",
+    show(result, _ending(stage, seconds, result), as_json=as_json)
+
+
+def _ending(stage: Stage, seconds: float, result: dict[str, Any]) -> list[str]:
+    """Return what is left, and how to look on."""
+    home = stage.folder
+    at_a, passphrase = f"--home {home / HOMES[0][0]}", f"--passphrase-file {home / PASSPHRASE}"
+    return [
         f"{stage.figures['records']} records, {seconds} s in all",
+        f"Homes are left in {home}; the passphrase of their key stores is in {home / PASSPHRASE}.",
+        f"Proof bundles:  {', '.join(Path(file).name for file in result['bundles'].values())}; trust: {TRUST}",
+        f"Papers:         {', '.join(Path(file).name for file in result['papers'].values())}",
+        f"Look at a home: xinglin ledger show {at_a} {passphrase}",
+        f"Check a proof:  xinglin-verify {home / RECORD_BUNDLE} --trust {home / TRUST}",
     ]
-    show(result, lines, as_json=as_json)
+
+
+def _care(stage: Stage) -> None:
+    """Parts 6 on: two hospitals and their patients."""
+    with open_scene(stage) as scene:
+        link(scene)
+        chosen = cast(scene)
+        if chosen is not None:
+            for part in (consent, refuse, care, trace):
+                part(scene, chosen)
+        destroy(scene)
+        seal(scene)
 
 
 def _given(data: Path, home: Path) -> list[Path]:
@@ -103,9 +154,14 @@ def _prepare(home: Path) -> None:
 def _result(stage: Stage, seconds: float) -> dict[str, Any]:
     return {
         "homes": {name: str(stage.home(name)) for name, _, _ in HOMES},
-        "bundles": {"record": str(stage.folder / RECORD_BUNDLE), "anchor": str(stage.folder / ANCHOR_BUNDLE)},
+        "bundles": _written(stage, _FILES),
+        "papers": _written(stage, _PAPERS),
         "trust": str(stage.folder / TRUST),
         "passphrase_file": str(stage.folder / PASSPHRASE),
         "seconds": seconds,
         "figures": stage.figures,
     }
+
+
+def _written(stage: Stage, files: dict[str, str]) -> dict[str, str]:
+    return {name: str(stage.folder / file) for name, file in files.items() if (stage.folder / file).is_file()}

@@ -14,7 +14,10 @@ from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
 from xinglin.cli.output import console, show, tell_refusal
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Integrity
+from xinglin.node.chains import SystemClock
 from xinglin.node.verify import HomeReport, verify_home
+from xinglin.service.basic.coordination.anchoring import anchor_state
+from xinglin.service.basic.coordination.model import AnchorState
 
 app = typer.Typer(help="Chains of a home: show, verify.", no_args_is_help=True)
 
@@ -31,10 +34,13 @@ class HomeDamaged(Integrity):
 
 @app.command("show")
 def show_chains(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
-    """Show the chains of a home: height, block time, log size and app hash."""
+    """Show the chains of a home: height, time, log size, app hash, and how much of the private one is anchored."""
     with opened(home, passphrase_file) as node:
-        ledgers = [node.consortium] + ([node.private] if node.private else [])
-        rows = [_row(ledger) for ledger in ledgers]
+        now = SystemClock().now_ms()
+        rows = [_row(node.consortium, now)]
+        if node.private is not None:
+            anchored = anchor_state(node.consortium, node.private.rules.chain)
+            rows.append(_row(node.private, now) | {"anchor": _anchor(anchored)})
     lines = [line for row in rows for line in _lines(row)]
     show({"home": str(home), "chains": rows}, lines, as_json=as_json)
 
@@ -65,13 +71,14 @@ def verify(
         raise typer.Exit(damage.exit_status)
 
 
-def _row(ledger: Ledger) -> dict[str, Any]:
+def _row(ledger: Ledger, now: int) -> dict[str, Any]:
     tip = ledger.tip
     return {
         "chain": ledger.rules.chain,
         "profile": ledger.rules.genesis.profile.name.lower(),
         "height": tip.height,
         "time_ms": tip.time,
+        "age_ms": now - tip.time,
         "log_size": tip.log_size,
         "state_root": tip.state_root.hex(),
         "log_root": tip.log_root.hex(),
@@ -79,12 +86,24 @@ def _row(ledger: Ledger) -> dict[str, Any]:
     }
 
 
+def _anchor(anchored: AnchorState | None) -> dict[str, Any] | None:
+    if anchored is None:
+        return None
+    head = anchored.head
+    return {"size": head.size, "height": head.height, "time_ms": head.time, "frozen": bool(anchored.frozen)}
+
+
 def _lines(row: dict[str, Any]) -> list[str]:
-    return [
+    lines = [
         f"{row['chain']}  {row['profile']}",
-        f"  height {row['height']}, {row['log_size']} log entries",
+        f"  height {row['height']}, {row['log_size']} log entries, last block {row['age_ms'] // 1000} s ago",
         f"  app hash {row['app_hash']}",
     ]
+    if row.get("anchor"):
+        lines.append(f"  anchored: {row['anchor']['size']} of {row['log_size']} log entries")
+    elif "anchor" in row:
+        lines.append("  not anchored: it is not named on the consortium chain")
+    return lines
 
 
 def _report_json(home: Path, report: HomeReport) -> dict[str, Any]:

@@ -52,6 +52,10 @@ WithOption = Annotated[
         file_okay=False,
     ),
 ]
+AccountOption = Annotated[str, typer.Option("--account", help="Id of the account that acts; its key is in the home.")]
+GroundOption = Annotated[str, typer.Option("--ground", help="Why: a code of small letters, digits, _ . -.")]
+RecordArgument = Annotated[str, typer.Argument(metavar="RECORD", help="The record's id.")]
+RecordsArgument = Annotated[list[str], typer.Argument(metavar="RECORDS...", help="Ids of records.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 

@@ -11,6 +11,7 @@ import locale
 import os
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -62,6 +63,11 @@ def refusal_json(refusal: PlatformError) -> dict[str, Any]:
         "hint": refusal.hint(tongue),
         "facts": dict(refusal.facts),
     }
+
+
+def when(time_ms: int) -> str:
+    """Return a time (ms since 1970) for people, by UTC."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def printable(text: str) -> str:

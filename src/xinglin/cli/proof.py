@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from xinglin.carrier.crypto.files import write_durably
 from xinglin.carrier.ledger.trust import MAX_TRUST_BYTES, encode_trust
+from xinglin.cli.files import FileUnreadable, read_file, write_file
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened, read_hash
 from xinglin.cli.output import show
 from xinglin.kernel.errors import Invalid
@@ -21,16 +21,6 @@ from xinglin.service.basic.episodes.bundles.check import check_proof
 
 app = typer.Typer(help="Proofs: record, anchor, access, trust, checkpoint, verify.", no_args_is_help=True)
 PARTS = ("behaviour", "original", "copy")
-
-
-class FileUnreadable(Invalid):
-    """A file named on the command line can't be read or written."""
-
-    code, number, clause = "file.unusable", 6130, "S9.2"
-    en = "The file {file} can't be used: {reason}."
-    zh = "无法使用文件 {file}：{reason}。"
-    hint_en = "Check the path and who may read it."
-    hint_zh = "请检查路径与权限。"
 
 
 class PartUnknown(Invalid):
@@ -62,7 +52,7 @@ def record(
         raise PartUnknown(part=name[:40])
     with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
         bundle = prove_record(archive, record_id, shown)
-    _write(out, bundle)
+    write_file(out, bundle)
     show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
 
 
@@ -73,7 +63,7 @@ def anchor(
     """Prove the last anchor of this home's private chain."""
     with opened(home, passphrase_file) as node:
         bundle = prove_anchor(node, node.private_ledger().rules.chain)
-    _write(out, bundle)
+    write_file(out, bundle)
     show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
 
 
@@ -94,7 +84,7 @@ def access(
     wanted = read_hash(entry or record_ or "")
     with opened(home, passphrase_file) as node:
         bundle = prove_entry(node, wanted) if entry is not None else prove_reads(node, wanted)
-    _write(out, bundle)
+    write_file(out, bundle)
     show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
 
 
@@ -105,7 +95,7 @@ def trust(
     """Write the trust file of the consortium chain, to be given to auditors by a way that they trust."""
     with opened(home, passphrase_file) as node:
         data = encode_trust(trust_of(node.consortium))
-    _write(out, data)
+    write_file(out, data)
     show({"trust": str(out)}, [f"Wrote {out}."], as_json=as_json)
 
 
@@ -135,11 +125,11 @@ def verify(
 def _report(bundle: Path, trust_file: Path | None) -> BundleReport:
     """Return the report on the files; one that can't be read ends it at the step that reads it."""
     try:
-        data = _read(bundle, MAX_BYTES)
+        data = read_file(bundle, MAX_BYTES)
     except FileUnreadable as refusal:
         return unread(1, refusal)
     try:
-        trusted = None if trust_file is None else _read(trust_file, MAX_TRUST_BYTES)
+        trusted = None if trust_file is None else read_file(trust_file, MAX_TRUST_BYTES)
     except FileUnreadable as refusal:
         return unread(3, refusal)
     return check_proof(data, trusted)
@@ -160,20 +150,3 @@ def _report_lines(report: BundleReport) -> list[str]:
         reason = f": {step.refusal.sentence()}" if step.refusal is not None else ""
         lines.append(f"P{step.number:<3} {step.title:<16} {step.verdict.value}{reason}")
     return [*lines, report.verdict.name.lower().replace("_", " ")]
-
-
-def _read(path: Path, maximum: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(maximum + 1)
-    except OSError as error:
-        raise FileUnreadable(file=str(path), reason=error.strerror or "it can't be read") from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    if path.is_dir():
-        raise FileUnreadable(file=str(path), reason="it is a folder")
-    try:
-        write_durably(path, data, 0o644)
-    except OSError as error:
-        raise FileUnreadable(file=str(path), reason=error.strerror or "it can't be written") from None

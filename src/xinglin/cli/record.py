@@ -18,14 +18,20 @@ from xinglin.kernel.errors import NotFound
 from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.kernel.identifiers import urn as make_urn
 from xinglin.node.archive import open_archive
+from xinglin.node.node import Node
 from xinglin.node.opening import anchoring
 from xinglin.node.reading import reading
-from xinglin.node.replaying import require_readable
+from xinglin.node.replaying import require_readable, standing_of
 from xinglin.service.basic.intake.files import Refusal
 from xinglin.service.basic.intake.model import IntakeReport
+from xinglin.service.lifecycle.collection.doors import ALWAYS
+from xinglin.service.lifecycle.processing.homes import door_of
 from xinglin.service.lifecycle.storage.model import StoredRecord
+from xinglin.settings import load_settings
 
-app = typer.Typer(help="Records: intake, list, show, read, quarantine.", no_args_is_help=True)
+app = typer.Typer(
+    help="Records: intake, list, show, read, quarantine; correct, versions, holders, resume.", no_args_is_help=True
+)
 
 
 class NothingToTakeIn(NotFound):
@@ -77,17 +83,17 @@ def list_records(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List records, newest first: id, type, commitment."""
+    """List records, newest first: id, type, state, commitment."""
     with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
         last = archive.vault.index.last_number()
         rows = [
-            _row(node.consortium.rules.chain, row)
+            _row(node, row)
             for part in archive.vault.index.slices(max(1, last - limit + 1), last)
             for row in part
             if isinstance(row, StoredRecord)
         ]
     rows.reverse()
-    lines = [f"{row['record']}  {row['type']:<22}  {row['commitment']}" for row in rows]
+    lines = [f"{row['record']}  {row['type']:<22}  {row['state']:<10}  {row['commitment']}" for row in rows]
     show({"records": rows, "total": last}, [*lines, f"{last} records"], as_json=as_json)
 
 
@@ -98,7 +104,7 @@ def show_record(
     """Show what is known of a record, without its content."""
     identifier_bytes(record)
     with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
-        row = _row(node.consortium.rules.chain, archive.vault.find(record))
+        row = _row(node, archive.vault.find(record))
     show(row, [f"{name:<12}{value}" for name, value in row.items()], as_json=as_json)
 
 
@@ -114,7 +120,7 @@ def read(
     with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
         stored = archive.vault.find(record)
         require_readable(node, stored)
-        row = _row(node.consortium.rules.chain, stored)
+        row = _row(node, stored)
         original = archive.vault.read(record)
     if as_json:
         show({**row, "original_base64": base64.b64encode(original).decode()}, [], as_json=True)
@@ -134,6 +140,23 @@ def quarantine(home: HomeOption, passphrase_file: PassphraseOption = None, as_js
     show({"items": items}, [*lines, f"{len(items)} items"], as_json=as_json)
 
 
+@app.command("door")
+def door(home: HomeOption, as_json: JsonOption = False) -> None:
+    """Show what the door for FHIR bundles takes in this home, and what for; all else is not collected."""
+    load_settings(home)
+    rows = [
+        {"row": row.id, "types": list(row.types), "elements": list(row.elements) or "all", "purpose": row.purpose}
+        for row in door_of(home).rows
+    ]
+    lines = [
+        f"{row['row']} ({row['purpose']}): {', '.join(row['types']) or '-'}"
+        + (f"; of it {', '.join(row['elements'])}" if row["elements"] != "all" else "")
+        for row in rows
+    ]
+    always = f"of people always, where it is stated: {', '.join(sorted(ALWAYS))}"
+    show({"rows": rows, "people_always": sorted(ALWAYS)}, [*lines, always], as_json=as_json)
+
+
 def _files(given: Sequence[Path]) -> Iterator[Path]:
     for path in given:
         files = sorted(path.glob("*.json")) if path.is_dir() else [path]
@@ -142,11 +165,12 @@ def _files(given: Sequence[Path]) -> Iterator[Path]:
         yield from files
 
 
-def _row(chain: str, stored: StoredRecord) -> dict[str, Any]:
+def _row(node: Node, stored: StoredRecord) -> dict[str, Any]:
     record, details = identifier(stored.record), stored.details
     return {
         "record": record,
-        "urn": make_urn(chain, "record", record),
+        "urn": make_urn(node.consortium.rules.chain, "record", record),
+        "state": standing_of(node, details.commitment).standing.name.lower(),
         "type": details.type.decode("ascii", "replace"),
         "commitment": details.commitment.hex(),
         "batch": details.batch,
@@ -159,15 +183,18 @@ def _report_json(report: IntakeReport, refusals: Sequence[Refusal]) -> dict[str,
         "accepted": report.accepted,
         "already_there": report.already_there,
         "quarantined": report.quarantined,
+        "not_collected": dict(report.dropped),
         "batches": list(report.batches),
         "refused_files": [{"file": str(one.path), **refusal_json(one.refusal)} for one in refusals],
     }
 
 
 def _report_lines(report: IntakeReport) -> list[str]:
+    left = ", ".join(f"{name} {count}" for name, count in report.dropped)
     return [
         f"registered {report.accepted} records in {len(report.batches)} batches",
         f"already there {report.already_there}, in quarantine {report.quarantined}",
+        *([f"not collected, because the door has no need of it: {left}"] if left else []),
     ]
 
 

@@ -59,6 +59,7 @@ class Tag(StrEnum):
     ACCESS_REQUEST = "access-request"
     ACCESS_RECEIPT = "access-receipt"
     ACCESS_SOURCE = "access-source"
+    IDENTITY = "identity"
     MATCH = "match"
     CONSENT = "consent"
     CONSENT_GRANT = "consent-grant"

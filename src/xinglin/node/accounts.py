@@ -91,7 +91,12 @@ def add_account(node: Node, roles: Sequence[Role], person: str) -> AddedAccount:
 
 
 def account_signer(node: Node, account: str) -> Signer:
-    """Return the signer of an account whose key is in the home's key store, a key in force where there are several.
+    """Return the signer of an account whose key is in the home's key store; see ``account_key``."""
+    return node.signer(account_key(node, account))
+
+
+def account_key(node: Node, account: str) -> str:
+    """Return the name of an account's key in the home's key store, of one in force where there are several.
 
     Raises:
         AccountKeyMissing: there is no such key here.
@@ -100,7 +105,7 @@ def account_signer(node: Node, account: str) -> Signer:
     here = [(name, keys[key]) for name in node.keys.names() if (key := node.keys.public(name)) in keys]
     if not here:
         raise AccountKeyMissing(account=account)
-    return node.signer(max(here, key=lambda one: in_force(one[1], now))[0])
+    return max(here, key=lambda one: in_force(one[1], now))[0]
 
 
 def enrol(node: Node, key_name: str) -> str:

@@ -23,6 +23,7 @@ from xinglin.node.founding import INSTITUTION, SERVICE
 from xinglin.node.home import Home
 from xinglin.node.node import Node
 from xinglin.node.opening import transmission_key
+from xinglin.node.private import PrivateCalls
 from xinglin.node.replaying import replay_orders
 from xinglin.service.basic.coordination.ledger_client import LedgerClient
 from xinglin.service.basic.coordination.locators import open_locator
@@ -64,6 +65,7 @@ class Archive:
     node: Node
     vault: Vault
     quarantine: Quarantine
+    writing: bool = True
     _persons: PatientIndex | None = None
 
     @property
@@ -72,7 +74,14 @@ class Archive:
         if self._persons is None:
             self._persons = patient_index(self.node.home, self.vault.keyring.keys)
             self._persons.open()
+            if self.writing and self.node.private is not None:
+                self._persons.keep_record(PrivateCalls(self.node), self.service_account())
         return self._persons
+
+    def service_account(self) -> str:
+        """Return the id of the node's service account."""
+        stored = self.node.consortium.value(state_key("registry", "key", self.node.keys.public(SERVICE)))
+        return decode(KeyState, stored or b"").account
 
     def close(self) -> None:
         """Close what was opened on demand."""
@@ -130,11 +139,10 @@ class Archive:
     def _registrar(self, source: str) -> Registrar:
         node = self.node
         key = transmission_key(node, node.settings.intake.audience)
-        stored = node.consortium.value(state_key("registry", "key", node.keys.public(SERVICE)))
         return Registrar(
             source=source,
             institution=node.member,
-            recorder=decode(KeyState, stored or b"").account,
+            recorder=self.service_account(),
             node=node.settings.node,
             audience=key.audience,
             epoch=key.number,
@@ -184,7 +192,7 @@ def open_archive(node: Node, *, writing: bool = True) -> Iterator[Archive]:
         try:
             if writing:
                 replay_orders(node, vault)
-            archive = Archive(node, vault, _quarantine(node, keyring))
+            archive = Archive(node, vault, _quarantine(node, keyring), writing)
             try:
                 yield archive
             finally:
@@ -198,6 +206,13 @@ def open_archive(node: Node, *, writing: bool = True) -> Iterator[Archive]:
 def patient_index(home: Home, keys: InstitutionKeys) -> PatientIndex:
     """Return a home's patient index, not opened."""
     return PatientIndex(home.patient_index, keys, random_bytes, SystemClock())
+
+
+def identity_findings(archive: Archive) -> Iterator[PlatformError]:
+    """Yield what is wrong with the patient index, and the decisions in it that the private chain contradicts."""
+    index = patient_index(archive.node.home, archive.vault.keyring.keys)
+    damaged = list(index.damage())
+    yield from damaged or index.differences(PrivateCalls(archive.node))
 
 
 def _quarantine(node: Node, keyring: Keyring) -> Quarantine:

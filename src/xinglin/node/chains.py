@@ -30,13 +30,14 @@ from xinglin.service.basic.correction.contract import CONTRACT as CORRECTION
 from xinglin.service.basic.destruction.contract import CONTRACT as HOLD
 from xinglin.service.basic.episodes.contract import CONTRACT as EPISODE
 from xinglin.service.basic.notices.contract import CONTRACT as NOTICE
+from xinglin.service.basic.patient_index.identity.contract import CONTRACT as IDENTITY
 from xinglin.service.basic.protection.consents.contract import CONTRACT as CONSENT
 from xinglin.service.basic.sharing.agreements.contract import CONTRACT as AGREEMENT
 
 SUITES = {SuiteNumber.GM: "gm", SuiteNumber.INTL: "intl"}
 CONTRACTS: dict[Profile, tuple[Contract, ...]] = {
     Profile.CONSORTIUM: (REGISTRY, GOVERNANCE, RECORDS, AUDIENCE, ANCHOR, CONSENT, AGREEMENT),
-    Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL, ACCESS, NOTICE, CORRECTION, EPISODE, HOLD),
+    Profile.PRIVATE: (REGISTRY, GOVERNANCE, JOURNAL, ACCESS, NOTICE, CORRECTION, EPISODE, HOLD, IDENTITY),
     Profile.SUPERVISION: (REGISTRY, GOVERNANCE),
 }
 """Which native contracts a chain of each profile has."""

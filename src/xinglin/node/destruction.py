@@ -6,31 +6,41 @@ does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import asdict
 
+from xinglin.carrier.ledger.build import Signer
+from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.model import Operation
 from xinglin.kernel.clock import Clock
+from xinglin.kernel.errors import Conflict, Integrity, PlatformError
+from xinglin.kernel.hashing import Tag, tagged
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import enrol
+from xinglin.node.access import open_trace
+from xinglin.node.accounts import account_key, enrol
 from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.episodes import sealing_in
 from xinglin.node.founding import SERVICE
-from xinglin.node.replaying import orders_in
+from xinglin.node.node import Node
+from xinglin.node.office_ports import IndexedPatients, given_by, versions_in
+from xinglin.node.replaying import orders_in, standing_of
+from xinglin.service.basic.destruction.errors import CertificateWrong, NoCertificate
 from xinglin.service.basic.destruction.execution import Execution
-from xinglin.service.basic.destruction.holds import HoldKeeping, Holds, all_holds
-from xinglin.service.basic.destruction.model import Certificate, Stay, Term
+from xinglin.service.basic.destruction.holds import HoldKeeping, all_holds
+from xinglin.service.basic.destruction.model import Certificate, Standing, Stay, Term
 from xinglin.service.basic.destruction.orders import certified, orders_of
-from xinglin.service.basic.destruction.ports import Actor, Patients, Recipients
+from xinglin.service.basic.destruction.ports import Actor, Recipients, Versions
 from xinglin.service.basic.destruction.rules import may_be_destroyed, table_with
 from xinglin.service.basic.destruction.service import Destruction, Institution
-from xinglin.service.lifecycle.storage.model import StoredRecord
-from xinglin.service.lifecycle.storage.vault import Vault
+from xinglin.service.lifecycle.storage.errors import RecordShredded
 from xinglin.settings import RetentionSettings
 
+T = TypeVar("T")
 _OWN = "setting of the institution"
 
 
@@ -49,107 +59,140 @@ def retention_table(settings: RetentionSettings) -> tuple[Term, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class VaultPatients:
-    """Whose records are, by (source system, logical id) alone: for a home whose patients no index joins."""
+class _Chain:
+    """A chain of a home; calling needs its engine, reading doesn't."""
 
-    vault: Vault
+    node: Node
+    ledger: Ledger
 
-    def person_of(self, stored: StoredRecord) -> bytes:
-        """See ``Patients.person_of``."""
-        patient = (b"person", stored.details.source, stored.details.subject)
-        return self.vault.keyring.keys.lookups([patient])[0]
-
-    def is_of(self, stored: StoredRecord, person: bytes) -> bool:
-        """See ``Patients.is_of``."""
-        return self.person_of(stored) == person
-
-    def records_of(self, stored: StoredRecord) -> Sequence[StoredRecord]:
-        """See ``Patients.records_of``."""
-        return self.vault.records_of([(stored.details.source, stored.details.subject)])
-
-
-def nobody(_: bytes) -> Sequence[str]:
-    """Return no recipients: for a home that gives nothing to others."""
-    return ()
+    def call(self, operations: Sequence[Operation], signers: Sequence[Signer]) -> object:
+        return self.node.client(self.ledger).call(operations, signers)
 
 
 @contextmanager
 def records_office(
-    archive: Archive,
-    patients: Patients | None = None,
-    recipients: Recipients = nobody,
-    clock: Clock | None = None,
+    archive: Archive, recipients: Recipients | None = None, clock: Clock | None = None
 ) -> Iterator[RecordsOffice]:
-    """Give what a records office does in a home.
+    """Give what a records office does in a home, with all that the home keeps of patients, reads, episodes, versions.
 
     Args:
-        archive: open for writing; both chains of its node run.
-        patients: whose records are; by default as ``VaultPatients``.
-        recipients: who was given a record, from the audit's projection.
+        archive: open for writing, and both chains of its node run, for whatever changes something; else nothing of it.
+        recipients: which members were given a record; by default those of the home's access entries.
         clock: the present time; the system's by default.
 
     Raises:
         TermShorter: the settings shorten a retention term.
     """
     node, vault = archive.node, archive.vault
-    whose = patients or VaultPatients(vault)
-    consortium, private = node.client(), node.client(node.private_ledger())
-    with orders_in(node, vault) as execution:
+    consortium, private = _Chain(node, node.consortium), _Chain(node, node.private_ledger())
+    versions = versions_in(archive)
+    with orders_in(node, vault) as execution, open_trace(node) as trace:
+        given = recipients or given_by(trace)
         destruction = Destruction(
             institution=Institution(node.member, node.settings.node, node.signer(SERVICE)),
             execution=execution,
             consortium=consortium,
             private=private,
-            patients=whose,
+            patients=IndexedPatients(archive),
             table=retention_table(node.settings.retention),
             clock=clock or SystemClock(),
             randomness=random_bytes,
-            recipients=recipients,
+            recipients=given,
             backup_days=node.settings.storage.backup_days,
+            sealed=sealing_in(archive),
+            versions=versions,
         )
-        holds = HoldKeeping(private, Holds(private.ledger, execution.store, whose), random_bytes)
-        yield RecordsOffice(archive, execution, destruction, holds, clock or SystemClock())
+        holds = HoldKeeping(private, destruction.holds, random_bytes)
+        yield RecordsOffice(archive, execution, destruction, holds, given, versions, clock or SystemClock())
 
 
 @dataclass(frozen=True, slots=True)
 class RecordsOffice:
-    """What a records office does; ``key`` names the acting account's key in the home's key store.
+    """What a records office does; ``account`` is the id of who acts, whose key is in the home's key store.
 
-    Refusals are those of ``Destruction`` and ``HoldKeeping``; MayNotAct where the account has ended.
+    Refusals are those of ``Destruction`` and ``HoldKeeping``; AccountKeyMissing where the key is not here, MayNotAct
+    where the account has ended.
     """
 
     archive: Archive
     execution: Execution
     destruction: Destruction
     holds: HoldKeeping
+    recipients: Recipients
+    versions: Versions
     clock: Clock
 
     def check(self, record: str) -> dict[str, Any]:
-        """Return until when a record must be kept, whether that is over, and what holds it; changes nothing."""
-        stored = self.archive.vault.find(record)
-        until = self.destruction.checks().until(stored)
-        over = may_be_destroyed(until, self.clock.now_ms())
-        return {"record": record, "kept_until": until.isoformat(), "over": over, "holds": self.holds.holds.on(stored)}
+        """Return what an order of a record would meet with; changes nothing.
 
-    def order(self, records: Sequence[str], ground: str, key: str) -> list[str]:
-        """Order the destruction of records; return the ids of those ordered now."""
-        return self.destruction.order(records, ground, self._actor(key))
+        Returns: ``kept_until`` is the last day of retention, empty where it can't be told; ``refusals`` are those that
+        an order would get, as errors; ``given_to`` are members who have copies, which are theirs.
 
-    def confirm(self, records: Sequence[str], key: str) -> list[str]:
-        """Confirm orders by another account; return the ids of those confirmed now."""
-        return self.destruction.confirm(records, self._actor(key))
-
-    def carry_out(self) -> dict[str, Any]:
-        """Shred and certify what is confirmed; return certificates, and what waits for which reason."""
-        done = self.destruction.carry_out()
+        Raises:
+            RecordNotFound: it is not here.
+            RecordShredded: it is destroyed.
+        """
+        stored, checks = self.archive.vault.find(record), self.destruction.checks()
+        standing = standing_of(self.archive.node, stored.details.commitment)
+        if stored.details.destroyed or standing.standing is Standing.DESTROYED:
+            raise RecordShredded(record=record)
+        refusals: list[PlatformError] = []
+        until, now = _caught(lambda: checks.until(stored), refusals), self.clock.now_ms()
+        if until is not None:
+            _caught(lambda: checks.ended(stored, now), refusals)
+        _caught(lambda: checks.counted_from(stored, ()), refusals)
+        _caught(lambda: checks.held(stored), refusals)
         return {
-            "certificates": [certificate_values(one) for one in done.certificates],
-            "waiting": [{"record": one.record, "code": one.reason.code} for one in done.waiting],
+            "record": record,
+            "state": standing.standing.name.lower(),
+            "kept_until": until.isoformat() if until is not None else "",
+            "over": until is not None and may_be_destroyed(until, now),
+            "holds": _caught(lambda: self.holds.holds.on(stored), []) or [],
+            "episodes": _caught(lambda: list(self.holds.holds.sealed(stored)), []) or [],
+            "versions_left": self.versions_left(record),
+            "given_to": self.given_to(record),
+            "refusals": refusals,
         }
 
-    def lift(self, record: str, key: str) -> None:
+    def given_to(self, record: str) -> list[str]:
+        """Return the other members that were given a record: their copies are theirs and not destroyed by this."""
+        given = self.recipients(self.archive.vault.find(record).details.commitment)
+        return sorted(set(given) - {self.archive.node.member})
+
+    def versions_left(self, record: str) -> list[str]:
+        """Return the other versions of a record that are here, the oldest first; each needs an order of its own."""
+        vault, own = self.archive.vault, self.archive.vault.find(record)
+        others = [vault.find_commitment(one) for one in self.versions(own.details.commitment)]
+        return [
+            identifier(one.record)
+            for one in others
+            if one is not None and one.record != own.record and not one.details.destroyed
+        ]
+
+    def order(self, records: Sequence[str], ground: str, account: str) -> list[str]:
+        """Order the destruction of records; return the ids of those ordered now."""
+        return self.destruction.order(records, ground, self._actor(account))
+
+    def confirm(self, records: Sequence[str], account: str) -> list[str]:
+        """Confirm orders by another account; return the ids of those confirmed now."""
+        return self.destruction.confirm(records, self._actor(account))
+
+    def carry_out(self, *, begun: bool = False) -> dict[str, Any]:
+        """Shred and certify what is confirmed; return certificates, other versions left, what waits for which reason.
+
+        Args:
+            begun: only what was begun before and stopped, by a crash or an outage.
+        """
+        done = self.destruction.carry_out(begun=begun)
+        return {
+            "certificates": [certificate_values(one) for one in done.certificates],
+            "versions_left": {one.record: self.versions_left(one.record) for one in done.certificates},
+            "waiting": [{"record": one.record, "code": one.reason.code, "reason": one.reason} for one in done.waiting],
+        }
+
+    def lift(self, record: str, account: str) -> None:
         """End the restriction of a record by another account than asked for it."""
-        self.destruction.lift(record, self._actor(key))
+        self.destruction.lift(record, self._actor(account))
 
     def listed(self) -> list[dict[str, Any]]:
         """Return every order of the institution: record id (empty if it is not here), accounts, state, certificate."""
@@ -170,29 +213,43 @@ class RecordsOffice:
             for one, order in orders.items()
         ]
 
-    def certificate(self, record: str) -> dict[str, Any] | None:
-        """Return the certificate of a destroyed record, None while there is none."""
-        stored = self.archive.vault.find(record)
-        row = self.execution.store.order(stored.details.commitment)
-        made = row.certified() if row is not None else None
-        return certificate_values(made) if made is not None else None
+    def certificate(self, record: str) -> Certificate:
+        """Return the certificate of a destroyed record.
 
-    def hold_records(self, records: Sequence[str], ground: str, document: bytes, key: str) -> list[str]:
+        Raises:
+            NoCertificate: there is none.
+            CertificateWrong: it is not the one whose hash is on the consortium chain.
+        """
+        commitment = self.archive.vault.find(record).details.commitment
+        standing = standing_of(self.archive.node, commitment)
+        if standing.standing is not Standing.DESTROYED:
+            raise NoCertificate(record=record, state=standing.standing.name.lower())
+        row, hash_ = self.execution.store.order(commitment), self.archive.node.consortium.rules.suite.hash
+        made = row.certified() if row is not None else None
+        if row is None or made is None or tagged(hash_, Tag.CERTIFICATE, row.certificate) != standing.certificate:
+            raise CertificateWrong(commitment=commitment)
+        return made
+
+    def document_hash(self, data: bytes) -> bytes:
+        """Return the hash by which the private chain knows a paper."""
+        return self.archive.node.private_ledger().rules.suite.hash(data)
+
+    def hold_records(self, records: Sequence[str], ground: str, document: bytes, account: str) -> list[str]:
         """Hold records; return the ids of the holds."""
         commitments = [self.archive.vault.find(one).details.commitment for one in records]
-        return self.holds.place_on_records(commitments, ground, document, self._actor(key))
+        return self.holds.place_on_records(commitments, ground, document, self._actor(account))
 
-    def hold_patient(self, record: str, ground: str, document: bytes, key: str) -> str:
+    def hold_patient(self, record: str, ground: str, document: bytes, account: str) -> str:
         """Hold all records of a record's patient, later ones too; return the hold's id."""
-        return self.holds.place_on_patient(self.archive.vault.find(record), ground, document, self._actor(key))
+        return self.holds.place_on_patient(self.archive.vault.find(record), ground, document, self._actor(account))
 
-    def release_hold(self, hold: str, document: bytes, key: str) -> None:
+    def release_hold(self, hold: str, document: bytes, account: str) -> None:
         """Begin to release a hold."""
-        self.holds.release(hold, document, self._actor(key))
+        self.holds.release(hold, document, self._actor(account))
 
-    def confirm_release(self, hold: str, key: str) -> None:
+    def confirm_release(self, hold: str, account: str) -> None:
         """Confirm the release of a hold by another account."""
-        self.holds.confirm_release(hold, self._actor(key))
+        self.holds.confirm_release(hold, self._actor(account))
 
     def held(self) -> list[dict[str, Any]]:
         """Return every hold of the institution, released ones too."""
@@ -202,7 +259,8 @@ class RecordsOffice:
                 "ground": state.ground,
                 "document": state.document.hex(),
                 "scope": "patient" if state.subject else "records",
-                "records": [one.hex() for one in state.records],
+                "records": [self._id(one) for one in state.records],
+                "commitments": [one.hex() for one in state.records],
                 "placed_by": state.placed_by,
                 "placed": state.placed,
                 "state": "released" if state.confirmed_by else "releasing" if state.released_by else "stands",
@@ -210,8 +268,21 @@ class RecordsOffice:
             for hold, state in all_holds(self.holds.holds.ledger)
         ]
 
-    def _actor(self, key: str) -> Actor:
+    def _id(self, commitment: bytes) -> str:
+        stored = self.archive.vault.find_commitment(commitment)
+        return identifier(stored.record) if stored is not None else ""
+
+    def _actor(self, account: str) -> Actor:
+        key = account_key(self.archive.node, account)
         return Actor(enrol(self.archive.node, key), self.archive.node.signer(key))
+
+
+def _caught(look: Callable[[], T], refusals: list[PlatformError]) -> T | None:
+    try:
+        return look()
+    except (Conflict, Integrity) as refusal:
+        refusals.append(refusal)
+        return None
 
 
 def certificate_values(certificate: Certificate) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +27,10 @@ from xinglin.service.basic.episodes.ports import Holds, NoHolds
 from xinglin.service.basic.episodes.report import report_of
 from xinglin.service.basic.episodes.report_html import html_of
 from xinglin.service.basic.episodes.report_pdf import pdf_of
+from xinglin.service.basic.episodes.rules import is_open
 from xinglin.service.basic.episodes.service import Draft, Episodes, NewEpisode, Sealing
 from xinglin.service.basic.episodes.store import EpisodeStore, Kept, Step
+from xinglin.service.lifecycle.storage.model import StoredRecord
 
 NO_HOLDS = NoHolds()
 SHOWN = frozenset({"behaviour"})
@@ -138,6 +140,35 @@ def sealed_with(archive: Archive, commitment: bytes) -> list[str]:
     """Return the sealed episodes that hold a record: while there is one, the record is not destroyed."""
     with _looking(archive) as looking:
         return looking.sealed_with(commitment)
+
+
+def sealing_in(archive: Archive) -> Callable[[StoredRecord], list[str]]:
+    """Return what gives the sealed episodes that keep a record, as of this moment.
+
+    What the chain says counts: an episode that it has sealed and the home does not know keeps everything.
+
+    Raises (the answer, not this call):
+        EpisodeDiffers: the home can't tell what a sealed episode holds.
+    """
+    chain = PrivateCalls(archive.node)
+
+    def of(stored: StoredRecord) -> list[str]:
+        lost = {_id(key) for key in chain.keys(NAMESPACE, "episode", 3)}
+        found = []
+        if lost or archive.node.home.episodes.exists():
+            with _looking(archive) as looking:
+                for step, kept in looking.every():
+                    state = looking.state(kept.episode)
+                    lost.discard(kept.episode)
+                    sealed = step is Step.SIGNED if state is None else not is_open(state)
+                    if sealed and looking.keeps(kept, stored):
+                        found.append(kept.episode)
+        for episode in sorted(lost):
+            if not is_open(decode(EpisodeState, chain.value(state_key(NAMESPACE, "episode", episode)) or b"")):
+                raise EpisodeDiffers(episode=episode, what="all of it")
+        return found
+
+    return of
 
 
 def prove_episode(archive: Archive, episode: str, *, registrations: bool = True, reads: bool = True) -> bytes:

@@ -6,6 +6,7 @@ alone in it. Homes of a group are opened together by ``open_group``. What only r
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,7 @@ class Node:
     private: Ledger | None
     engines: list[EmbeddedEngine] = field(default_factory=list)
     notes: NoteStore = field(init=False)
+    anchoring_turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _clients: dict[str, ChainClient] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -167,6 +169,10 @@ class Group:
     nodes: Sequence[Node]
     engine: EmbeddedEngine
 
+    def resume(self, heartbeat_seconds: float = 2.0) -> None:
+        """Start the consortium chain again, after its engine was closed and while the homes stayed open."""
+        self.engine = _shared_engine(self.nodes, heartbeat_seconds)
+
     def close(self) -> None:
         """Close the engine, then every node."""
         self.engine.close()
@@ -181,12 +187,18 @@ def run_group(nodes: Sequence[Node], heartbeat_seconds: float = 2.0) -> Group:
         AppHashDiffers: homes contradict one another, and none has more than half on its side.
         MajorityLost: not more than half of them can go on from one height.
     """
+    engine = _shared_engine(nodes, heartbeat_seconds)
+    for node in nodes:
+        node.start_own_chains()
+    return Group(nodes, engine)
+
+
+def _shared_engine(nodes: Sequence[Node], heartbeat_seconds: float) -> EmbeddedEngine:
     members = [group_member(node.settings.name or node.member, node.home, node.consortium) for node in nodes]
     engine = start_engine(members, nodes[0].consortium.rules.genesis, heartbeat_seconds)
     for node in nodes:
         node.run(node.consortium, engine, owned=False)
-        node.start_own_chains()
-    return Group(nodes, engine)
+    return engine
 
 
 def _open_ledger(home: Home, settings: Settings, chain: str) -> Ledger:

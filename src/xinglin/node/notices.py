@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from xinglin.kernel.encoding import decode, state_key
-from xinglin.kernel.errors import PlatformError
+from xinglin.kernel.errors import Conflict, PlatformError
 from xinglin.node.accounts import account_signer
 from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import SERVICE
+from xinglin.node.node import Node
 from xinglin.node.private import PrivateCalls
-from xinglin.service.basic.notices.errors import NoticeDiffers
+from xinglin.service.basic.notices.errors import NoticeDiffers, NoticeUnknown
 from xinglin.service.basic.notices.letters import acknowledgement_hash, letter_hash
 from xinglin.service.basic.notices.model import NAMESPACE, NoticeState
 from xinglin.service.basic.notices.moving import Office
@@ -24,6 +25,17 @@ from xinglin.service.basic.notices.store import Kept, NoticeStore, Step
 from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 
 NO_POST = NoPost()
+"""Where other homes can't be reached: what only looks, and a home that is alone."""
+
+
+class NoticeAmbiguous(Conflict):
+    """Two members have sent a notice under one id."""
+
+    code, number, clause = "notice.ambiguous", 6060, "H12"
+    en = "{count} members have sent a notice {notice}."
+    zh = "有 {count} 个成员发送了同一标识的告知 {notice}。"
+    hint_en = "Name the sender with --sender."
+    hint_zh = "请用 --sender 指定发送方。"
 
 
 @contextmanager
@@ -56,35 +68,36 @@ def open_notices(archive: Archive, post: Post = NO_POST) -> Iterator[Notices]:
         store.close()
 
 
-def list_notices(archive: Archive, *, only_open: bool = False, account: str = "") -> list[dict[str, Any]]:
-    """Return the notices of a home; of an account: those that it has to acknowledge."""
-    with open_notices(archive) as notices:
-        found = notices.inbox(account) if account else notices.every(only_open=only_open)
-        return [notice_values(one) for one in found]
-
-
-def overdue_notices(archive: Archive) -> list[dict[str, Any]]:
-    """Return the notices that should have been acknowledged by now, the longest overdue first."""
-    with open_notices(archive) as notices:
-        return [notice_values(one) for one in notices.overdue()]
-
-
-def acknowledge_notice(archive: Archive, post: Post, sender: str, notice: str, account: str) -> dict[str, Any]:
+def acknowledge_notice(node: Node, notices: Notices, sender: str, notice: str, account: str) -> dict[str, Any]:
     """Acknowledge a notice for an account whose key is in this home; the private chain runs.
+
+    Args:
+        node: the home.
+        notices: its inbox.
+        sender: the member that sent it.
+        notice: its id.
+        account: who acknowledges, or has told the patient.
 
     Raises:
         AccountKeyMissing: the account's key is not here.
         NoticeUnknown, NoticeAcknowledged, NotRecipient: see ``Notices.acknowledge``.
     """
-    signer = account_signer(archive.node, account)
-    with open_notices(archive, post) as notices:
-        return notice_values(notices.acknowledge(sender, notice, account, signer))
+    return notice_values(notices.acknowledge(sender, notice, account, account_signer(node, account)))
 
 
-def resume_notices(archive: Archive, post: Post) -> dict[str, Any]:
-    """Hand over what waits; return how many moved on and which did not, with the code of the reason."""
-    with open_notices(archive, post) as notices:
-        return resumed_values(notices.resume())
+def named_notice(notices: Notices, notice: str, sender: str = "") -> NoticeView:
+    """Return the notice of an id; ``sender`` tells two apart that members have sent under one id.
+
+    Raises:
+        NoticeUnknown: there is none.
+        NoticeAmbiguous: there are several.
+    """
+    found = [one for one in notices.every() if one.notice == notice and sender in ("", one.sender)]
+    if not found:
+        raise NoticeUnknown(notice=notice)
+    if len(found) > 1:
+        raise NoticeAmbiguous(notice=notice, count=len(found))
+    return found[0]
 
 
 def resumed_values(resumed: Resumed) -> dict[str, Any]:

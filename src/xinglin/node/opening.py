@@ -117,6 +117,7 @@ def anchoring(node: Node) -> Anchoring:
         cosigning=node.signer(COSIGNING),
         service=node.signer(SERVICE),
         administrator=node.signer(ADMINISTRATOR),
+        turn=node.anchoring_turn,
     )
 
 

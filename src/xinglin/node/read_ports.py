@@ -19,9 +19,11 @@ from xinglin.node.archive import Archive
 from xinglin.node.chains import random_bytes
 from xinglin.node.node import Node
 from xinglin.node.replaying import standing_of
+from xinglin.service.basic.audit.log import AccessLog, Logged
+from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.coordination.model import RecordItem
 from xinglin.service.basic.coordination.outbox.store import Delivery, OutboxStore
-from xinglin.service.basic.correction.rules import current_of
+from xinglin.service.basic.correction.rules import current_of, predecessor_of
 from xinglin.service.basic.destruction.model import Standing as RecordStanding
 from xinglin.service.basic.patient_index.errors import PersonNotFound
 from xinglin.service.basic.patient_index.model import Grade, Traits
@@ -60,8 +62,11 @@ class VaultRecords:
         self._lock = threading.Lock()
 
     def find(self, commitments: Sequence[bytes]) -> list[StoredRecord | PlatformError | None]:
-        """See ``Records.find``."""
-        return list(self._vault.find_commitments(commitments))
+        """See ``Records.find``; a correction that is not linked yet is no record."""
+        return [
+            None if isinstance(one, StoredRecord) and not self._linked(one) else one
+            for one in self._vault.find_commitments(commitments)
+        ]
 
     def audited(self, stored: Sequence[StoredRecord]) -> list[OpenedRecord | PlatformError]:
         """See ``Records.audited``."""
@@ -73,9 +78,10 @@ class VaultRecords:
     def of_person(self, person: bytes) -> Sequence[StoredRecord]:
         """See ``Records.of_person``."""
         try:
-            return self._vault.records_of(self._archive.persons.subjects_of(person))
+            rows = self._vault.records_of(self._archive.persons.subjects_of(person))
         except PersonNotFound:
             return []
+        return [row for row in rows if self._linked(row)]
 
     def person_of(self, stored: StoredRecord) -> bytes:
         """See ``Records.person_of``."""
@@ -97,6 +103,11 @@ class VaultRecords:
             return RecordState.RESTRICTED, b""
         current = current_of(self._archive.node.private_ledger().value, commitment)
         return (RecordState.STANDING, b"") if current == commitment else (RecordState.SUPERSEDED, current)
+
+    def _linked(self, stored: StoredRecord) -> bool:
+        """Tell whether a record is none that corrects another and that a crash has left before it was linked."""
+        value = self._archive.node.private_ledger().value
+        return not stored.details.version or predecessor_of(value, stored.details.commitment) is not None
 
     def _unregistered(self, details: RecordDetails) -> PlatformError | None:
         """Return why a record is not the one that the consortium chain registered, None when it is."""
@@ -291,6 +302,32 @@ class ReadQuota:
         while times and times[0] <= at_ms - 60_000:
             times.popleft()
         return times
+
+
+class OpenLog:
+    """An access log that takes entries only while the private chain is open.
+
+    Args:
+        log: where entries go.
+        require_open: refuses when the chain is closed.
+    """
+
+    def __init__(self, log: AccessLog, require_open: Callable[[], None]) -> None:
+        self._log = log
+        self._require_open = require_open
+
+    def log(self, entry: AccessEntry) -> Logged:
+        """Log an entry; see ``AccessLog.log``."""
+        self._require_open()
+        return self._log.log(entry)
+
+    def log_many(self, entries: Sequence[AccessEntry]) -> Sequence[Logged | Exception]:
+        """Log entries together; see ``AccessLog.log_many``."""
+        try:
+            self._require_open()
+        except PlatformError as closed:
+            return [closed for _ in entries]
+        return self._log.log_many(entries)
 
 
 def _day(partial: int) -> date | None:

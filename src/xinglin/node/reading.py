@@ -22,6 +22,7 @@ from xinglin.service.basic.intake.model import Incoming
 from xinglin.service.basic.intake.processing import ProcessingOrders, Processor
 from xinglin.service.lifecycle.collection.fhir.fhirkit_validator import FhirkitValidator
 from xinglin.service.lifecycle.collection.fhir.model import BundleReading, Limits
+from xinglin.service.lifecycle.processing.homes import door_of
 
 WORTH_A_PROCESS_BYTES = 8 << 20
 _AHEAD = 4
@@ -43,7 +44,7 @@ def reading(
         files: FHIR R4 bundles in JSON.
         max_bytes: of one file.
         refusals: grows by each file that is refused as a whole.
-        orders: for which home resources are labelled and copied; None labels and copies nothing.
+        orders: for which home resources are taken, labelled and copied; None takes all and labels nothing.
         file_done: called after each file.
     """
     if sum(path.stat().st_size for path in files if path.is_file()) < WORTH_A_PROCESS_BYTES:
@@ -54,8 +55,10 @@ def reading(
 
 
 def _reader(max_bytes: int, orders: ProcessingOrders | None) -> ReadFile:
-    process = None if orders is None else Processor(orders)
-    return reader_of(FhirkitValidator(), Limits(max_bundle_bytes=max_bytes), process)
+    limits = Limits(max_bundle_bytes=max_bytes)
+    if orders is None:
+        return reader_of(FhirkitValidator(), limits)
+    return reader_of(FhirkitValidator(), limits, Processor(orders), door_of(orders.home))
 
 
 class _Ahead:

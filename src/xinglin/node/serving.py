@@ -5,27 +5,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from xinglin.carrier.ledger.errors import LogEntryNotFound
 from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.model import Operation
 from xinglin.kernel.encoding import decode, pack
 from xinglin.node.access import access_log
 from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import SEALING, SERVICE
+from xinglin.node.node import Node
+from xinglin.node.opening import anchoring
 from xinglin.node.read_ports import (
     ChainAgreements,
     IndexLinks,
     IndexPersons,
+    OpenLog,
     ReadQuota,
     VaultEpisodes,
     VaultRecords,
 )
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.audit.receipts import MAX_AHEAD_MS, MAX_REQUEST_MS
+from xinglin.service.basic.coordination.anchor_keeper import AnchorKeeper
 from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.break_glass import BreakGlass
 from xinglin.service.basic.protection.chain import LedgerFacts
@@ -34,11 +40,15 @@ from xinglin.service.basic.protection.guardians import Guardians
 from xinglin.service.basic.protection.mandates import Mandates
 from xinglin.service.basic.protection.service import Situations, Sources
 from xinglin.service.basic.protection.store import ProtectionStore
-from xinglin.service.basic.reading.custodian import ConsortiumHead, Custodian, Parts, SeenRequests
+from xinglin.service.basic.reading.acts import Acts
+from xinglin.service.basic.reading.custodian import Custodian, Parts, SeenRequests
 from xinglin.service.basic.reading.deciding import Deciding
 from xinglin.service.basic.reading.desk import Desk
+from xinglin.service.basic.reading.entries import ConsortiumHead
+from xinglin.service.basic.reading.looks import Looks
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
+from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 from xinglin.service.lifecycle.storage.remembered import Versions
 
 
@@ -65,7 +75,10 @@ class Serving:
     protection: Protection
     custodian: Custodian
     desk: Desk
+    acts: Acts
     reader: Reader
+    anchors: AnchorKeeper
+    looks: Looks
 
     @property
     def node(self) -> str:
@@ -121,18 +134,22 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
 
 @contextmanager
 def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[Serving]:
-    """Let a node answer readers, until the block ends.
+    """Let a node answer readers, and anchor its private chain, until the block ends.
 
     Args:
         archive: the home's records, opened; both its chains run.
         quota: of accounts.
+
+    Raises:
+        IdentityBehind, IdentityDiffers: the patient index was set back; who is whom can't be told.
     """
     node, clock = archive.node, SystemClock()
     private, consortium = node.private_ledger(), node.consortium
+    archive.persons.settle()
     protection = open_protection(archive, quota)
     custody = Custody(consortium.rules.chain, node.member, node.settings.node)
     try:
-        with access_log(node) as log:
+        with anchored(node) as anchors, access_log(node) as log:
             parts = Parts(
                 custody=custody,
                 suite=consortium.rules.suite,
@@ -148,24 +165,51 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                     links=IndexLinks(archive.persons),
                 ),
                 seen=SeenRequests(recent_requests(private, clock.now_ms()), clock.now_ms()),
-                log=log,
+                log=OpenLog(log, anchors.require_open),
                 private_chain=private.rules.chain,
                 signer=node.signer(SERVICE),
                 clock=clock,
             )
+
+            def note(call: Operation) -> None:
+                anchors.require_open()
+                node.client(private).call([call], [node.signer(SERVICE)])
+
             reader = Reader(
                 custody,
                 consortium.rules.suite,
                 consortium.value,
                 lambda: consortium.tip.time,
-                lambda call: node.client(private).call([call], [node.signer(SERVICE)]),
+                note,
                 clock,
                 random_bytes,
             )
-            custodian = Custodian(parts, lambda: ConsortiumHead(consortium.tip.height, consortium.tip.time))
-            yield Serving(archive, protection, custodian, Desk(custodian), reader)
+            head = partial(_head_of, consortium)
+            custodian, acts = Custodian(parts, head), Acts(parts, head)
+            looks = Looks(parts, head, look_mark(archive.vault.keyring.keys), random_bytes)
+            yield Serving(archive, protection, custodian, Desk(custodian), acts, reader, anchors, looks)
     finally:
         protection.store.close()
+
+
+def _head_of(consortium: Ledger) -> ConsortiumHead:
+    return ConsortiumHead(consortium.tip.height, consortium.tip.time)
+
+
+@contextmanager
+def anchored(node: Node) -> Iterator[AnchorKeeper]:
+    """Keep a home's private chain anchored until the block ends; what is left is anchored then."""
+    keeper = AnchorKeeper(lambda: anchoring(node), node.settings.anchoring.interval_seconds)
+    keeper.start()
+    try:
+        yield keeper
+    finally:
+        keeper.close()
+
+
+def look_mark(keys: InstitutionKeys) -> Callable[[bytes, bytes], bytes]:
+    """Return what marks an entry about a look at a person, 16 bytes of (person, request hash) by this node's keys."""
+    return lambda person, request: keys.lookups([(b"look", person, request)])[0]
 
 
 def described(index: PatientIndex, person: bytes) -> bytes:

@@ -11,11 +11,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from xinglin.carrier.consensus.errors import GroupRequired
 from xinglin.kernel.errors import NotFound
+from xinglin.node.access import open_trace
 from xinglin.node.archive import Archive, open_archive
+from xinglin.node.corrections import IndexedPersons, make_corrections
+from xinglin.node.destruction import RecordsOffice, records_office
 from xinglin.node.node import Node, open_node, run_group
+from xinglin.node.notices import open_notices
+from xinglin.node.post import SitePost
 from xinglin.node.serving import Serving, open_serving
 from xinglin.node.setup import GROUP
+from xinglin.service.basic.audit.projection import AccessProjection
+from xinglin.service.basic.correction.service import Corrections, Parties
+from xinglin.service.basic.notices.service import Notices
 
 _BLOCK_SECONDS = 60.0
 
@@ -38,6 +47,10 @@ class Site:
     _stack: ExitStack
     _archives: dict[str, Archive] = field(default_factory=dict)
     _servings: dict[str, Serving] = field(default_factory=dict)
+    _traces: dict[str, AccessProjection] = field(default_factory=dict)
+    _notices: dict[str, Notices] = field(default_factory=dict)
+    _corrections: dict[str, Corrections] = field(default_factory=dict)
+    _office: list[RecordsOffice] = field(default_factory=list)
 
     @property
     def node(self) -> Node:
@@ -77,6 +90,38 @@ class Site:
             self._servings[node.member] = self._stack.enter_context(open_serving(self.archive_of(node)))
         return self._servings[node.member]
 
+    def trace_of(self, node: Node) -> AccessProjection:
+        """Return the access trace of a home, up to date whenever it is asked; opened once."""
+        if node.member not in self._traces:
+            self._traces[node.member] = self._stack.enter_context(open_trace(node))
+        return self._traces[node.member]
+
+    def notices_of(self, node: Node) -> Notices:
+        """Return the notices of a home, which reach the other open homes; opened once.
+
+        Raises:
+            NoPrivateChain, StorageMissing: a home that keeps no records takes in no notices.
+        """
+        if node.member not in self._notices:
+            post = SitePost(lambda member: self.notices_of(self.find(member)))
+            self._notices[node.member] = self._stack.enter_context(open_notices(self.archive_of(node), post))
+        return self._notices[node.member]
+
+    def corrections_of(self, node: Node) -> Corrections:
+        """Return the corrections of a home: readers are those of its access trace, patients those of its index."""
+        if node.member not in self._corrections:
+            archive = self.archive_of(node)
+            parties = Parties(self.trace_of(node), IndexedPersons(archive.persons), self.notices_of(node))
+            self._corrections[node.member] = make_corrections(archive, parties)
+        return self._corrections[node.member]
+
+    @property
+    def records_office(self) -> RecordsOffice:
+        """Destruction and holds of the home that acts; raises TermShorter where its settings shorten a term."""
+        if not self._office:
+            self._office.append(self._stack.enter_context(records_office(self.archive)))
+        return self._office[0]
+
 
 @contextmanager
 def open_site(homes: Sequence[Path], passphrase: bytes) -> Iterator[Site]:
@@ -88,7 +133,9 @@ def open_site(homes: Sequence[Path], passphrase: bytes) -> Iterator[Site]:
 
     Raises:
         HomeNotFound, PassphraseWrong, StoreLocked: see ``open_node``.
-        MajorityLost: not more than half of a group's homes are named.
+        GroupRequired: not more than half of the founders' homes are named: they would make blocks that the others don't
+            have.
+        MajorityLost: not more than half of those that are named can go on from one height.
     """
     with ExitStack() as stack:
         nodes: list[Node] = []
@@ -97,6 +144,7 @@ def open_site(homes: Sequence[Path], passphrase: bytes) -> Iterator[Site]:
             stack.callback(node.close)
             nodes.append(node)
         if nodes[0].settings.consortium.engine == GROUP:
+            _require_majority(nodes)
             stack.callback(run_group(nodes).engine.close)
         else:
             for node in nodes:
@@ -105,3 +153,11 @@ def open_site(homes: Sequence[Path], passphrase: bytes) -> Iterator[Site]:
         nodes[0].client().engine.submit_many([]).result(_BLOCK_SECONDS)
         with ExitStack() as services:
             yield Site(nodes, services)
+
+
+def _require_majority(nodes: Sequence[Node]) -> None:
+    """Refuse homes that are not more than half of those that founded the chain together."""
+    rules = nodes[0].consortium.rules
+    founders = {founder.member for founder in rules.genesis.founders}
+    if 2 * len(founders & {node.member for node in nodes}) <= len(founders):
+        raise GroupRequired(chain=rules.chain)

@@ -26,7 +26,7 @@ from xinglin.carrier.ledger.recheck import Finding
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Integrity, PlatformError
 from xinglin.node.access import trace_findings
-from xinglin.node.archive import open_archive, patient_index, registration_findings
+from xinglin.node.archive import identity_findings, open_archive, registration_findings
 from xinglin.node.corrections import correction_findings
 from xinglin.node.episodes import episode_findings
 from xinglin.node.founding import person_commitment
@@ -204,7 +204,7 @@ def verify_records(node: Node) -> tuple[list[Finding], int]:
         found += [_finding(one, "outbox") for one in registration_findings(archive)]
         found += [_finding(one, "quarantine") for one in archive.quarantine.damaged()]
         keys = archive.vault.keyring.keys
-        found += [_finding(one, "patient_index") for one in patient_index(node.home, keys).damage()]
+        found += [_finding(one, "patient_index") for one in identity_findings(archive)]
         found += [_finding(one, "protection") for one in ProtectionStore(node.home.protection, keys).damage()]
         found += [_finding(one, "corrections") for one in correction_findings(archive)]
         found += [_finding(one, "notices") for one in notice_findings(archive)]

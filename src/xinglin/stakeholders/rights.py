@@ -76,6 +76,7 @@ RIGHTS: Mapping[tuple[str, str], Right] = MappingProxyType(
         ("notice", "received"): Right(ALL_KINDS, SERVICES),
         ("notice", "acknowledge"): Right(ALL_KINDS, SERVICES),
         ("correction", "link"): Right(HOLDERS, SERVICES),
+        ("identity", "record"): Right(HOLDERS, SERVICES),
         ("episode", "seal"): Right(HOLDERS, SERVICES),
         ("episode", "late"): Right(HOLDERS, SERVICES),
         ("episode", "propose_open"): Right(HOLDERS, SERVICES),

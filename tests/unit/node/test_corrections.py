@@ -5,23 +5,35 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.correction_home import Given, MemoryPersons, MemoryReaders
+from tests.support.correction_home import Given, MemoryReaders
 from tests.support.product import findings, make_hospital, opened, record_ids
-from xinglin.kernel.errors import PlatformError
+from xinglin.kernel.errors import PlatformError, Unavailable
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import AccountKeyMissing, add_account
 from xinglin.node.archive import Archive, open_archive
-from xinglin.node.corrections import correct_record, open_corrections, radius_values, resume_corrections, version_values
+from xinglin.node.corrections import (
+    IndexedPersons,
+    correct_record,
+    make_corrections,
+    radius_values,
+    resume_corrections,
+    version_values,
+)
 from xinglin.node.node import Node
-from xinglin.node.notices import NO_POST, acknowledge_notice, list_notices, overdue_notices, resume_notices
+from xinglin.node.notices import acknowledge_notice, named_notice, notice_values, open_notices, resumed_values
+from xinglin.node.private import PrivateCalls
+from xinglin.node.read_ports import VaultRecords
 from xinglin.service.basic.correction.errors import CorrectionUnfit, VersionsDiffer
 from xinglin.service.basic.correction.model import Reason
+from xinglin.service.basic.correction.service import Corrections, Parties
 from xinglin.service.basic.intake.model import Incoming
-from xinglin.service.basic.notices.errors import NoticeDiffers
+from xinglin.service.basic.notices.errors import NoticeDiffers, NoticeUnknown
+from xinglin.service.basic.notices.service import Notices
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
 from xinglin.service.lifecycle.storage.errors import SealedRowDamaged
 from xinglin.stakeholders.kinds import Role
@@ -68,14 +80,21 @@ def reader_of(archive: Archive, record: str, account: str) -> MemoryReaders:
     return readers
 
 
+@contextmanager
+def corrections_of(archive: Archive, readers: MemoryReaders) -> Iterator[tuple[Corrections, Notices]]:
+    """Give the corrections of a home alone, and its inbox."""
+    with open_notices(archive) as notices:
+        yield make_corrections(archive, Parties(readers, IndexedPersons(archive.persons), notices)), notices
+
+
 def correct(archive: Archive, node: Node) -> tuple[str, str, str]:
     """Correct the value that an account of the hospital has read; return old and new record and the account."""
     account = add_account(node, [Role.PRACTITIONER], "Dr. Li").account
     old = identifier(archive.vault.index.by_number(1).record)  # type: ignore[union-attr]
-    with open_corrections(archive, NO_POST, reader_of(archive, old, account), MemoryPersons()) as corrections:
+    with corrections_of(archive, reader_of(archive, old, account)) as (corrections, _):
         made = correct_record(archive, corrections, old, observation(140), Reason.TRANSCRIPTION, account)
-        assert [version_values(one)["current"] for one in corrections.versions(old)] == [False, True]
-        (holder,) = radius_values(corrections.blast_radius(old))["holders"]
+        assert [version_values(one)["current"] for one in corrections.looking.versions(old)] == [False, True]
+        (holder,) = radius_values(corrections.looking.blast_radius(old))["holders"]
         assert (holder["account"], holder["delivered"], holder["acknowledged"]) == (account, True, 0)
     return old, made["record"], account
 
@@ -85,14 +104,16 @@ def test_a_hospital_corrects_a_record_and_its_home_verifies(hospital: Path, arch
     old, new, account = correct(archive, archive.node)
     assert json.loads(archive.vault.read(new))["valueQuantity"]["value"] == 140
     assert json.loads(archive.vault.read(old))["valueQuantity"]["value"] == 14
-    (notice,) = list_notices(archive, account=account)
-    assert notice["kind"] == "correction"
-    assert notice == list_notices(archive, only_open=True)[0]
-    assert overdue_notices(archive) == []
-    done = acknowledge_notice(archive, NO_POST, notice["sender"], notice["notice"], account)
-    assert (done["step"], done["acknowledged_by"]) == ("done", account)
-    assert resume_notices(archive, NO_POST) == {"moved": 0, "waiting": []}
-    with open_corrections(archive) as corrections:
+    with corrections_of(archive, MemoryReaders()) as (corrections, notices):
+        (notice,) = notices.inbox(account)
+        assert notice_values(notice)["kind"] == "correction"
+        assert notices.overdue() == []
+        done = acknowledge_notice(archive.node, notices, notice.sender, notice.notice, account)
+        assert (done["step"], done["acknowledged_by"]) == ("done", account)
+        assert resumed_values(notices.resume()) == {"moved": 0, "waiting": []}
+        assert named_notice(notices, notice.notice, notice.sender).acknowledged
+        with pytest.raises(NoticeUnknown):
+            named_notice(notices, notice.notice, new)
         assert resume_corrections(archive, corrections) == 0
 
 
@@ -105,14 +126,41 @@ def test_the_home_verifies_after_it(hospital: Path) -> None:
 
 def test_what_is_no_resource_corrects_nothing(archive: Archive) -> None:
     old = identifier(archive.vault.index.by_number(1).record)  # type: ignore[union-attr]
-    with open_corrections(archive) as corrections, pytest.raises(CorrectionUnfit):
+    with corrections_of(archive, MemoryReaders()) as (corrections, _), pytest.raises(CorrectionUnfit):
         correct_record(archive, corrections, old, b"{}", Reason.OTHER, archive.node.settings.node)
     assert archive.vault.index.last_number() == 1
 
 
+@pytest.mark.requirement("H12")
+def test_a_correction_that_is_not_linked_yet_is_no_record_to_readers(archive: Archive) -> None:
+    old = identifier(archive.vault.index.by_number(1).record)  # type: ignore[union-attr]
+    with corrections_of(archive, MemoryReaders()) as (corrections, _):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(PrivateCalls, "call", refuse)
+            with pytest.raises(Unavailable):
+                correct_record(archive, corrections, old, observation(140), Reason.OTHER, archive.node.settings.node)
+        first, second = (archive.vault.index.by_number(number) for number in (1, 2))
+        assert first is not None
+        assert second is not None
+        readers = VaultRecords(archive)
+        assert readers.find(second.details.commitment) is None
+        assert readers.find(first.details.commitment) == first
+        pending = identifier(second.record)
+        for record in (old, pending):
+            assert [one.record for one in corrections.looking.versions(record)] == [old]
+        assert resume_corrections(archive, corrections) == 1
+        assert readers.find(second.details.commitment) == second
+        assert [one.record for one in corrections.looking.versions(pending)] == [old, pending]
+
+
+def refuse(*_: object) -> None:
+    raise Unavailable
+
+
 def test_an_account_whose_key_is_elsewhere_can_not_acknowledge_here(archive: Archive) -> None:
-    with pytest.raises(AccountKeyMissing):
-        acknowledge_notice(archive, NO_POST, archive.node.member, archive.node.settings.node, archive.node.member)
+    member, other = archive.node.member, archive.node.settings.node
+    with open_notices(archive) as notices, pytest.raises(AccountKeyMissing):
+        acknowledge_notice(archive.node, notices, member, other, member)
 
 
 ALTERED: list[tuple[str, str, type[PlatformError]]] = [

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.correction_home import MemoryPersons, MemoryReaders
 from tests.support.fhir_bundles import collection
 from tests.support.old_stays import OLD, RECENT
 from tests.support.reading_home import ReadingHome, make_reading_hospital, reading_home, take_into
@@ -21,12 +22,14 @@ from xinglin.node.access import open_trace
 from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.consents import call, revoke
-from xinglin.node.corrections import correct_record, open_corrections
+from xinglin.node.corrections import correct_by_account, make_corrections
 from xinglin.node.destruction import records_office
 from xinglin.node.founding import ADMINISTRATOR
+from xinglin.node.notices import open_notices
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.correction.model import Reason
+from xinglin.service.basic.correction.service import Parties
 from xinglin.service.basic.protection.mandates import StatedMandate
 from xinglin.service.basic.protection.model import Article, PatientDefault
 from xinglin.service.basic.reading.custodian import Custodian
@@ -121,9 +124,10 @@ def test_a_correction_counts_for_the_next_read(home: ReadingHome) -> None:
     row, given = home.rows()[2], home.consent()
     assert home.told(row.details.commitment) == "served"
     original = home.archive.vault.read(identifier(row.record)).replace(b"Unmistakable", b"Unremarkable")
-    with open_corrections(home.archive) as corrections:
-        made = correct_record(
-            home.archive, corrections, identifier(row.record), original, Reason.TRANSCRIPTION, home.account.account
+    with open_notices(home.archive) as notices:
+        corrections = make_corrections(home.archive, Parties(MemoryReaders(), MemoryPersons(), notices))
+        made = correct_by_account(
+            home.serving, corrections, identifier(row.record), original, Reason.TRANSCRIPTION, home.account.account
         )
     assert home.told(row.details.commitment) == "permit.superseded"
     assert home.told(bytes.fromhex(made["commitment"])) == "served"
@@ -134,11 +138,11 @@ def test_a_correction_counts_for_the_next_read(home: ReadingHome) -> None:
 def test_an_order_to_destroy_counts_for_the_next_read(home: ReadingHome) -> None:
     row, given, node = home.rows()[3], home.consent(), home.archive.node
     assert home.told(row.details.commitment) == "served"
-    officer = add_account(node, (Role.COMPLIANCE_OFFICER,), "Officer of records")
+    clerk, officer = (add_account(node, (Role.COMPLIANCE_OFFICER,), f"Officer of records {one}") for one in (1, 2))
     with records_office(home.archive) as office:
-        office.order([identifier(row.record)], "retention_ended", ADMINISTRATOR)
+        office.order([identifier(row.record)], "retention_ended", clerk.account)
         assert home.told(row.details.commitment) == "permit.destroyed"
-        office.confirm([identifier(row.record)], officer.key_name)
+        office.confirm([identifier(row.record)], officer.account)
         assert home.told(row.details.commitment) == "permit.destroyed"
         office.carry_out()
     assert home.told(row.details.commitment) == "permit.destroyed"
@@ -209,6 +213,9 @@ class Between:
     def answer(self, request: bytes, payload: bytes = b"") -> bytes:
         custodian = self.home.serving.custodian
         return Custodian(replace(custodian._parts, log=self), custodian._head).answer(request, payload)
+
+    def log(self, entry: AccessEntry) -> Logged:
+        raise NotImplementedError
 
     def log_many(self, entries: Sequence[AccessEntry]) -> Sequence[Logged | Exception]:
         logged = self.home.serving.custodian._parts.log.log_many(entries)

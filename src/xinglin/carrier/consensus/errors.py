@@ -26,13 +26,13 @@ class ClockBehind(Unavailable):
 
 
 class GroupRequired(Conflict):
-    """A chain that several homes keep together was opened by one of them alone."""
+    """A chain that several homes keep together was opened by one of them alone, or by no majority."""
 
     code, number, clause = "chain.group_required", 1352, "H2"
-    en = "Chain {chain} is kept by several homes together; alone this home can only read it."
-    zh = "链 {chain} 由多个节点共同维护；单独打开时只能读取。"
-    hint_en = "Open all homes of the group, or use a command that only reads."
-    hint_zh = "请同时打开该组的所有节点，或使用只读命令。"
+    en = "Chain {chain} is kept by several homes together; half of them or fewer can only read it."
+    zh = "链 {chain} 由多个节点共同维护；仅打开半数或更少的节点时只能读取。"
+    hint_en = "Open more than half of the homes together (--with), or use a command that only reads."
+    hint_zh = "请同时打开过半数的节点（--with），或使用只读命令。"
 
 
 class AppHashDiffers(Integrity):

@@ -1,4 +1,7 @@
-"""``xinglin bench intake``: bundles read, validated, encrypted and registered (D15: 3,000 resources/s or more)."""
+"""``xinglin bench ingest``: bundles read, validated, matched, graded, copied, encrypted, registered and anchored.
+
+D15 asks for 3,000 resources a second or more with everything on.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,17 @@ from xinglin.cli.bench.measure import Result, Timer, anonymous_mib, report
 from xinglin.cli.demo.cohort import write_cohort
 from xinglin.cli.demo.stage import NoBundles
 from xinglin.node.archive import open_archive
+from xinglin.node.opening import anchoring
 from xinglin.node.reading import reading
 from xinglin.service.basic.intake.files import Refusal
 
 
 def bench_intake(data: Path | None, folder: Path | None) -> dict[str, Any]:
-    """Take every bundle of ``data`` into a fresh home; without ``data``, those of a cohort made up beforehand."""
+    """Take every bundle of ``data`` into a fresh home; without ``data``, those of a cohort made up beforehand.
+
+    ``intake_resources`` counts until all are registered and noted on the private chain, ``ingest_resources`` until that
+    is anchored too.
+    """
     with tempfile.TemporaryDirectory(prefix="xinglin-bench-", dir=folder) as made:
         files = sorted(data.glob("*.json")) if data is not None else write_cohort(Path(made))
         if not files:
@@ -26,7 +34,9 @@ def bench_intake(data: Path | None, folder: Path | None) -> dict[str, Any]:
             timer = Timer()
             with reading(files, 1 << 30, refusals, archive.orders("bench")) as incoming:
                 taken = archive.take_in("bench", incoming)
-            seconds = timer.seconds
+            registered = timer.seconds
+            anchoring(node).step()
+            anchored = timer.seconds
             memory = anonymous_mib()
     resources = taken.accepted + taken.already_there + taken.quarantined
     extra = {
@@ -36,4 +46,8 @@ def bench_intake(data: Path | None, folder: Path | None) -> dict[str, Any]:
         "rss_anon_mib": round(memory, 1),
     }
     settings = {"bundles": len(files), "resources": resources, "data": "cohort" if data is None else "given"}
-    return report("intake", settings, [Result("intake_resources", resources / seconds, "resources/s", (), extra)])
+    results = [
+        Result("ingest_resources", resources / anchored, "resources/s", (), extra),
+        Result("intake_resources", resources / registered, "resources/s", (), extra),
+    ]
+    return report("ingest", settings, results)

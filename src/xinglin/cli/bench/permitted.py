@@ -96,7 +96,9 @@ def bench_read(count: int, readers: Sequence[int], sizes: Sequence[int], folder:
     per_block = syncs_per_block(folder)
     with ExitStack() as stack:
         wards = [stack.enter_context(_ward(size, folder)) for size in sizes]
-        results = [_result("permitted_reads", one, readers_, per_block) for readers_, one in _read(wards, count, readers)]
+        results = [
+            _result("permitted_reads", one, readers_, per_block) for readers_, one in _read(wards, count, readers)
+        ]
         served = _Figures()
         for _ in range(max(1, count // _BEFORE)):
             _serve(wards[0], min(count, _BEFORE), max(readers), served)
@@ -160,7 +162,9 @@ def _ward(size: int, folder: Path | None) -> Iterator[_Ward]:
 def _round(ward: _Ward, count: int, readers: int, figures: _Figures) -> None:
     wanted, serving = ward.wanted(count), ward.serving
     _timed(
-        serving, readers, [lambda one=one: serving.reader.read(serving, ward.who, one, Purpose.TREAT) for one in wanted],
+        serving,
+        readers,
+        [lambda one=one: serving.reader.read(serving, ward.who, one, Purpose.TREAT) for one in wanted],
         figures,
     )
 

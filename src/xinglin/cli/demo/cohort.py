@@ -2,7 +2,8 @@
 
 Deterministic: the same seed and version of ``carebundle`` give the same bytes. Who provided the care is set here: four
 organisations, and every fourth patient goes to another one half way through, so that several have been at both
-hospitals. No real person is in it. ``carebundle`` is needed only here and comes with the extra ``demo``.
+hospitals. Children, deaths, inpatient stays and some records are added (``cohort_stays``). No real person is in it.
+``carebundle`` is needed only here and comes with the extra ``demo``.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from xinglin.cli.demo.cohort_stays import CHILDREN, DEAD, DIED, STAYS, complete
 from xinglin.kernel.errors import Unavailable
 
 PATIENTS: Final = 40
@@ -72,19 +75,30 @@ def _bundle(carebundle: ModuleType, index: int, seed: int) -> dict[str, Any]:
         "age_range": (55, 80),
         "index": index,
     }
-    visits = carebundle.generate_history(**person, visits=_VISITS, interval_days=_INTERVAL_DAYS)
-    checkup = carebundle.generate_bundle(**person)
-    bundle: dict[str, Any] = json.loads(carebundle.to_json(visits))
-    bundle["entry"].extend(
-        entry
-        for entry in json.loads(carebundle.to_json(checkup))["entry"]
-        if entry["resource"]["resourceType"] in _CHECKUP_BRINGS
-    )
+    bundle = _made(carebundle, index, person)
     encounters = [e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "Encounter"]
     chosen = list(_providers(index, len(encounters)))
     for encounter, name in zip(encounters, chosen, strict=True):
         encounter["serviceProvider"] = {"reference": f"urn:uuid:{_organisation_id(name)}"}
+    complete(bundle["entry"], index, uuid.uuid5(_NAMESPACE, str(seed)))
     bundle["entry"] = [_organisation_entry(name) for name in sorted(set(chosen))] + bundle["entry"]
+    return bundle
+
+
+def _made(carebundle: ModuleType, index: int, person: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``carebundle`` makes: visits and a check-up; of a child the check-up, of who has died the visits."""
+    if index in CHILDREN:
+        child: dict[str, Any] = json.loads(
+            carebundle.to_json(carebundle.generate_bundle(**person | {"age_range": (11, 12)}))
+        )
+        return child
+    count = STAYS.get(index, (_VISITS, 0))[0]
+    until = {"reference_date": DIED - timedelta(days=40)} if index in DEAD else {}
+    visits = carebundle.generate_history(**person, visits=count, interval_days=_INTERVAL_DAYS, **until)
+    bundle: dict[str, Any] = json.loads(carebundle.to_json(visits))
+    if index not in DEAD:
+        checkup = json.loads(carebundle.to_json(carebundle.generate_bundle(**person)))["entry"]
+        bundle["entry"] += [one for one in checkup if one["resource"]["resourceType"] in _CHECKUP_BRINGS]
     return bundle
 
 

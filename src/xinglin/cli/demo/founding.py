@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from xinglin.carrier.access.governance.model import Approve, Propose
+from xinglin.carrier.access.governance.model import Approve, KeyProof, Propose
 from xinglin.carrier.crypto.files import write_durably
 from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.genesis import epoch_hash
@@ -45,21 +45,33 @@ def found(stage: Stage) -> None:
     _catch_up(stage)
 
 
+def suspend(nodes: Sequence[Node], member: str) -> None:
+    """Suspend a member by vote: the next epoch is without it."""
+    current = Directory(nodes[0].consortium).epochs()[-1].epoch
+    members = [one for one in current.members if one.member != member]
+    _vote(nodes, current, _next_epoch(nodes[0], current, members), suspends=(member,))
+
+
+def readmit(nodes: Sequence[Node], founder: Founder) -> None:
+    """Take a suspended member back by vote."""
+    current = Directory(nodes[0].consortium).epochs()[-1].epoch
+    back = EpochMember(founder.member, founder.key, founder.votes, founder.cosigns)
+    proofs = (KeyProof(founder.member, founder.proof),)
+    _vote(nodes, current, _next_epoch(nodes[0], current, [*current.members, back]), proofs=proofs)
+
+
 def _join_by_vote(stage: Stage, group: Group) -> None:
     """An insurer applies; a majority of the founders signs the next member epoch."""
     nodes = group.nodes
     chain = nodes[0].consortium.rules.chain
     new = make_home(stage.home(APPLICANT), "Insurer", MemberKind.DATA_USER, stage.passphrase, random_bytes)
     new = replace(new, organisation=replace(new.organisation, cosigns=False))
+    stage.applicant = new
     applicant = new.founder(chain)
     current = Directory(nodes[0].consortium).epoch()
-    proposed = _next_epoch(nodes[0], current, applicant)
-    proposal = identifier(random_bytes(16))
-    _governance(nodes[0], "propose", Propose(proposal, proposed, (applicant,), (), ()))
-    message = epoch_hash(nodes[0].consortium.rules.suite.hash, proposed)
-    for node in nodes[: current.threshold]:
-        vote = Approve(proposal, message, node.keys.sign(COSIGNING, message))
-        _governance(node, "approve", vote)
+    joining = EpochMember(applicant.member, applicant.key, applicant.votes, applicant.cosigns)
+    proposed = _next_epoch(nodes[0], current, [*current.members, joining], ahead=6)
+    for node in _vote(nodes, current, proposed, applicants=(applicant,)):
         stage.say(f"{node.settings.name} votes for {applicant.name.decode()}")
     names = [state.name.decode() for _, state in Directory(nodes[0].consortium).members()]
     stage.require("Insurer" in names, "the applicant is a member")
@@ -69,19 +81,36 @@ def _join_by_vote(stage: Stage, group: Group) -> None:
     _compare(stage, nodes)
 
 
-def _next_epoch(node: Node, current: Epoch, applicant: Founder) -> Epoch:
-    """The present members and the applicant, who votes and does not cosign, in force six blocks from now."""
-    joining = EpochMember(applicant.member, applicant.key, applicant.votes, applicant.cosigns)
-    members = tuple(sorted([*current.members, joining], key=lambda one: one.member))
-    voters, cosigners = sum(m.votes for m in members), sum(m.cosigns for m in members)
+def _vote(
+    nodes: Sequence[Node],
+    current: Epoch,
+    proposed: Epoch,
+    applicants: tuple[Founder, ...] = (),
+    suspends: tuple[str, ...] = (),
+    proofs: tuple[KeyProof, ...] = (),
+) -> Sequence[Node]:
+    """Propose an epoch and let as many homes vote for it as are needed; return these."""
+    proposal = identifier(random_bytes(16))
+    _governance(nodes[0], "propose", Propose(proposal, proposed, applicants, suspends, proofs))
+    message = epoch_hash(nodes[0].consortium.rules.suite.hash, proposed)
+    for node in nodes[: current.threshold]:
+        vote = Approve(proposal, message, node.keys.sign(COSIGNING, message))
+        _governance(node, "approve", vote)
+    return nodes[: current.threshold]
+
+
+def _next_epoch(node: Node, current: Epoch, members: Sequence[EpochMember], ahead: int = 30) -> Epoch:
+    """The epoch of these members, in force so many blocks from now, or after the last one: blocks go on meanwhile."""
+    ordered = tuple(sorted(members, key=lambda one: one.member))
+    voters, cosigners = sum(m.votes for m in ordered), sum(m.cosigns for m in ordered)
     return Epoch(
         chain=current.chain,
         number=current.number + 1,
         previous=epoch_hash(node.consortium.rules.suite.hash, current),
-        from_height=node.consortium.tip.height + 6,
+        from_height=max(node.consortium.tip.height, current.from_height) + ahead,
         threshold=voters // 2 + 1,
         quorum=cosigners // 2 + 1,
-        members=members,
+        members=ordered,
     )
 
 

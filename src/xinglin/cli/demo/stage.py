@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +58,7 @@ class Stage:
     console: Console
     passphrase: bytes = field(default_factory=lambda: random_bytes(16).hex().encode())
     new: dict[str, NewHome] = field(default_factory=dict)
+    applicant: NewHome | None = None
     figures: dict[str, Any] = field(default_factory=dict)
     begun: float = field(default_factory=time.perf_counter)
 
@@ -69,10 +70,28 @@ class Stage:
         """Tell one thing."""
         self.console.print("  " + text, markup=False)
 
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Show rows in columns of one width each; the last column goes on as it is."""
+        widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+        for row in (heads, *rows):
+            cells = [text.ljust(width) for text, width in zip(row[:-1], widths, strict=False)]
+            self.console.print("  " + "  ".join([*cells, row[-1]]), markup=False, style="bold" if row is heads else "")
+
+    @property
+    def joined(self) -> NewHome:
+        """The home of the member that joined by vote."""
+        if self.applicant is None:
+            raise LookupError("nobody has joined")
+        return self.applicant
+
     def require(self, holds: bool, what: str) -> None:
         """Stop unless the thing shown is so."""
         if not holds:
             raise DemoContradiction(what=what)
+
+    def expect(self, code: str, wanted: str, what: str) -> None:
+        """Stop unless a refusal has the code that is claimed; the code is empty where there was none."""
+        self.require(code == wanted, f"{what} [{wanted}], not [{code}]")
 
     def home(self, name: str) -> Path:
         """Return the folder of a home."""

@@ -44,7 +44,7 @@ def _stored_record(stage: Stage) -> None:
         details = archive.vault.find(record).details
         segment = Path(archive.vault.segments.path(details.segment))
     node.close()
-    with _flipped(segment, details.offset + details.length // 2):
+    with flipped(segment, details.offset + details.length // 2):
         node = stage.open("hospital-a")
         try:
             with open_archive(node, writing=False) as archive:
@@ -69,7 +69,7 @@ def _chain_store(stage: Stage) -> None:
     path = stage.home("hospital-a") / "chain" / chain / "data" / "data.mdb"
     data = path.read_bytes()
     position = data.rindex(needle)
-    with _flipped(path, position):
+    with flipped(path, position):
         found = verify_home(stage.home("hospital-a"), stage.passphrase).findings
         stage.require(bool(found), "ledger verify finds the flipped byte of the chain's store")
         stage.say(f"one byte of a chain's store: verify finds [{found[0].code}] {found[0].where}")
@@ -151,7 +151,7 @@ def _forged_anchor(stage: Stage, hospital: Node) -> str:
 
 
 @contextmanager
-def _flipped(path: Path, position: int) -> Iterator[None]:
+def flipped(path: Path, position: int) -> Iterator[None]:
     """Flip one bit of a file, and flip it back."""
     _flip(path, position)
     try:

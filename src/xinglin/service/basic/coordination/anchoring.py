@@ -8,8 +8,9 @@ submitting come in as ports.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from xinglin.carrier.ledger.build import Signer, operation
@@ -69,7 +70,7 @@ class Anchoring:
     """The anchoring of one institution's private chain.
 
     ``cosigning`` is the member's cosigning key, which signs heads; ``service`` signs transactions on both chains,
-    ``administrator`` opens the anchor.
+    ``administrator`` opens the anchor, ``turn`` is held by whoever anchors: two at once would refuse each other.
     """
 
     private: Chain
@@ -77,6 +78,7 @@ class Anchoring:
     cosigning: Signer
     service: Signer
     administrator: Signer
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def open(self) -> None:
         """Name the private chain on the consortium chain, once."""
@@ -114,16 +116,27 @@ class Anchoring:
         Raises:
             ChainNotAnchored, ChainBehindAnchor, ChainRewritten: see ``check``; nothing was submitted.
         """
-        anchored = self.check()
-        if self.private.ledger.tip.log_size == anchored.head.size:
-            return False
-        self.note_consortium_head()
+        with self.turn:
+            anchored = self.check()
+            if self.private.ledger.tip.log_size == anchored.head.size:
+                return False
+            if not self._noted():
+                self.note_consortium_head()
+            self._anchor(anchored)
+            return True
+
+    def _anchor(self, anchored: AnchorState) -> None:
         ledger = self.private.ledger
         head = ledger.head_at(ledger.tip.height)
         ledger.pin(PIN, [*_anchored_heights(anchored), head.height])
         self.consortium.call([self._commitment(anchored, head)], [self.service])
         ledger.pin(PIN, [head.height])
-        return True
+
+    def _noted(self) -> bool:
+        """Tell whether the newest entry is a note of a head: an anchor that failed is tried again without another."""
+        ledger = self.private.ledger
+        newest = ledger.entry(ledger.tip.log_size - 1).transaction.operations[-1].head
+        return (newest.contract, newest.method) == ("journal", "head")
 
     def _commitment(self, anchored: AnchorState, head: Head) -> Operation:
         """Return the operation that anchors a head of the private chain after an anchored one."""

@@ -117,12 +117,3 @@ class Readers(Protocol):
     def recipients(self, commitment: bytes) -> Sequence[Holder]:
         """Return everyone who was given a record by this node; MUST know all that the private chain has logged."""
         ...
-
-
-class NoReaders:
-    """A home without an access trace: nobody was given anything."""
-
-    def recipients(self, commitment: bytes) -> Sequence[Holder]:
-        """Return nobody."""
-        del commitment
-        return ()

@@ -1,4 +1,4 @@
-"""What corrections need from outside: whose record it is (H12, H10)."""
+"""What corrections need from outside: whose record it is, and who is to know what a Patient says now (H12, H10, H1)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ class Persons(Protocol):
         """Return the person id (16 bytes) of a source system's patient, None where it isn't known."""
         ...
 
+    def corrected(self, source: bytes, subject: bytes, original: bytes) -> None:
+        """Take up, durably, what a corrected Patient resource says of a source system's patient.
 
-class NoPersons:
-    """A home without a patient index: no patient is told by it."""
-
-    def person_of(self, source: bytes, subject: bytes) -> bytes | None:
-        """Return nobody."""
-        del source, subject
-        return None
+        MUST change nothing when it is done again.
+        """
+        ...

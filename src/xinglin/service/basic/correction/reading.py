@@ -16,10 +16,12 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.coordination.model import Behaviour
 from xinglin.service.basic.correction.errors import CorrectionUnfit
+from xinglin.service.basic.intake.rules import NO_ID
+from xinglin.service.lifecycle.collection.fhir.entries import decode as decode_resource
 from xinglin.service.lifecycle.collection.fhir.facts import OCCASION, SUBJECT, facts_of
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
 from xinglin.service.lifecycle.collection.fhir.ports import Validator
-from xinglin.service.lifecycle.collection.fhir.reader import read_bundle
+from xinglin.service.lifecycle.collection.fhir.reader import Process, read_bundle
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
 
 _BEFORE: Final = b'{"resourceType":"Bundle","type":"collection","entry":[{"fullUrl":"urn:uuid:'
@@ -27,13 +29,14 @@ _NAME: Final = b"00000000-0000-4000-8000-000000000000"
 _AFTER: Final = b"}]}"
 
 
-def read_correction(data: bytes, validator: Validator, old: OpenedRecord) -> CollectedResource:
-    """Return the resource that corrects a record, its bytes as they are.
+def read_correction(data: bytes, validator: Validator, old: OpenedRecord, process: Process) -> CollectedResource:
+    """Return the resource that corrects a record, its bytes as they are, with labels and copy of its own.
 
     Args:
         data: one FHIR R4 resource in JSON, UTF-8.
         validator: judges single resources.
         old: the record, opened.
+        process: labels and copies it.
 
     Raises:
         CorrectionUnfit: it is no valid resource; ``reason`` is the first rule that it breaks, and where.
@@ -48,7 +51,10 @@ def read_correction(data: bytes, validator: Validator, old: OpenedRecord) -> Col
         raise CorrectionUnfit(record=record, reason=f"{issue.expression}: {issue.rule}")
     if len(reading.accepted) != 1:
         raise CorrectionUnfit(record=record, reason="it is not one resource")
-    return _as_record(reading.accepted[0], old)
+    resource = _as_record(reading.accepted[0], old)
+    known = old.stored.details.logical_id.decode()
+    own = resource.logical_id or ("" if known.startswith(NO_ID) else known)
+    return replace(resource, processed=process(decode_resource(resource.original), resource.subject, own))
 
 
 def _as_record(resource: CollectedResource, old: OpenedRecord) -> CollectedResource:

@@ -2,8 +2,8 @@
 
 In this order, each step durable before the next: the new version is stored and a row says that it corrects; its batch
 is registered on the consortium chain; the two commitments are linked on the private chain, from when on the old one is
-not current; everyone who was given an earlier version is sent a notice. ``resume`` takes up what a crash left. Whether
-an account may correct is decided elsewhere.
+not current; the patient index takes up what a corrected Patient says; everyone who was given an earlier version is sent
+a notice. ``resume`` takes up what a crash left. Whether an account may correct is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.coordination.model import Behaviour
 from xinglin.service.basic.coordination.outbox.delivery import Outbox
 from xinglin.service.basic.coordination.outbox.store import BatchRow
-from xinglin.service.basic.coordination.ports import Holder, PrivateChain, Readers
+from xinglin.service.basic.coordination.ports import PrivateChain, Readers
 from xinglin.service.basic.correction.errors import (
     CorrectionUnfit,
     NotCurrent,
@@ -27,6 +27,7 @@ from xinglin.service.basic.correction.errors import (
     OtherResource,
     VersionsDiffer,
 )
+from xinglin.service.basic.correction.looking import Looking, Version, correction_notice_id
 from xinglin.service.basic.correction.model import NAMESPACE, REASONS, VALUABLE, LinkCorrection, Reason
 from xinglin.service.basic.correction.ports import Persons
 from xinglin.service.basic.correction.rules import successor_of, versions_of
@@ -34,7 +35,7 @@ from xinglin.service.basic.correction.store import Correction, CorrectionStore, 
 from xinglin.service.basic.intake.preparation import Fresh, Preparation
 from xinglin.service.basic.notices.model import NoticeKind, Recipient
 from xinglin.service.basic.notices.rules import notice_id
-from xinglin.service.basic.notices.service import NewNotice, Notices, NoticeView
+from xinglin.service.basic.notices.service import NewNotice, Notices
 from xinglin.service.basic.notices.store import Opening
 from xinglin.service.basic.protection.consents.rules import subject_commitment
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
@@ -66,49 +67,6 @@ class NewCorrection:
     resource: CollectedResource
     reason: Reason
     account: str
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version of a record: its id, commitment and number; why and when it was corrected (None: it is current)."""
-
-    record: str
-    commitment: bytes
-    number: int
-    current: bool
-    reason: Reason | None
-    account: str
-    corrected: int
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Someone who has a version of a record, and the notice that tells of its correction.
-
-    ``told``: when the notice was sent (ms, 0: no notice), ``delivered`` whether it has reached the holder's home,
-    ``acknowledged``: when (ms, 0: not yet).
-    """
-
-    member: str
-    account: str
-    copy: int
-    times: int
-    first: int
-    last: int
-    notice: str
-    told: int
-    delivered: bool
-    acknowledged: int
-
-
-@dataclass(frozen=True, slots=True)
-class BlastRadius:
-    """Who has one version of a record; ``corrected_by`` is the next version's commitment, empty where it is current."""
-
-    record: str
-    commitment: bytes
-    corrected_by: bytes
-    holders: list[Held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +113,7 @@ class Corrections:
         self._randomness = randomness
         self.store = CorrectionStore(vault)
         self.store.prepare()
+        self.looking = Looking(vault, chain, parties.readers, parties.notices, institution.suite.hash)
 
     def correct(self, new: NewCorrection) -> Version:
         """Correct a record; first finish what an earlier call left.
@@ -178,7 +137,7 @@ class Corrections:
         if found is None:
             raise VersionsDiffer(record=new.record)
         self._finish(*found)
-        return self.versions(new.record)[-1]
+        return self.looking.versions(new.record)[-1]
 
     def resume(self) -> int:
         """Finish corrections that a crash or an outage left: register, link, tell; return how many.
@@ -191,45 +150,13 @@ class Corrections:
             self._finish(step, correction)
         return len(pending)
 
-    def versions(self, record: str) -> list[Version]:
-        """Return the versions of a record, the oldest first; the last one is current.
-
-        A version that is stored and not linked yet is none.
-
-        Raises:
-            RecordNotFound: there is no such record.
-            VersionsDiffer: vault and private chain disagree.
-        """
-        rows = self._rows(self._vault.find(record))
-        linked = versions_of(self._chain.value, rows[0].details.commitment)
-        if linked != [one.details.commitment for one in rows[: len(linked)]]:
-            raise VersionsDiffer(record=record)
-        return [self._version(one, at) for at, one in enumerate(rows[: len(linked)])]
-
-    def current(self, record: str) -> str:
-        """Return the id of a record's current version; raises as ``versions``."""
-        return self.versions(record)[-1].record
-
-    def blast_radius(self, record: str) -> BlastRadius:
-        """Return who has a version of a record, which copy, and whether they were told and have acknowledged.
-
-        Raises:
-            RecordNotFound: there is no such record.
-        """
-        commitment = self._vault.find(record).details.commitment
-        after = successor_of(self._chain.value, commitment)
-        later = versions_of(self._chain.value, commitment)
-        later = later[later.index(commitment) + 1 :]
-        holders = [self._held(one, later) for one in self._parties.readers.recipients(commitment)]
-        return BlastRadius(record, commitment, after.new if after else b"", holders)
-
     # --- correcting ---
 
     def _check(self, old: StoredRecord, new: NewCorrection) -> None:
         details, resource = old.details, new.resource
         if decode(Behaviour, details.behaviour).institution != self._institution.member:
             raise NotProducer(commitment=details.commitment, member=self._institution.member)
-        current = self.current(new.record)
+        current = self.looking.current(new.record)
         if current != new.record:
             raise NotCurrent(record=new.record, current=current)
         told = resource.logical_id.encode() or details.logical_id
@@ -276,16 +203,24 @@ class Corrections:
         return record, rows
 
     def _finish(self, step: Step, correction: Correction) -> None:
-        """Link and tell; the batch is registered."""
+        """Link, let the patient index know, tell; the batch is registered."""
         if step is Step.STORED:
             if successor_of(self._chain.value, correction.old_commitment) is None:
                 call = LinkCorrection(
                     correction.old_commitment, correction.new_commitment, correction.reason, correction.account
                 )
                 self._chain.call(NAMESPACE, "link", call)
+            self._refresh(correction)
             self.store.put(Step.LINKED, correction)
         self._tell(correction)
         self.store.put(Step.TOLD, correction)
+
+    def _refresh(self, correction: Correction) -> None:
+        """Let the patient index know what a corrected Patient resource says now."""
+        record = identifier(correction.new)
+        details = self._vault.find(record).details
+        if details.type == b"Patient" and not details.destroyed:
+            self._parties.persons.corrected(details.source, details.subject, self._vault.read(record))
 
     # --- telling ---
 
@@ -300,7 +235,8 @@ class Corrections:
             for holder in self._parties.readers.recipients(commitment):
                 given[holder.member, holder.account] = commitment
         for (member, account), commitment in given.items():
-            notice = self._notice_id(correction.new_commitment, member, account)
+            hash_ = self._institution.suite.hash
+            notice = correction_notice_id(hash_, correction.new_commitment, member, account)
             recipient = Recipient(member, account=(account,))
             self._parties.notices.send(self._notice(correction, notice, recipient, commitment))
         if correction.reason in VALUABLE:
@@ -329,47 +265,3 @@ class Corrections:
             "reason": REASONS[correction.reason],
         }
         return NewNotice(notice, NoticeKind.CORRECTION, recipient, about, facts, correction.due)
-
-    def _notice_id(self, new: bytes, member: str, account: str) -> str:
-        return notice_id(self._institution.suite.hash, NoticeKind.CORRECTION, new, member, account)
-
-    # --- looking ---
-
-    def _held(self, holder: Holder, later: list[bytes]) -> Held:
-        """Return a holder with the notice of the newest correction that it was told of."""
-        found: NoticeView | None = None
-        for commitment in later:
-            found = self._parties.notices.find(self._notice_id(commitment, holder.member, holder.account)) or found
-        return Held(
-            member=holder.member,
-            account=holder.account,
-            copy=int(holder.copy),
-            times=holder.times,
-            first=holder.first,
-            last=holder.last,
-            notice=found.notice if found else "",
-            told=found.time if found else 0,
-            delivered=found is not None and found.delivered,
-            acknowledged=found.acknowledged if found else 0,
-        )
-
-    def _rows(self, stored: StoredRecord) -> list[StoredRecord]:
-        """Return the rows of all versions of a record, version 0 first."""
-        details, index = stored.details, self._vault.index
-        named = (details.source, details.type, details.logical_id)
-        rows: list[StoredRecord] = []
-        while (found := index.by_resource([(*named, len(rows))])[0]) is not None:
-            rows.append(found)
-        return rows
-
-    def _version(self, row: StoredRecord, number: int) -> Version:
-        after = successor_of(self._chain.value, row.details.commitment)
-        return Version(
-            record=identifier(row.record),
-            commitment=row.details.commitment,
-            number=number,
-            current=after is None,
-            reason=after.reason if after else None,
-            account=after.account if after else "",
-            corrected=after.time if after else 0,
-        )

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
-from xinglin.service.basic.destruction.errors import EncounterNeeded, RecordHeld, RetentionRuns, RetentionUnknown
+from xinglin.service.basic.destruction.errors import (
+    EncounterNeeded,
+    RecordHeld,
+    RecordSealed,
+    RetentionRuns,
+    RetentionUnknown,
+)
 from xinglin.service.basic.destruction.facts import ENCOUNTER, encounter_of, occasion_of
 from xinglin.service.basic.destruction.holds import Holds
 from xinglin.service.basic.destruction.model import Encounter, Term
@@ -39,15 +45,18 @@ class Checks:
     _encounters: dict[_Patient, list[Encounter]] = field(default_factory=dict)
 
     def held(self, stored: StoredRecord) -> None:
-        """Refuse a record that a hold keeps.
+        """Refuse a record that a hold or a sealed episode keeps.
 
         Raises:
-            RecordHeld: so it is.
-            HoldOpeningMissing: it can't be told.
+            RecordHeld, RecordSealed: so it is.
+            HoldOpeningMissing, PatientUnknown, EpisodeDiffers: it can't be told.
         """
         holds = self.holds.on(stored)
         if holds:
             raise RecordHeld(record=identifier(stored.record), hold=holds[0])
+        episodes = self.holds.sealed(stored)
+        if episodes:
+            raise RecordSealed(record=identifier(stored.record), episode=episodes[0])
 
     def until(self, stored: StoredRecord) -> datetime.date:
         """Return the last day on which a record must be kept.
@@ -89,8 +98,12 @@ class Checks:
             for one in self._records_of(stored)
             if one.number != stored.number and one.details.commitment not in besides
         ]
+        own = occasion_of(stored)
+        versions = [one for one in others if one.details.type == ENCOUNTER and occasion_of(one) == own]
+        if any(one.details.version > stored.details.version for one in versions):
+            return  # superseded: everything is counted from the newest version
+        others = [one for one in others if one not in versions]
         last = all(one.details.type != ENCOUNTER for one in others)
-        own = stored.details.logical_id
         count = sum(occasion == own or (last and not occasion) for occasion in map(occasion_of, others))
         if count:
             raise EncounterNeeded(record=identifier(stored.record), count=count)
@@ -110,10 +123,11 @@ class Checks:
                     name = (one.details.source, one.details.logical_id)
                     known = newest.setdefault(name, one)
                     newest[name] = max(known, one, key=lambda row: row.details.version)
-            self._encounters[patient] = [self._encounter(one) for one in self.vault.open_many(list(newest.values()))]
+            self._encounters[patient] = [_encounter(one) for one in self.vault.open_many(list(newest.values()))]
         return self._encounters[patient]
 
-    def _encounter(self, opened: OpenedRecord | PlatformError) -> Encounter:
-        if isinstance(opened, PlatformError):
-            raise opened
-        return encounter_of(opened.stored.details.logical_id, opened.parts.original[1])
+
+def _encounter(opened: OpenedRecord | PlatformError) -> Encounter:
+    if isinstance(opened, PlatformError):
+        raise opened
+    return encounter_of(occasion_of(opened.stored), opened.parts.original[1])

@@ -1,4 +1,4 @@
-"""Refusals of destruction and of the contract ``hold`` (numbers 5800 to 5849)."""
+"""Refusals of destruction and of the contract ``hold`` (numbers 5800 to 5849, 5884 to 5899)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ class RetentionRuns(Conflict):
     """A record must be kept longer; it is restricted from now on."""
 
     code, number, clause = "destruction.retention", 5800, "S7.1f"
-    en = "Record {record} must be kept through {until}; until then it is restricted."
-    zh = "记录 {record} 须保存至 {until}（含当日）；在此之前限制使用。"
-    hint_en = "Order it again after that day. Another account lifts the restriction if it should not be."
-    hint_zh = "请在该日之后再下令；如不应限制，由另一账户解除。"
+    en = "Record {record} must be kept through {until}; an order before then leaves it restricted."
+    zh = "记录 {record} 须保存至 {until}（含当日）；在此之前下令只会使其限制使用。"
+    hint_en = (
+        "Order it again after that day. If it should not be restricted, another account lifts that: "
+        "'xinglin destruction lift {record}'."
+    )
+    hint_zh = "请在该日之后再下令；如不应限制，由另一账户解除：xinglin destruction lift {record}。"
 
 
 class RecordHeld(Conflict):
@@ -21,8 +24,13 @@ class RecordHeld(Conflict):
     code, number, clause = "destruction.hold", 5801, "S7.1f"
     en = "Record {record} is under the hold {hold}."
     zh = "记录 {record} 处于保全 {hold} 之下。"
-    hint_en = "It can be destroyed once two accounts have released the hold."
-    hint_zh = "须由两个账户解除该保全后方可销毁。"
+    hint_en = (
+        "Two accounts, administrators or compliance officers, release it: 'xinglin hold release {hold}', then another "
+        "'xinglin hold confirm {hold}'."
+    )
+    hint_zh = (
+        "由两个账户（管理员或合规专员）解除：先 xinglin hold release {hold}，再由另一账户 xinglin hold confirm {hold}。"
+    )
 
 
 class RetentionUnknown(Conflict):
@@ -195,3 +203,45 @@ class HoldOpeningMissing(Integrity):
         "Nothing is destroyed until then. Restore destruction/ from a backup, or place it anew and release this one."
     )
     hint_zh = "在此之前不销毁任何记录。请从备份恢复 destruction/，或重新设置并解除该保全。"
+
+
+class RecordSealed(Conflict):
+    """A record belongs to a sealed episode."""
+
+    code, number, clause = "destruction.sealed", 5884, "S1.1"
+    en = "Record {record} is in the sealed episode {episode}."
+    zh = "记录 {record} 属于已封存的就诊 {episode}。"
+    hint_en = "It can be destroyed once both sides have opened the episode: 'xinglin episode open {episode}'."
+    hint_zh = "须由双方启封后方可销毁：xinglin episode open {episode}。"
+
+
+class HoldWithoutPatient(Conflict):
+    """A hold on the patient of a record that belongs to none."""
+
+    code, number, clause = "hold.no_patient", 5885, "S8.1"
+    en = "Record {record} belongs to no patient, so no patient can be held by it."
+    zh = "记录 {record} 不属于任何患者，无法据此对患者设置保全。"
+    hint_en = "Hold the record itself, or name a record of the patient."
+    hint_zh = "请对该记录本身设置保全，或指定该患者的某条记录。"
+
+
+class PatientUnknown(Integrity):
+    """The patient index has nobody for the patient of a record, so nothing of it is destroyed."""
+
+    code, number, clause = "destruction.patient_unknown", 5886, "H1"
+    en = "The patient index has nobody for the patient of record {record}."
+    zh = "患者主索引中没有记录 {record} 所属的患者。"
+    hint_en = (
+        "Restore the index from a backup: until then it can't be told how long to keep the record, or what holds it."
+    )
+    hint_zh = "请从备份恢复索引；在此之前无法判断该记录须保存多久、是否处于保全之下。"
+
+
+class NoCertificate(NotFound):
+    """The certificate of a record is asked for that is not destroyed."""
+
+    code, number, clause = "destruction.no_certificate", 5887, "S7.1f"
+    en = "There is no certificate of record {record}: its state is '{state}'."
+    zh = "记录 {record} 没有销毁凭证：其状态为“{state}”。"
+    hint_en = "A certificate is made once an order is confirmed and carried out; see 'xinglin destruction list'."
+    hint_zh = "指令经确认并执行后才有凭证；参见 xinglin destruction list。"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from xinglin.kernel.encoding import decode
+from xinglin.kernel.encoding import decode, pack
 from xinglin.kernel.errors import Invalid
 from xinglin.service.basic.coordination.model import Behaviour
 from xinglin.service.basic.destruction.model import Encounter
@@ -16,11 +16,11 @@ ENCOUNTER = b"Encounter"
 _VOID = frozenset({"cancelled", "entered-in-error"})
 
 
-def encounter_of(logical_id: bytes, original: bytes) -> Encounter:
+def encounter_of(name: bytes, original: bytes) -> Encounter:
     """Return what retention asks of an Encounter.
 
     Args:
-        logical_id: its id at its source.
+        name: see ``occasion_of``.
         original: the resource in JSON (FHIR R4). What it does not state is empty or None.
     """
     try:
@@ -29,17 +29,22 @@ def encounter_of(logical_id: bytes, original: bytes) -> Encounter:
         resource = None
     code = _inside(resource, "class", "code")
     ended = last_day(_inside(resource, "period", "end"))
-    return Encounter(logical_id, code, ended, _inside(resource, "status") not in _VOID)
+    return Encounter(name, code, ended, _inside(resource, "status") not in _VOID)
 
 
 def occasion_of(stored: StoredRecord) -> bytes:
-    """Return the logical id of the encounter that a record belongs to: an Encounter's own, empty for none."""
+    """Return what names the encounter that a record belongs to, an Encounter's own among them; empty for none.
+
+    Two source systems may have given one logical id to two encounters of a person: the source is part of the name.
+    """
+    source = stored.details.source
     if stored.details.type == ENCOUNTER:
-        return stored.details.logical_id
+        return pack((source, stored.details.logical_id))
     try:
-        return decode(Behaviour, stored.details.behaviour).occasion
+        occasion = decode(Behaviour, stored.details.behaviour).occasion
     except Invalid:
         return b""
+    return pack((source, occasion)) if occasion else b""
 
 
 def _inside(value: Any, *names: str) -> str:

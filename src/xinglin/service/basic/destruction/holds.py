@@ -14,7 +14,7 @@ from xinglin.carrier.ledger.reading import LedgerReading
 from xinglin.kernel.encoding import ChainObject, decode, pack, state_key
 from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.destruction.contract import NAMESPACE
-from xinglin.service.basic.destruction.errors import HoldOpeningMissing
+from xinglin.service.basic.destruction.errors import HoldOpeningMissing, HoldWithoutPatient
 from xinglin.service.basic.destruction.model import (
     MAX_HELD,
     ConfirmRelease,
@@ -24,7 +24,7 @@ from xinglin.service.basic.destruction.model import (
     ReleaseHold,
     SubjectOpening,
 )
-from xinglin.service.basic.destruction.ports import Actor, Chain, Patients
+from xinglin.service.basic.destruction.ports import Actor, Chain, Patients, Sealed, Versions
 from xinglin.service.basic.destruction.store import DestructionStore
 from xinglin.service.basic.protection.consents.rules import subject_commitment
 from xinglin.service.lifecycle.storage.hierarchy import Randomness
@@ -62,24 +62,31 @@ class Holds:
         ledger: the private chain's.
         store: the home's destruction database.
         patients: whose records are.
+        sealed: which sealed episodes keep a record.
+        versions: of a record: a hold on one version keeps all of them, those that come later too.
     """
 
     ledger: LedgerReading
     store: DestructionStore
     patients: Patients
+    sealed: Sealed
+    versions: Versions
 
     def on(self, stored: StoredRecord) -> list[str]:
         """Return the ids of the holds that keep a record, ascending.
 
         Raises:
             HoldOpeningMissing: it can't be told whom a hold on a patient concerns.
+            PatientUnknown: it can't be told whose the record is.
         """
-        held = self.ledger.value(state_key(NAMESPACE, "record", stored.details.commitment))
-        found = set(decode(HeldRecord, held).holds) if held is not None else set()
+        found = set[str]()
+        for commitment in self.versions(stored.details.commitment):
+            held = self.ledger.value(state_key(NAMESPACE, "record", commitment))
+            found |= set(decode(HeldRecord, held).holds) if held is not None else set()
         for hold, state in all_holds(self.ledger):
             if state.subject and not state.confirmed_by:
                 person = person_held(self.ledger, self.store, hold, state)
-                if self.patients.is_of(stored, person):
+                if self.patients.is_of(stored, person, state.placed):
                     found.add(hold)
         return sorted(found)
 
@@ -112,7 +119,14 @@ class HoldKeeping:
         return placed
 
     def place_on_patient(self, stored: StoredRecord, ground: str, document: bytes, by: Actor) -> str:
-        """Hold all records of a record's patient, those to come among them; return the hold's id."""
+        """Hold all records of a record's patient, those to come among them; return the hold's id.
+
+        Raises:
+            HoldWithoutPatient: the record belongs to no patient.
+            PatientUnknown: it can't be told whose it is.
+        """
+        if not stored.details.subject:
+            raise HoldWithoutPatient(record=identifier(stored.record))
         hold, salt = identifier(self.randomness(16)), self.randomness(16)
         person = self.holds.patients.person_of(stored)
         # Kept first: an opening without a hold forbids nothing, a hold without an opening everything.

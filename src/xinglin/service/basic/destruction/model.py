@@ -166,8 +166,9 @@ class Term:
 class Encounter:
     """What retention asks of an encounter.
 
-    ``class_code``: v3-ActCode as the source wrote it. ``ended``: the last day that its period can have; None where
-    the source states none. ``counts``: False if it was cancelled or entered in error.
+    ``id``: names it among all of the person's, whatever their sources. ``class_code``: v3-ActCode as the source wrote
+    it. ``ended``: the last day that its period can have; None where the source states none. ``counts``: False if it
+    was cancelled or entered in error.
     """
 
     id: bytes

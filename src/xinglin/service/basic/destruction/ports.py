@@ -1,4 +1,4 @@
-"""What destruction needs of others: chains to call, whose a record is, who was given it."""
+"""What destruction needs of others: chains to call, whose a record is, who was given it, what seals or corrects it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from xinglin.service.lifecycle.storage.model import StoredRecord
 Recipients = Callable[[bytes], Sequence[str]]
 """Returns the ids of members that were given a record, by its commitment: from the audit's projection."""
 
+Sealed = Callable[[StoredRecord], Sequence[str]]
+"""Returns the ids of the sealed episodes that keep a record from destruction; raises EpisodeDiffers where that can't be
+told."""
+Versions = Callable[[bytes], Sequence[bytes]]
+"""Returns the commitments of all versions of a record by any of them, the oldest first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -26,7 +32,10 @@ class Actor:
 class Chain(Protocol):
     """A chain whose engine runs; the node's client implements it."""
 
-    ledger: Ledger
+    @property
+    def ledger(self) -> Ledger:
+        """The chain as this home has it."""
+        ...
 
     def call(self, operations: Sequence[Operation], signers: Sequence[Signer]) -> object:
         """Sign, submit, wait until it is durable; raises the refusal."""
@@ -37,13 +46,23 @@ class Patients(Protocol):
     """Whose a record is; the patient index implements it, or the vault alone where there is none."""
 
     def person_of(self, stored: StoredRecord) -> bytes:
-        """Return the id of the record's patient, 16 bytes, local to this node."""
+        """Return the id of the record's patient, 16 bytes, local to this node.
+
+        Raises:
+            PatientUnknown: it can't be told whose the record is.
+        """
         ...
 
-    def is_of(self, stored: StoredRecord, person: bytes) -> bool:
-        """Tell whether a record is of a patient; ids that were merged since MUST still lead to the patient."""
+    def is_of(self, stored: StoredRecord, person: bytes, since: int) -> bool:
+        """Tell whether a record is of a patient, may be, or was at any time since ``since`` (ms).
+
+        Ids that were merged since MUST still lead to the patient; raises as ``person_of``.
+        """
         ...
 
     def records_of(self, stored: StoredRecord) -> Sequence[StoredRecord]:
-        """Return all records of the record's patient that are not destroyed, itself among them."""
+        """Return all records of the record's patient that are not destroyed, itself among them.
+
+        Those of whoever may be the same person are among them; raises as ``person_of``.
+        """
         ...

@@ -83,7 +83,7 @@ def kept_until(
     Args:
         table: from ``table_with``.
         type_: the record's FHIR type.
-        occasion: logical id of its encounter, empty for none.
+        occasion: id of its encounter, empty for none.
         encounters: all of the patient's.
         record: its id, for refusals.
 

@@ -33,7 +33,9 @@ from xinglin.service.basic.destruction.errors import (
     HoldForbids,
     HoldOpeningMissing,
     NotRegisteredYet,
+    PatientUnknown,
     RecordHeld,
+    RecordSealed,
     RetentionRuns,
 )
 from xinglin.service.basic.destruction.execution import Execution
@@ -50,11 +52,14 @@ from xinglin.service.basic.destruction.model import (
     Term,
 )
 from xinglin.service.basic.destruction.orders import certified, find_orders, orders_of
-from xinglin.service.basic.destruction.ports import Actor, Chain, Patients, Recipients
+from xinglin.service.basic.destruction.ports import Actor, Chain, Patients, Recipients, Sealed, Versions
 from xinglin.service.basic.destruction.rules import first_free_ms
+from xinglin.service.basic.episodes.errors import EpisodeDiffers
 from xinglin.service.lifecycle.storage.hierarchy import Randomness
 from xinglin.service.lifecycle.storage.model import StoredRecord
 
+STOPS = (RecordHeld, RecordSealed, HoldForbids, HoldOpeningMissing, EncounterNeeded, PatientUnknown, EpisodeDiffers)
+"""What keeps a confirmed order waiting: it is carried out once that is over."""
 T = TypeVar("T")
 _DAY_MS = 86_400_000
 _AT_ONCE = 64
@@ -99,6 +104,8 @@ class Destruction:
         clock: the present time.
         randomness: shuffles.
         recipients: who was given a record.
+        sealed: which sealed episodes keep a record.
+        versions: of a record.
         backup_days: for how many days a backup is kept.
     """
 
@@ -114,6 +121,8 @@ class Destruction:
         randomness: Randomness,
         recipients: Recipients,
         backup_days: int,
+        sealed: Sealed,
+        versions: Versions,
     ) -> None:
         self._institution = institution
         self._execution = execution
@@ -125,13 +134,13 @@ class Destruction:
         self._randomness = randomness
         self._recipients = recipients
         self._backup_days = backup_days
+        self.holds = Holds(private.ledger, execution.store, patients, sealed, versions)
         self._vault = execution.vault
         self._suite = consortium.ledger.rules.suite
 
     def checks(self) -> Checks:
         """Return the checks of a record, as of now."""
-        holds = Holds(self._private.ledger, self._execution.store, self._patients)
-        return Checks(self._vault, holds, self._patients, self._table)
+        return Checks(self._vault, self.holds, self._patients, self._table)
 
     def order(self, records: Sequence[str], ground: str, by: Actor) -> list[str]:
         """Order the destruction of records, all of them or none; from each receipt on the record is not read any more.
@@ -181,14 +190,19 @@ class Destruction:
         call = LiftRestriction(self._vault.find(record).details.commitment)
         self._private.call([self._on_private("lift", call)], [by.signer])
 
-    def carry_out(self) -> Done:
+    def carry_out(self, *, begun: bool = False) -> Done:
         """Shred the records of all confirmed orders that nothing stops, and certify what is destroyed.
+
+        Args:
+            begun: only of those whose shredding has begun.
 
         Raises:
             StorageUnwritable: the disk refuses; run again.
             PlatformError: a chain takes nothing now; what is shredded is certified by the next run.
         """
-        open_orders = self._open_orders()
+        open_orders = {
+            one: order for one, order in self._open_orders().items() if not begun or self._execution.begun(one)
+        }
         located = self._execution.locate(open_orders)
         waiting: list[Waiting] = []
         # Encounters last: the retention of a patient's other records is counted from them.
@@ -198,7 +212,7 @@ class Destruction:
         for one in rows:
             try:
                 self._begin(one, gone)
-            except (RecordHeld, HoldForbids, HoldOpeningMissing, EncounterNeeded) as reason:
+            except STOPS as reason:
                 waiting.append(Waiting(identifier(one.record), reason))
                 continue
             gone.add(one.details.commitment)

@@ -95,6 +95,13 @@ class Looking:
         held = self.store.at_step(Step.SIGNED, Step.SEALED)
         return [kept.episode for _, kept in held if commitment in held_commitments(kept)]
 
+    def keeps(self, kept: Kept, stored: StoredRecord) -> bool:
+        """Tell whether an episode that is sealed keeps a record: of its set, or of its encounter and not marked yet."""
+        details = stored.details
+        if details.commitment in held_commitments(kept):
+            return True
+        return details.source == kept.source and decode(Behaviour, details.behaviour).occasion == kept.encounter
+
     def state(self, episode: str) -> EpisodeState | None:
         """Return what the private chain has of an episode, None before it is sealed."""
         stored = self._chain.value(state_key(NAMESPACE, "episode", episode))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
 from xinglin.service.basic.intake.model import Incoming, Refused
+from xinglin.service.lifecycle.collection.doors import Door
 from xinglin.service.lifecycle.collection.errors import BundleTooLarge
 from xinglin.service.lifecycle.collection.fhir.model import BundleReading, Limits
 from xinglin.service.lifecycle.collection.fhir.ports import Validator
@@ -36,17 +37,23 @@ class Refusal:
     refusal: PlatformError
 
 
-def reader_of(validator: Validator, bounds: Limits = DEFAULT_BOUNDS, process: Process | None = None) -> ReadFile:
+def reader_of(
+    validator: Validator,
+    bounds: Limits = DEFAULT_BOUNDS,
+    process: Process | None = None,
+    door: Door | None = None,
+) -> ReadFile:
     """Return what reads a file in this process.
 
     Args:
         validator: judges single resources.
         bounds: of one file.
         process: labels and copies what is accepted.
+        door: says what is taken; None takes everything.
     """
 
     def read(path: Path) -> BundleReading:
-        return read_bundle_file(path, validator, bounds, process)
+        return read_bundle_file(path, validator, bounds, process, door)
 
     return read
 
@@ -80,7 +87,7 @@ def read_files(
             refusals.append(Refusal(path, refusal))
         else:
             refused = [Refused(one.original, one.issues) for one in reading.rejected]
-            yield Incoming(reading.accepted, refused, len(reading.repeated))
+            yield Incoming(reading.accepted, refused, len(reading.repeated), reading.dropped)
         file_done()
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xinglin.service.lifecycle.collection.fhir.findings import Issue
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
+
+Dropped = tuple[tuple[str, int], ...]
+"""Names of what was not collected, each with how often; never a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +25,14 @@ class Refused:
 class Incoming:
     """What one bundle brings to this institution.
 
-    ``repeated``: how many of its entries bring again, byte for byte, what another of its entries brought.
+    ``repeated``: how many of its entries bring again, byte for byte, what another of its entries brought; ``dropped``:
+    what the door did not take, by name, and how often.
     """
 
     accepted: Sequence[CollectedResource]
     refused: Sequence[Refused] = ()
     repeated: int = 0
+    dropped: Dropped = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,9 @@ DEFAULT_LIMITS = IntakeLimits()
 
 @dataclass(frozen=True, slots=True)
 class IntakeReport:
-    """What a run has done so far: every resource that came in is in exactly one of the first three numbers.
+    """What a run has done so far: every resource that the door took is in exactly one of the first three numbers.
 
+    ``dropped``: types and elements that the door did not take, ``Type`` or ``Type.element``, and how often, by name;
     ``batches``: ids of the batches that this run stored, in order; all are registered when the run has ended.
     """
 
@@ -82,6 +89,7 @@ class IntakeReport:
     already_there: int = 0
     quarantined: int = 0
     batches: tuple[str, ...] = ()
+    dropped: Dropped = ()
 
     def plus(self, other: IntakeReport) -> IntakeReport:
         """Return both together."""
@@ -90,4 +98,5 @@ class IntakeReport:
             self.already_there + other.already_there,
             self.quarantined + other.quarantined,
             self.batches + other.batches,
+            tuple(sorted((Counter(dict(self.dropped)) + Counter(dict(other.dropped))).items())),
         )

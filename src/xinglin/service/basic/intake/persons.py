@@ -38,7 +38,7 @@ class PersonsOfSource:
         given = [
             (self._source, subject.encode(), traits)
             for subject, one in patients.items()
-            if (traits := self._traits(one)) is not None
+            if (traits := traits_said(one.original, self._source)) is not None
         ]
         told = {subject for _, subject, _ in given}
         left = [one for one in sorted(others) if one.encode() not in told]
@@ -48,8 +48,10 @@ class PersonsOfSource:
             self._index.take_many(given)
         self._entered |= patients.keys() | others
 
-    def _traits(self, patient: CollectedResource) -> Traits | None:
-        try:
-            return traits_of_patient(decode(patient.original), self._source.decode())
-        except Invalid:
-            return None  # what is known of the patient stays as it is
+
+def traits_said(original: bytes, source: bytes) -> Traits | None:
+    """Return what a Patient resource of a source system says of the patient, None where it can't be understood."""
+    try:
+        return traits_of_patient(decode(original), source.decode())
+    except Invalid:
+        return None  # what is known of the patient stays as it is

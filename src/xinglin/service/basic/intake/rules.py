@@ -9,6 +9,8 @@ from xinglin.service.lifecycle.collection.fhir.findings import ERROR, Issue
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
 
 MAX_TEXT_BYTES = 1_024
+NO_ID = "#"
+"""What a resource is known by begins so where it has no id."""
 _TYPE = re.compile(r"\A[A-Z][A-Za-z]{0,63}\Z")
 
 
@@ -26,7 +28,7 @@ def known_by(hash_: Hash, resource: CollectedResource) -> bytes:
 
     Its logical id; where it has none, the hash of its bytes behind a character that no id has.
     """
-    return resource.logical_id.encode() or b"#" + hash_(resource.original).hex().encode("ascii")
+    return resource.logical_id.encode() or NO_ID.encode() + hash_(resource.original).hex().encode("ascii")
 
 
 def duplicate(resource: CollectedResource) -> Issue:

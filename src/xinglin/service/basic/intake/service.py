@@ -20,6 +20,7 @@ from xinglin.service.basic.intake.ports import Persons, Quarantine
 from xinglin.service.basic.intake.preparation import Fresh, Preparation
 from xinglin.service.basic.intake.rules import duplicate, known_by
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
+from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.service.lifecycle.storage.vault import Vault
 
 Progress = Callable[[IntakeReport], None]
@@ -95,8 +96,8 @@ class Intake:
         chunk: list[CollectedResource] = []
         size, begun = 0, 0
         for bundle in incoming:
-            if bundle.refused or bundle.repeated:
-                yield Incoming((), bundle.refused, bundle.repeated)
+            if bundle.refused or bundle.repeated or bundle.dropped:
+                yield Incoming((), bundle.refused, bundle.repeated, bundle.dropped)
             for resource in bundle.accepted:
                 begun = begun if chunk else self._clock.now_ms()
                 chunk.append(resource)
@@ -117,7 +118,7 @@ class Intake:
         for one in refused:
             self._quarantine.put(one.original, one.issues)
         taken, batches = sum(row.count for row in rows), tuple(row.batch for row in rows)
-        return IntakeReport(taken, known + chunk.repeated, len(refused), batches)
+        return IntakeReport(taken, known + chunk.repeated, len(refused), batches, chunk.dropped)
 
     def _store(self, fresh: Sequence[Fresh], refused: list[Refused]) -> list[BatchRow]:
         """Store and hand in what is new; what turns out to be no record is added to ``refused``."""
@@ -144,7 +145,7 @@ class Intake:
             [(self._preparation.source, one.resource.resource_type.encode(), one.logical_id, 0) for one in named]
         )
         stored = [(one, row) for one, row in zip(named, found, strict=True) if row is not None]
-        same = self._vault.same([row for _, row in stored], [one.resource.original for one, _ in stored])
+        same = self._same(stored)
         refused = [_duplicate(one) for (one, _), equal in zip(stored, same, strict=True) if not equal]
         known = sum(same)
         fresh: dict[tuple[str, bytes], Fresh] = {}
@@ -159,6 +160,15 @@ class Intake:
             else:
                 refused.append(_duplicate(one))
         return list(fresh.values()), known, refused
+
+    def _same(self, stored: Sequence[tuple[Fresh, StoredRecord]]) -> list[bool]:
+        """Tell which resources are there already: as the door takes them now, or whole, as it may have taken them."""
+        same = self._vault.same([row for _, row in stored], [one.resource.original for one, _ in stored])
+        cut = [number for number, equal in enumerate(same) if not equal and stored[number][0].resource.whole]
+        whole = [stored[number][0].resource.whole for number in cut]
+        for number, equal in zip(cut, self._vault.same([stored[number][1] for number in cut], whole), strict=True):
+            same[number] = equal
+        return same
 
 
 def _duplicate(one: Fresh) -> Refused:

@@ -203,15 +203,17 @@ class Notices:
         if step in OPEN:
             self._moving.accept(step, kept, signed)
 
-    def resume(self) -> Resumed:
+    def resume(self, *, at_once: bool = False) -> Resumed:
         """Take every notice further that a crash or an outage left, and hand over again what nobody acknowledged yet.
+
+        ``at_once``: also what waits because it could not be handed over a while ago.
 
         Raises:
             PlatformError: the own private chain or disk takes nothing now.
         """
         moved, waiting, now = 0, [], self._office.clock.now_ms()
         for step, kept in self.store.at_step(*OPEN, Step.SIGNED, Step.CLOSED):
-            if kept.next > now:
+            if kept.next > now and not at_once:
                 continue
             letter = kept.letter.letter
             try:

@@ -76,6 +76,10 @@ class Decisions:
         persons = set(self.tree(person))
         return [link for link in self._links.values() if link.person in persons]
 
+    def all_links(self) -> list[Link]:
+        """Return every link in force, the oldest first."""
+        return list(self._links.values())
+
     def link(self, link: bytes) -> Link | None:
         """Return a link in force, None if there is none of that id."""
         return self._links.get(link)

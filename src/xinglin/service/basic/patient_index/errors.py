@@ -1,4 +1,4 @@
-"""Refusals and findings of the patient index (numbers 5500 to 5549).
+"""Refusals and findings of the patient index (numbers 5500 to 5519).
 
 Facts are random identifiers, row numbers and names of fields; never a name, an identifier or anything else of a person.
 """
@@ -96,3 +96,15 @@ class TraitsInvalid(Invalid):
     zh = "无法保存该个人的特征：{reason}。"
     hint_en = "Texts have up to 512 characters, dates are YYYYMMDD with 00 for what is not known."
     hint_zh = "文本最长 512 个字符，日期为 YYYYMMDD，未知部分为 00。"
+
+
+class StatedInvalid(Invalid):
+    """What is stated of a person, to look the person up, can't be read."""
+
+    code, number, clause = "patient_index.stated", 5511, "H1"
+    en = "What is stated of the person can't be read: {reason}."
+    zh = "无法读取所提供的个人信息：{reason}。"
+    hint_en = (
+        "Give lines 'field: value' (name, birth, sex, phone, identifier, id_card, passport ...) or a FHIR Patient."
+    )
+    hint_zh = "请按“字段: 值”逐行提供（姓名、出生日期、性别、电话、证件号、身份证、护照等），或提供 FHIR Patient。"

@@ -22,6 +22,7 @@ from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 
 FORMAT: Final = 1
 PURPOSE: Final = "patient-index"
+SALT: Final = "identity-salt"
 _SLICE: Final = 1_000
 
 _tables = sa.MetaData()
@@ -46,7 +47,9 @@ _slice = (
     .order_by(_registrations.c.number)
 )
 _next = sa.select(sa.func.min(_registrations.c.number)).where(_registrations.c.number >= sa.bindparam("first"))
-_all_decisions = sa.select(_decisions).order_by(_decisions.c.number)
+_decisions_from = (
+    sa.select(_decisions).where(_decisions.c.number >= sa.bindparam("first")).order_by(_decisions.c.number)
+)
 
 Row = tuple[int, Registration]
 """A registration with the number of its row, from 0."""
@@ -64,6 +67,7 @@ class IndexStore:
         self.database = Database(folder / "index.sqlite", _tables, FORMAT)
         self._keys = keys
         self._sealer = keys.sealer(PURPOSE)
+        self.hash = keys.suite.hash
 
     def find(self, subjects: Sequence[tuple[bytes, bytes]]) -> list[Row | None]:
         """Return for each (source, subject) its registration, None for those not there.
@@ -92,17 +96,17 @@ class IndexStore:
         for rows in self._slices():
             yield from self._opened(rows)
 
-    def decisions(self) -> list[Decision]:
-        """Return the record of decisions in order.
+    def decisions(self, first: int = 0) -> list[Decision]:
+        """Return the record of decisions in order, from a number on.
 
         Raises:
             IndexRowDamaged: a row was altered.
             DecisionsMissing: there is a gap.
         """
-        rows = self.database.fetch(_all_decisions)
+        rows = self.database.fetch(_decisions_from, first)
         contents = self._sealer.open_many([row[1] for row in rows], [_decision_aad(row[0]) for row in rows])
         found: list[Decision] = []
-        for number, ((seen, _), content) in enumerate(zip(rows, contents, strict=True)):
+        for number, ((seen, _), content) in enumerate(zip(rows, contents, strict=True), first):
             if seen != number:
                 raise DecisionsMissing(number=number)
             found.append(_decoded(Decision, content, "decisions", number))
@@ -129,6 +133,10 @@ class IndexStore:
     def remove(self, connection: sa.Connection, number: int) -> None:
         """Remove a registration's row inside a transaction; its bytes are overwritten."""
         connection.execute(_registrations.delete().where(_registrations.c.number == number))
+
+    def salt(self, act: int) -> bytes:
+        """Return the salt of a decision's commitment on the private chain, 16 bytes that only this home can make."""
+        return self._keys.lookups([(SALT.encode(), act)])[0]
 
     def damage(self) -> Iterator[PlatformError]:
         """Yield everything that is wrong with the file and its rows."""

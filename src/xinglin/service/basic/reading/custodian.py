@@ -18,7 +18,7 @@ from xinglin.kernel.encoding import encode
 from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.messages import AccessReceipt, SignedRequest
-from xinglin.service.basic.audit.model import AccessEntry, OpenedCopy, Proven, ReaderProof
+from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.audit.receipts import (
     MAX_AHEAD_MS,
     MAX_REQUEST_MS,
@@ -30,11 +30,11 @@ from xinglin.service.basic.audit.receipts import (
     sign_receipt,
 )
 from xinglin.service.basic.reading.deciding import Deciding
+from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
 from xinglin.service.basic.reading.errors import RequestReplayed, RequestUnsettled
 from xinglin.service.basic.reading.model import Answer, Custody
 from xinglin.service.basic.reading.outcome import Known, Outcome
 from xinglin.service.basic.reading.ports import EntryLog
-from xinglin.stakeholders.purposes import Basis
 
 _MANY = 100_000
 _ROUNDS = 8
@@ -42,14 +42,6 @@ _ROUNDS = 8
 
 Incoming = tuple[SignedRequest, bytes]
 """A signed request, and what came with it: for a match, what is known of the person, whose hash the request names."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConsortiumHead:
-    """The consortium head that a decision rests on: height and block time (ms)."""
-
-    height: int
-    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,25 +198,8 @@ class Custodian:
             one.done = _Settled(one.outcome, logged, head, now) if isinstance(logged, Logged) else logged
 
     def _entry(self, known: Known, outcome: Outcome, head: ConsortiumHead, now: int) -> AccessEntry:
-        request, decision = known.signed.request, outcome.decision
-        permitted = outcome.refusal is None
-        return AccessEntry(
-            commitment=outcome.commitment,
-            member=request.member,
-            account=request.account,
-            action=request.action,
-            outcome=0 if outcome.refusal is None else outcome.refusal.number,
-            basis=(decision.basis if decision is not None and permitted else Basis.NONE).value,
-            reference=decision.reference if decision is not None else b"",
-            purpose=request.purpose,
-            copy=OpenedCopy(outcome.copy),
-            request=known.hash,
-            proven=Proven.SIGNATURE,
-            proof=(ReaderProof(known.signed.key, known.signed.signature),),
-            seen_height=head.height,
-            seen_time=head.time,
-            time=now,
-        )
+        came = Came(outcome.commitment, outcome.decision, outcome.refusal, outcome.copy)
+        return entry_of(known.signed, known.hash, came, head, now)
 
     def _answer(self, known: Known, settled: _Settled) -> bytes:
         outcome, logged, head = settled.outcome, settled.logged, settled.head

@@ -89,6 +89,25 @@ class Deciding:
                 self._disclose(outcome, before.opened)
         return outcome
 
+    def asking(self, asked: Asked, now: int, *, first: bool = True) -> tuple[Asking, Decision | None]:
+        """Return what is to be known of who asks, and the refusal of who may ask nothing (PM1 to PM6).
+
+        A request takes from the quota when it is ``first`` decided, and only once it is known to be of one who may ask
+        at all (PM1 to PM4): an ended or stolen key uses up nothing of the account's.
+        """
+        asking = self.situations.asking(asked, now, over_quota=False)
+        decision = gate(asking)
+        if first and (decision is None or decision.rule > Rule.QUOTA) and not self.quotas.take(asked.account, now):
+            asking = replace(asking, reader=replace(asking.reader, over_quota=True))
+            decision = gate(asking)
+        return asking, decision
+
+    def target(self, row: StoredRecord) -> Target:
+        """Return what the policy looks at of a record."""
+        state, current = self.records.state(row.details.commitment)
+        category, level = labels_of(row)
+        return Target(category, level, Special(row.details.special), state, current)
+
     def _rows(self, requests: Sequence[Known]) -> list[_Row]:
         """Return the rows of the records that requests name, None where they name none or it is not here."""
         names = [one.signed.request.asked.name for one in requests if one.of_record]
@@ -136,15 +155,8 @@ class Deciding:
         return self._search(asked, asking, request.asked.name)
 
     def _gate(self, asked: Asked, now: int, *, first: bool) -> tuple[Asking, Outcome | None]:
-        """Refuse who may ask nothing at all, and a member without an agreement, before anything is looked up.
-
-        A request takes from the quota when it is first decided, and only once it is known to be of one who may ask at
-        all (PM1 to PM4): an ended or stolen key uses up nothing of the account's.
-        """
-        asking = self.situations.asking(asked, now, over_quota=False)
-        decision = gate(asking)
-        if first and (decision is None or decision.rule > Rule.QUOTA) and not self.quotas.take(asked.account, now):
-            decision = gate(replace(asking, reader=replace(asking.reader, over_quota=True)))
+        """Refuse who may ask nothing at all, and a member without an agreement, before anything is looked up."""
+        asking, decision = self.asking(asked, now, first=first)
         if decision is not None and decision.refusal is not None:
             return asking, Outcome(decision=decision, refusal=decision.refusal(**said(decision)))
         missing = self._uncovered(asked, None, now)
@@ -154,7 +166,7 @@ class Deciding:
         if row is None:
             return Outcome(refusal=RecordNotHere())
         outcome = Outcome(row.details.commitment, row=row)
-        outcome.target = self._target(row)
+        outcome.target = self.target(row)
         outcome.decision, outcome.refusal = self._decided(asked, asking, row, outcome.target)
         return outcome
 
@@ -180,13 +192,13 @@ class Deciding:
         found = tuple(self._findings(asked, asking, rows))
         if found:
             return Outcome(found=found)
-        decision, refusal = self._decided(asked, asking, rows[-1], self._target(rows[-1]))  # what the newest says
+        decision, refusal = self._decided(asked, asking, rows[-1], self.target(rows[-1]))  # what the newest says
         return Outcome(decision=decision, refusal=refusal)
 
     def _findings(self, asked: Asked, asking: Asking, rows: Sequence[StoredRecord]) -> Iterator[Found]:
         asking = replace(asking, action=Action.READ)
         for row in rows:
-            decision, refusal = self._decided(asked, asking, row, self._target(row))
+            decision, refusal = self._decided(asked, asking, row, self.target(row))
             if refusal is None and decision is not None:
                 d = row.details
                 time = decode(Behaviour, d.behaviour).time
@@ -217,11 +229,6 @@ class Deciding:
         labels = (None, None) if target is None else (target.category, target.level)
         reason = self.agreements.uncovered(asked.member, asked.purpose, now, *labels)
         return AgreementMissing(reason=reason) if reason else None
-
-    def _target(self, row: StoredRecord) -> Target:
-        state, current = self.records.state(row.details.commitment)
-        category, level = labels_of(row)
-        return Target(category, level, Special(row.details.special), state, current)
 
     def _disclosure(self, opened: OpenedRecord, copy: Copy, target: Target) -> Disclosure:
         row, parts = opened.stored.details, opened.parts

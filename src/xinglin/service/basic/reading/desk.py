@@ -20,7 +20,7 @@ from xinglin.service.basic.reading.errors import AnsweringEnded
 MOST = 64
 """Requests that are answered together, at most: their records are in memory at the same time."""
 LINGER_SECONDS = 0.001
-"""A batch waits so long for as many requests as the one before had: those whose answers have just gone out come back."""
+"""A batch waits so long for as many requests as the one before had: those who have just got their answers ask again."""
 
 
 @dataclass(frozen=True, slots=True)

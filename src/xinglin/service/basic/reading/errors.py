@@ -1,4 +1,4 @@
-"""Refusals of reading (numbers 5900 to 5949)."""
+"""Refusals of reading (numbers 5900 to 5949, and 5525)."""
 
 from __future__ import annotations
 
@@ -113,3 +113,13 @@ class AnsweringEnded(Unavailable):
     zh = "节点在应答过程中停止。"
     hint_en = "Ask again when the node runs."
     hint_zh = "请在节点运行后重新请求。"
+
+
+class LooksNot(Denied):
+    """None of the account's roles looks into the patient index, or decides on who is one person."""
+
+    code, number, clause = "reading.looks_not", 5525, "H4"
+    en = "No role of the account may do this in the patient index: {act}."
+    zh = "该账户的角色无权在患者主索引中执行此操作：{act}。"
+    hint_en = "Practitioners, administrators and compliance officers look up and decide, auditors look up."
+    hint_zh = "医务人员、管理员与合规专员可查询与决定，审计员可查询。"

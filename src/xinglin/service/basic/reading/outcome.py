@@ -32,9 +32,9 @@ class Known:
 class Outcome:
     """What a request comes to.
 
-    ``commitment`` is what its entry names. ``row``, ``target`` and ``opened`` are of the record that is read, ``opened``
-    once it was audited. ``disclosed``, ``found`` and ``link`` are handed back if there is no refusal. ``fault`` is an
-    error of this program, by which nothing is known of what the request comes to.
+    ``commitment`` is what its entry names. ``row``, ``target`` and ``opened`` are of the record that is read;
+    ``opened`` was audited. ``disclosed``, ``found`` and ``link`` are handed back if there is no refusal. ``fault`` is
+    an error of this program, by which nothing is known of what the request comes to.
     """
 
     commitment: bytes = NO_RECORD

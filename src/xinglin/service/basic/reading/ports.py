@@ -72,6 +72,10 @@ class Links(Protocol):
 class EntryLog(Protocol):
     """Where access entries go."""
 
+    def log(self, entry: AccessEntry) -> Logged:
+        """Log an entry and return when it is durable."""
+        ...
+
     def log_many(self, entries: Sequence[AccessEntry]) -> Sequence[Logged | Exception]:
         """Log entries and return when they are durable: where each is, or why it is nowhere."""
         ...

@@ -24,8 +24,8 @@ class RuleMalformed(Invalid):
     code, number, clause = "rules.malformed", 5551, "S7.1c"
     en = "Line {line} of {file} is not a rule: {reason}."
     zh = "{file} 第 {line} 行不是有效规则：{reason}。"
-    hint_en = "docs/spec/labels.md and docs/spec/deidentification.md explain each column."
-    hint_zh = "各列说明见 docs/spec/labels.md 与 docs/spec/deidentification.md。"
+    hint_en = "docs/spec/labels.md, docs/spec/deidentification.md and docs/spec/intake.md explain each column."
+    hint_zh = "各列说明见 docs/spec/labels.md、docs/spec/deidentification.md 与 docs/spec/intake.md。"
 
 
 class RuleRepeated(Invalid):

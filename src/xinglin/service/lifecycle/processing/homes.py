@@ -1,6 +1,6 @@
 """The files of rules that an institution keeps in its home, read beside the product's own.
 
-Only reading is here; what a rule may be, and that it may only make stricter, is decided in the ``tables.py`` of each.
+Only reading is here; what a rule may be, and where it may only make stricter, is decided in the table of each.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from xinglin.service.lifecycle.collection import doors
+from xinglin.service.lifecycle.collection.doors import Door
 from xinglin.service.lifecycle.processing.classification import tables as classification
 from xinglin.service.lifecycle.processing.classification.model import Rule as LabelRule
 from xinglin.service.lifecycle.processing.deidentification import tables as deidentification
@@ -43,6 +45,19 @@ def copy_rules(home: Path) -> tuple[CopyRule, ...]:
     """
     text = _read(home / deidentification.HOME_FILE)
     return deidentification.own_rules() if text is None else deidentification.with_institution(text)
+
+
+def door_of(home: Path) -> Door:
+    """Return what the door for FHIR bundles takes in a home.
+
+    Args:
+        home: folder of the node; it may have a file ``rules/doors.tsv``.
+
+    Raises:
+        RulesUnreadable, RuleMalformed, RuleRepeated: as for ``label_rules``.
+    """
+    text = _read(home / doors.HOME_FILE)
+    return doors.own_door() if text is None else doors.with_institution(text)
 
 
 def _read(path: Path) -> str | None:

@@ -21,6 +21,7 @@ from xinglin.service.basic.correction.contract import CONTRACT as CORRECTION
 from xinglin.service.basic.destruction.contract import CONTRACT as HOLD
 from xinglin.service.basic.episodes.contract import CONTRACT as EPISODE
 from xinglin.service.basic.notices.contract import CONTRACT as NOTICE
+from xinglin.service.basic.patient_index.identity.contract import CONTRACT as IDENTITY
 from xinglin.service.basic.protection.consents.contract import CONTRACT as CONSENT
 from xinglin.service.basic.sharing.agreements.contract import CONTRACT as AGREEMENT
 from xinglin.stakeholders.kinds import Role
@@ -38,6 +39,7 @@ CONTRACTS = (
     NOTICE,
     CORRECTION,
     EPISODE,
+    IDENTITY,
     HOLD,
 )
 

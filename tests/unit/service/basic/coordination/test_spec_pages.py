@@ -32,10 +32,11 @@ PAGES = {
         "episode.md",
         "destruction.md",
         "locator.md",
+        "patient-index.md",
     )
 }
 METHODS = [(c.name, name, method) for c in CONTRACTS for name, method in c.methods.items()]
-ELSEWHERE = {"hold": "destruction.md"}
+ELSEWHERE = {"hold": "destruction.md", "identity": "patient-index.md"}
 OWN = {
     "policy": (1390, 1399),
     "registry": (1400, 1449),
@@ -48,6 +49,7 @@ OWN = {
     "agreement": (5670, 5675),
     "episode": (5860, 5899),
     "hold": (5800, 5859),
+    "identity": (5520, 5524),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.support.correction_home import CorrectionHome, Given
 from tests.support.intake_home import bundle, resource
 from xinglin.kernel.encoding import decode, encode
 from xinglin.kernel.errors import PlatformError, Unavailable
+from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.coordination.model import Behaviour
 from xinglin.service.basic.coordination.outbox.store import Delivery
 from xinglin.service.basic.correction.errors import (
@@ -29,9 +30,10 @@ from xinglin.service.basic.correction.model import REASONS, LinkCorrection, Reas
 from xinglin.service.basic.correction.reading import read_correction
 from xinglin.service.basic.correction.service import Corrections, Institution, NewCorrection
 from xinglin.service.basic.correction.store import Step
+from xinglin.service.basic.intake.model import Incoming
 from xinglin.service.basic.notices.model import NoticeKind
 from xinglin.service.lifecycle.collection.fhir.fhirkit_validator import FhirkitValidator
-from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
+from xinglin.service.lifecycle.collection.fhir.model import CollectedResource, Processed
 from xinglin.service.lifecycle.storage.errors import RecordNotFound
 from xinglin.service.lifecycle.storage.model import Parts
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
@@ -75,8 +77,8 @@ def test_a_correction_is_a_linked_version_and_current(home: CorrectionHome) -> N
     assert home.intake.outbox.find(after.batch).state is Delivery.REGISTERED
     assert after.commitment in b"".join(home.intake.chain.batches[after.batch])
     for record in (old, new):
-        assert home.corrections.current(record) == new
-        first, last = home.corrections.versions(record)
+        assert home.corrections.looking.current(record) == new
+        first, last = home.corrections.looking.versions(record)
         assert (first.current, first.reason, first.account) == (False, Reason.WRONG_VALUE, ACCOUNT)
         assert (first.commitment, first.corrected) == (before.commitment, LINKED_AT)
         assert (last.record, last.current, last.reason, last.number) == (new, True, None, 1)
@@ -88,17 +90,17 @@ def test_a_correction_can_be_corrected_and_the_line_is_kept(home: CorrectionHome
     for text in ("better", "best"):
         records.append(correct(home, records[-1], text))
     for record in records:
-        assert [one.record for one in home.corrections.versions(record)] == records
-        assert home.corrections.current(record) == records[-1]
-    assert [one.current for one in home.corrections.versions(records[0])] == [False, False, True]
+        assert [one.record for one in home.corrections.looking.versions(record)] == records
+        assert home.corrections.looking.current(record) == records[-1]
+    assert [one.current for one in home.corrections.looking.versions(records[0])] == [False, False, True]
 
 
 def test_a_record_that_was_never_corrected_is_current(home: CorrectionHome) -> None:
     record = home.record(number=1)
     correct(home, home.record())
-    assert home.corrections.current(record) == record
+    assert home.corrections.looking.current(record) == record
     with pytest.raises(RecordNotFound):
-        home.corrections.current(new_id())
+        home.corrections.looking.current(new_id())
 
 
 REFUSALS: list[tuple[Callable[[CollectedResource], CollectedResource], type[PlatformError], str]] = [
@@ -153,7 +155,7 @@ def test_a_link_that_the_vault_does_not_know_is_found(home: CorrectionHome) -> N
     call = LinkCorrection(home.row().details.commitment, bytes(32), Reason.OTHER, ACCOUNT)
     home.homes.here.chain.call("correction", "link", call)
     with pytest.raises(VersionsDiffer):
-        home.corrections.current(home.record())
+        home.corrections.looking.current(home.record())
 
 
 # --- telling ---
@@ -169,7 +171,7 @@ def test_everyone_who_read_the_old_version_is_told_and_acknowledges(home: Correc
     assert notice.about == home.row().details.commitment
     assert REASONS[Reason.WRONG_VALUE][1] in notice.zh
     assert old in notice.en
-    radius = home.corrections.blast_radius(old)
+    radius = home.corrections.looking.blast_radius(old)
     assert radius.corrected_by == home.row(1).details.commitment
     (holder,) = radius.holders
     assert (holder.member, holder.account, holder.copy, holder.times) == (there.member, given.account, 1, 1)
@@ -178,17 +180,17 @@ def test_everyone_who_read_the_old_version_is_told_and_acknowledges(home: Correc
     home.homes.clock.time += 77
     role = next(role for role, (account, _) in there.party.accounts.items() if account == given.account)
     there.notices.acknowledge(notice.sender, notice.notice, given.account, there.signer(role))
-    assert home.corrections.blast_radius(old).holders[0].acknowledged == home.homes.clock.time
-    assert home.corrections.blast_radius(home.record(1)).holders == []
+    assert home.corrections.looking.blast_radius(old).holders[0].acknowledged == home.homes.clock.time
+    assert home.corrections.looking.blast_radius(home.record(1)).holders == []
 
 
 @pytest.mark.requirement("H12")
 def test_the_blast_radius_shows_who_has_not_been_reached(home: CorrectionHome) -> None:
     home.read_by_the_other()
-    assert [one.told for one in home.corrections.blast_radius(home.record()).holders] == [0]
+    assert [one.told for one in home.corrections.looking.blast_radius(home.record()).holders] == [0]
     home.homes.wire.down = True
     correct(home, home.record())
-    (holder,) = home.corrections.blast_radius(home.record()).holders
+    (holder,) = home.corrections.looking.blast_radius(home.record()).holders
     assert holder.told > 0
     assert not holder.delivered
     assert home.corrections.store.at_step(Step.TOLD)  # the notice itself is retried by the inbox
@@ -204,7 +206,7 @@ def test_who_read_an_older_version_is_told_of_each_correction_once(home: Correct
     correct(home, first, "best")
     notices = inbox.inbox(account)
     assert {one.about for one in notices} == {home.row(0).details.commitment, home.row(1).details.commitment}
-    assert home.corrections.blast_radius(home.record(0)).holders[0].notice in {one.notice for one in notices}
+    assert home.corrections.looking.blast_radius(home.record(0)).holders[0].notice in {one.notice for one in notices}
 
 
 @pytest.mark.requirement("H10")
@@ -225,7 +227,7 @@ def test_colleagues_are_told_too(home: CorrectionHome) -> None:
     home.readers.given[home.row().details.commitment] = [Given(here.member, account, copy=2)]
     correct(home, home.record(), reason=Reason.TRANSCRIPTION)
     assert len(here.notices.inbox(account)) == 1
-    assert home.corrections.blast_radius(home.record()).holders[0].copy == 2
+    assert home.corrections.looking.blast_radius(home.record()).holders[0].copy == 2
 
 
 def test_every_reason_has_words_in_both_languages() -> None:
@@ -260,16 +262,46 @@ def opened(home: CorrectionHome, original: bytes) -> OpenedRecord:
     return OpenedRecord(found.stored, Parts(found.parts.behaviour, (salt, original), found.parts.copy))
 
 
+def labelled(resource: Mapping[str, Any], subject: str, logical_id: str) -> Processed:
+    """Label and copy as intake does; the copy tells what it was made of."""
+    return Processed(2, 4, 0, f"{resource['resourceType']} {logical_id} of {subject}".encode())
+
+
+@pytest.mark.requirement("S7.1c", "H3")
+def test_a_correction_has_labels_and_a_copy_of_its_own(home: CorrectionHome) -> None:
+    made = read_correction(observation(status="corrected"), FhirkitValidator(), opened(home, observation()), labelled)
+    assert made.processed == Processed(2, 4, 0, b"Observation o0 of p1")
+    nameless = read_correction(observation(id=None), FhirkitValidator(), opened(home, observation()), labelled)
+    assert nameless.processed.copy == b"Observation o0 of p1"
+
+
+@pytest.mark.requirement("H1")
+def test_the_patient_index_takes_up_what_a_corrected_patient_says(home: CorrectionHome) -> None:
+    person = CollectedResource(
+        position=0, resource_type="Patient", logical_id="p1", original=b'{"resourceType":"Patient"}', subject="p1"
+    )
+    home.intake.intake.run([Incoming([person])])
+    (row,) = home.intake.storage.vault.index.by_resource([(b"his", b"Patient", b"p1", 0)])
+    assert row is not None
+    better = replace(person, original=b'{"resourceType":"Patient","birthDate":"1960-01-02"}')
+    home.corrections.correct(NewCorrection(identifier(row.record), better, Reason.TRANSCRIPTION, ACCOUNT))
+    assert home.persons.taken == [(b"his", b"p1", better.original)]
+    correct(home, home.record())
+    assert len(home.persons.taken) == 1
+
+
 def test_references_that_stay_the_same_keep_their_patient_and_encounter(home: CorrectionHome) -> None:
     old, validator = opened(home, observation()), FhirkitValidator()
     data = observation(status="corrected")
-    same = read_correction(data, validator, old)
+    same = read_correction(data, validator, old, labelled)
     assert (same.subject, same.occasion, same.logical_id, same.original) == ("p1", "e1", "o0", data)
     for reference, subject in ((ADDRESS.replace("a", "b"), ""), ("Patient/p9", "p9"), ("Patient/p1", "p1")):
-        moved = read_correction(observation(subject={"reference": reference}), validator, old)
+        moved = read_correction(observation(subject={"reference": reference}), validator, old, labelled)
         assert (moved.subject, moved.occasion) == (subject, "e1")
-    assert read_correction(observation(encounter={"reference": "Encounter/e7"}), validator, old).occasion == "e7"
-    assert read_correction(observation(id=None), validator, old).logical_id == ""
+    assert (
+        read_correction(observation(encounter={"reference": "Encounter/e7"}), validator, old, labelled).occasion == "e7"
+    )
+    assert read_correction(observation(id=None), validator, old, labelled).logical_id == ""
 
 
 @pytest.mark.parametrize(
@@ -285,7 +317,7 @@ def test_references_that_stay_the_same_keep_their_patient_and_encounter(home: Co
 )
 def test_what_is_no_valid_resource_is_refused(home: CorrectionHome, data: bytes, reason: str) -> None:
     with pytest.raises(CorrectionUnfit) as caught:
-        read_correction(data, FhirkitValidator(), opened(home, observation()))
+        read_correction(data, FhirkitValidator(), opened(home, observation()), labelled)
     assert reason in str(caught.value.facts["reason"])
 
 
@@ -295,7 +327,7 @@ def test_what_is_no_valid_resource_is_refused(home: CorrectionHome, data: bytes,
 def whole(home: CorrectionHome) -> None:
     """Check that the record has one correction that is registered, linked, current and told, once."""
     assert home.intake.storage.vault.index.last_number() == 4
-    assert home.corrections.current(home.record(0)) == home.record(1)
+    assert home.corrections.looking.current(home.record(0)) == home.record(1)
     assert home.intake.outbox.find(home.row(1).details.batch).state is Delivery.REGISTERED
     assert len(home.intake.chain.batches) == 2
     calls = home.homes.here.chain.calls
@@ -323,7 +355,7 @@ def test_a_fault_of_a_chain_is_made_good(home: CorrectionHome, fault: str) -> No
     home.close()
     home.open()
     if "link" in fault:
-        assert home.corrections.current(home.record()) == home.record(1 if "answered" in fault else 0)
+        assert home.corrections.looking.current(home.record()) == home.record(1 if "answered" in fault else 0)
     assert home.corrections.resume() == 1
     whole(home)
     assert home.corrections.resume() == 0
@@ -368,10 +400,10 @@ def test_the_next_correction_finishes_the_one_before(home: CorrectionHome) -> No
     home.homes.here.chain.break_off(1)
     with pytest.raises(Unavailable):
         correct(home, home.record(), "better")
-    assert home.corrections.current(home.record()) == home.record()
+    assert home.corrections.looking.current(home.record()) == home.record()
     with pytest.raises(NotCurrent):
         correct(home, home.record(), "best")
-    assert home.corrections.current(home.record()) == home.record(1)
+    assert home.corrections.looking.current(home.record()) == home.record(1)
 
 
 def test_an_altered_row_is_found(home: CorrectionHome) -> None:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.support.fake_chain import GENESIS_MS
 from tests.support.intake_home import EPOCH_KEY, NODE, IntakeHome, bundle, resource
@@ -113,6 +114,26 @@ def test_other_content_under_a_stored_id_goes_to_quarantine(home: IntakeHome) ->
     assert home.quarantine.items[resource(0, "changed").original] == ["intake.duplicate"]
     assert home.storage.vault.read(identifier(stored(home)[0].record)) == resource(0).original
     assert sound(home)
+
+
+def test_what_the_door_leaves_out_now_is_known_by_what_was_stored_whole(home: IntakeHome) -> None:
+    """IN36: and what it takes now and was cut before is other content."""
+    whole, cut = resource(0, "whole"), replace(resource(0, "cut"), whole=resource(0, "whole").original)
+    assert home.intake.run([Incoming([whole])]).accepted == 1
+    assert home.intake.run([Incoming([cut])]) == IntakeReport(0, 1, 0)
+    other = replace(resource(1, "cut"), whole=resource(1, "whole").original)
+    assert home.intake.run([Incoming([other])]).accepted == 1
+    assert home.intake.run([Incoming([other])]) == IntakeReport(0, 1, 0)
+    assert home.intake.run([Incoming([resource(1, "whole")])]) == IntakeReport(0, 0, 1)
+    assert home.intake.run([Incoming([replace(cut, whole=b"another")])]) == IntakeReport(0, 0, 1)
+
+
+@pytest.mark.requirement("S8.3b", part="the door for FHIR bundles; forms come with the portal")
+def test_the_report_adds_up_what_was_not_collected(home: IntakeHome) -> None:
+    report = home.intake.run(
+        [Incoming([resource(0)], dropped=(("A", 1), ("B.c", 2))), Incoming([], dropped=(("A", 4),))]
+    )
+    assert (report.accepted, report.dropped) == (1, (("A", 5), ("B.c", 2)))
 
 
 def test_within_a_chunk_the_first_stays_and_equal_bytes_are_one(home: IntakeHome) -> None:

@@ -1,4 +1,4 @@
-"""Real bundles of four sources: nobody is told from the copies, intervals and codes stay, everything has a label."""
+"""Real bundles, some made Chinese: nobody is told from the copies, intervals and codes stay, all have a label."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import pytest
 
 from tests.support.identifying import needles, survivors
 from xinglin.carrier.crypto.suite import suite
+from xinglin.cli.demo.cohort import write_cohort
+from xinglin.cli.demo.localise import localise
+from xinglin.cli.demo.records import HOSPITALS
 from xinglin.service.lifecycle.collection.fhir.entries import decode
 from xinglin.service.lifecycle.processing.classification.rules import classify
 from xinglin.service.lifecycle.processing.deidentification.model import Copy, Pseudonyms, Shift
@@ -22,6 +25,10 @@ from xinglin.stakeholders.labels import Level
 
 AS_OF = datetime.date(2026, 11, 1)
 SOURCES = ("synthea_smart2019", "twcore_zh", "hl7_r4_examples", "msft_samples")
+IN_CHINESE = {
+    f"{source} at {name}": (source, name) for source in ("synthea_smart2019", "invented") for name in HOSPITALS
+}
+"""Sources as ``xinglin demo --localise zh`` gives them to each hospital."""
 DATES = frozenset({"date", "dateTime", "instant"})
 Resource = dict[str, Any]
 
@@ -35,24 +42,30 @@ class Pair(NamedTuple):
     person: int
 
 
-def resources_of(path: Path) -> list[Resource]:
+def resources_of(data: bytes) -> list[Resource]:
     """Return the resources of one file, of a Bundle's each by itself."""
-    whole: Resource = decode(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    whole: Resource = decode(data.removeprefix(b"\xef\xbb\xbf"))
     if whole.get("resourceType") != "Bundle":
         return [whole]
     return [entry["resource"] for entry in whole["entry"] if "resource" in entry]
 
 
-@pytest.fixture(scope="module", params=SOURCES)
-def pairs(request: pytest.FixtureRequest, shared_data: Path) -> list[Pair]:
+@pytest.fixture(scope="module", params=(*SOURCES, *IN_CHINESE))
+def pairs(request: pytest.FixtureRequest, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
     """Return every resource of a source about which a copy says something, each patient's under keys of their own."""
+    source, hospital = IN_CHINESE.get(request.param, (request.param, ""))
+    if source == "invented":
+        files = write_cohort(tmp_path_factory.mktemp("invented"))
+    else:
+        files = sorted((shared_data / "fhir" / source).glob("*.json"))
     made: list[Pair] = []
-    for number, path in enumerate(sorted((shared_data / "fhir" / request.param).glob("*.json"))):
+    for number, path in enumerate(files):
         person = 0 if request.param == "twcore_zh" else number  # whose files are about one patient
         pseudonyms = Pseudonyms(suite("gm").hash, b"person%010d" % person, b"shared" + bytes(10))
         shift = pseudonyms.shift(AS_OF)
         # Resources that define something are about nobody, and get no copy.
-        found = [one for one in resources_of(path) if one.get("resourceType") in types()]
+        data = localise(path.read_bytes(), hospital) if hospital else path.read_bytes()
+        found = [one for one in resources_of(data) if one.get("resourceType") in types()]
         made.extend(Pair(one, deidentify(one, shift, pseudonyms), shift, person) for one in found)
     return made
 

@@ -18,6 +18,14 @@ _tables = sa.MetaData()
 _numbers = sa.Table("numbers", _tables, sa.Column("number", Whole, primary_key=True))
 
 
+ANOTHER_PROCESS = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("INSERT INTO numbers VALUES (2)")
+connection.commit()
+"""
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
     """Return a database of one table."""
@@ -39,8 +47,7 @@ def test_every_commit_makes_another_version(database: Database) -> None:
     add(database, 1)
     second = database.version()
     assert second != first
-    statement = f"import sqlite3; c = sqlite3.connect({str(database.path)!r}); c.execute('INSERT INTO numbers VALUES (2)'); c.commit()"
-    subprocess.run([sys.executable, "-c", statement], check=True)
+    subprocess.run([sys.executable, "-c", ANOTHER_PROCESS, str(database.path)], check=True)
     third = database.version()
     assert len({first, second, third}) == 3
     database.close()

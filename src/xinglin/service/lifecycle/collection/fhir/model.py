@@ -29,7 +29,7 @@ class CollectedResource(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         position: index of its entry in the bundle, from 0.
         resource_type: FHIR type, such as ``Observation``.
         logical_id: its id, or the tail of its fullUrl where it has none; empty where it has neither.
-        original: the very bytes of the resource in the source file; never written anew.
+        original: the very bytes of the resource in the source file, less what the door leaves out; never written anew.
         full_url: the entry's fullUrl, possibly empty.
         subject: logical id of the Patient that it is about; a Patient's own; empty where it is about none.
         organisation: logical id of the providing organisation (an address or conditional reference where the bundle
@@ -41,6 +41,7 @@ class CollectedResource(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         links: ``Type/id`` of the bundle's entries that it refers to, in order, each once.
         issues: warnings; a resource with an error is never here.
         processed: its labels and copy; nothing where nobody asked for them.
+        whole: the bytes of the resource in the source file where the door left some of them out, else empty.
     """
 
     position: int
@@ -57,6 +58,7 @@ class CollectedResource(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     links: tuple[str, ...] = ()
     issues: tuple[Issue, ...] = ()
     processed: Processed = UNPROCESSED
+    whole: bytes = b""
 
     @property
     def key(self) -> str:
@@ -81,14 +83,16 @@ class RejectedEntry(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class BundleReading(msgspec.Struct, frozen=True, kw_only=True):
-    """All entries of a bundle, each in exactly one place: accepted, rejected or repeated.
+    """All entries of a bundle, each in exactly one place: accepted, rejected, repeated or left out.
 
     Attributes:
         bundle_type: FHIR BundleType code.
-        entries: number of entries in the file; the lengths of the other fields add up to it.
+        entries: number of entries in the file; the lengths of the next four fields add up to it.
         accepted: in order of the file.
         rejected: in order of the file.
         repeated: positions of entries that bring, byte for byte, a resource that an earlier entry brought.
+        left_out: positions of entries whose type of resource the door does not take.
+        dropped: what the door did not take, ``Type`` or ``Type.element``, and how often, by name.
     """
 
     bundle_type: str
@@ -96,6 +100,8 @@ class BundleReading(msgspec.Struct, frozen=True, kw_only=True):
     accepted: tuple[CollectedResource, ...]
     rejected: tuple[RejectedEntry, ...]
     repeated: tuple[int, ...] = ()
+    left_out: tuple[int, ...] = ()
+    dropped: tuple[tuple[str, int], ...] = ()
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

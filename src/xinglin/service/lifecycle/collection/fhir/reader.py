@@ -1,18 +1,21 @@
 """Reads a bundle: cuts it, validates each entry, resolves references, says what each resource tells of its making.
 
-Every entry of the file ends in exactly one place: accepted, rejected with findings, or repeated. What breaks the file
-as a whole is refused with one error and nothing is taken. Never writes, never asks the network or the clock.
+Every entry of the file ends in exactly one place: accepted, rejected with findings, repeated, or left out by the door.
+What breaks the file as a whole is refused with one error and nothing is taken. Never writes, never asks the network or
+the clock.
 The rules by number: docs/spec/intake.md. Requirements S7.1a, H3.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 from xinglin.kernel.errors import PlatformError
+from xinglin.service.lifecycle.collection.doors import Door, Taken
 from xinglin.service.lifecycle.collection.errors import BundleInvalid, SourceMissing, SourceUnreadable
 from xinglin.service.lifecycle.collection.fhir.cutting import CutBundle, cut_bundle, cut_entry
 from xinglin.service.lifecycle.collection.fhir.entries import (
@@ -54,7 +57,11 @@ ORGANIZATION: Final = frozenset({"Organization"})
 
 
 def read_bundle_file(
-    path: Path, validator: Validator, limits: Limits = DEFAULT_LIMITS, process: Process | None = None
+    path: Path,
+    validator: Validator,
+    limits: Limits = DEFAULT_LIMITS,
+    process: Process | None = None,
+    door: Door | None = None,
 ) -> BundleReading:
     """Read a bundle from a file.
 
@@ -63,20 +70,32 @@ def read_bundle_file(
         validator: judges single resources.
         limits: bounds; no more than ``max_bundle_bytes`` and one byte is read.
         process: labels and copies what is accepted.
+        door: says what is taken; None takes everything.
     Raises: SourceMissing, SourceUnreadable, and what ``read_bundle`` raises.
+    """
+    return read_bundle(file_bytes(path, limits), validator, limits, process, door)
+
+
+def file_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """Return the bytes of a bundle file, no more than ``max_bundle_bytes`` and one.
+
+    Raises: SourceMissing, SourceUnreadable.
     """
     try:
         with path.open("rb") as file:
-            data = file.read(limits.max_bundle_bytes + 1)
+            return file.read(limits.max_bundle_bytes + 1)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise SourceMissing(name=path.name) from None
     except OSError as error:
         raise SourceUnreadable(name=path.name, reason=error.strerror or "unknown") from None
-    return read_bundle(data, validator, limits, process)
 
 
 def read_bundle(
-    data: bytes, validator: Validator, limits: Limits = DEFAULT_LIMITS, process: Process | None = None
+    data: bytes,
+    validator: Validator,
+    limits: Limits = DEFAULT_LIMITS,
+    process: Process | None = None,
+    door: Door | None = None,
 ) -> BundleReading:
     """Read a bundle from its bytes.
 
@@ -85,6 +104,7 @@ def read_bundle(
         validator: judges single resources.
         limits: bounds on bytes, entries, nesting.
         process: labels and copies what is accepted.
+        door: says what is taken; None takes everything.
     Returns: every entry in exactly one place.
     Raises: one of the refusals numbered 5102 to 5113 (``collection/errors.py``); then nothing is taken.
     """
@@ -92,7 +112,7 @@ def read_bundle(
     _check_shell(bundle.shell, validator, limits)
     reads = _examine(bundle, validator, limits)
     repeated = _mark_duplicates(reads)
-    return _conclude(bundle.bundle_type, reads, repeated, process)
+    return _conclude(bundle.bundle_type, reads, repeated, process, door)
 
 
 def refusal_issue(refusal: PlatformError) -> Issue:
@@ -173,13 +193,14 @@ def _mark_duplicates(reads: Sequence[EntryRead]) -> set[int]:
 
 
 def _conclude(
-    bundle_type: str, reads: Sequence[EntryRead], repeated: set[int], process: Process | None
+    bundle_type: str, reads: Sequence[EntryRead], repeated: set[int], process: Process | None, door: Door | None
 ) -> BundleReading:
     """Resolve references now that all entries are known, and put each entry in its place."""
     index = Index(closed=bundle_type in CLOSED)
     for read in reads:
         index.add(read.cut.full_url, read.resource_type, read.logical_id)
-    accepted, rejected, repeats = [], [], []
+    accepted, rejected, repeats, left_out = [], [], [], []
+    dropped: Counter[str] = Counter()
     for read in reads:
         issues, links = index.check(read.resource_type, read.found)
         read.issues.extend(issues)
@@ -196,17 +217,27 @@ def _conclude(
         elif read.position in repeated:
             repeats.append(read.position)
         else:
-            accepted.append(_collected(read, index, links, process))
+            taken = Taken(read.cut.resource) if door is None else door.take(read.resource_type, read.cut.resource)
+            if taken is None:
+                left_out.append(read.position)
+                dropped[read.resource_type] += 1
+            else:
+                accepted.append(_collected(read, index, links, process, taken.original))
+                dropped.update(f"{read.resource_type}.{name}" for name in taken.left_out)
     return BundleReading(
         bundle_type=bundle_type,
         entries=len(reads),
         accepted=with_organisations(accepted),
         rejected=tuple(rejected),
         repeated=tuple(repeats),
+        left_out=tuple(left_out),
+        dropped=tuple(sorted(dropped.items())),
     )
 
 
-def _collected(read: EntryRead, index: Index, links: tuple[str, ...], process: Process | None) -> CollectedResource:
+def _collected(
+    read: EntryRead, index: Index, links: tuple[str, ...], process: Process | None, original: bytes
+) -> CollectedResource:
     facts = read.facts
     own = read.logical_id
     time, precision = facts.time or (None, "")
@@ -216,7 +247,7 @@ def _collected(read: EntryRead, index: Index, links: tuple[str, ...], process: P
         position=read.position,
         resource_type=kind,
         logical_id=own,
-        original=read.cut.resource,
+        original=original,
         full_url=read.cut.full_url,
         subject=subject,
         organisation=own if kind == "Organization" else facts.first(ORGANISATION, index, ORGANIZATION),
@@ -227,5 +258,6 @@ def _collected(read: EntryRead, index: Index, links: tuple[str, ...], process: P
         links=links,
         issues=(*read.entry_issues, *read.issues),
         # Decoded once more: keeping every resource of a bundle decoded until now would take several times its size.
-        processed=UNPROCESSED if process is None else process(decode(read.cut.resource), subject, own),
+        processed=UNPROCESSED if process is None else process(decode(original), subject, own),
+        whole=b"" if original == read.cut.resource else read.cut.resource,
     )

@@ -1,0 +1,124 @@
+"""Looking into the patient index by own staff: permitted by role, an entry first (PI38 to PI41; H4, H14).
+
+Who a patient is, is personal data too: whoever looks somebody up, or decides that two are one, signs a request to the
+own node and leaves an access entry, durable before anything is shown. The entry is about no record; whom it is about,
+the node alone can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Final
+
+from msgspec.structs import replace
+
+from xinglin.kernel.errors import PlatformError
+from xinglin.service.basic.audit.messages import AccessRequest
+from xinglin.service.basic.audit.messages import Asked as AskedFor
+from xinglin.service.basic.audit.model import NO_RECORD
+from xinglin.service.basic.audit.receipts import request_hash, sign_request
+from xinglin.service.basic.protection.service import Asked
+from xinglin.service.basic.reading.custodian import Parts
+from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
+from xinglin.service.basic.reading.errors import LooksNot
+from xinglin.service.basic.reading.reader import VALID_MS, ReaderAccount
+from xinglin.stakeholders.kinds import Role
+from xinglin.stakeholders.purposes import Action, Basis, Purpose
+from xinglin.stakeholders.rights import COUNTER
+
+
+class Look(StrEnum):
+    """What somebody does with the index; the codes stand in entries and never change."""
+
+    FIND = "find"
+    SHOW = "show"
+    MERGE = "merge"
+    UNMERGE = "unmerge"
+    CONFIRM = "confirm"
+    DECLINE = "decline"
+    MOVE = "move"
+    LINK = "link"
+    UNLINK = "unlink"
+
+
+LOOKING_ROLES: Final = COUNTER | {Role.AUDITOR}
+"""Who may look somebody up; who decides is of ``COUNTER``: people, not devices or services."""
+_LOOKING: Final = frozenset({Look.FIND, Look.SHOW})
+_NOBODY: Final = bytes(16)
+
+
+class Looks:
+    """Permits and notes looks into one node's index.
+
+    Args:
+        parts: what the node's custodian is made of.
+        head: returns the consortium head as of now.
+        mark: returns 16 bytes for a person and a request hash that only this node can make.
+        randomness: where request ids come from.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        head: Callable[[], ConsortiumHead],
+        mark: Callable[[bytes, bytes], bytes],
+        randomness: Callable[[int], bytes],
+    ) -> None:
+        self._parts = parts
+        self._head = head
+        self._mark = mark
+        self._randomness = randomness
+
+    def look(self, who: ReaderAccount, what: Look, persons: Sequence[bytes], purpose: Purpose) -> None:
+        """Permit an act on persons and return once an entry for each is durable; one about nobody where none is named.
+
+        Args:
+            who: the account, of this institution, and what signs for it.
+            what: what it does.
+            persons: whom it is about, 16 bytes each, as found now.
+            purpose: what for.
+
+        Raises:
+            LooksNot: none of its roles may; so the entry says.
+            PlatformError: member, account or key do not stand, or the quota is used up: so the entry says. Or the
+                private chain takes no entry now; nothing may be shown then.
+        """
+        for person in persons or [_NOBODY]:
+            self._look(who, what, person, purpose)
+
+    def _look(self, who: ReaderAccount, what: Look, person: bytes, purpose: Purpose) -> None:
+        parts, now = self._parts, self._parts.clock.now_ms()
+        request = AccessRequest(
+            chain=parts.custody.chain,
+            id=self._randomness(16),
+            account=who.account,
+            member=parts.custody.member,
+            custodian=parts.custody.node,
+            asked=AskedFor("person", person),
+            action=what.value,
+            purpose=purpose.value,
+            consents=(),
+            valid_until=now + VALID_MS,
+        )
+        signed, hash_ = sign_request(parts.suite.hash, request, who.signer), request_hash(parts.suite.hash, request)
+        refusal = self._refusal(who, what, purpose, now)
+        entry = entry_of(signed, hash_, Came(NO_RECORD, None, refusal), self._head(), now)
+        parts.log.log(
+            replace(
+                entry,
+                basis=(Basis.NONE if refusal is not None else Basis.LEGAL_DUTY).value,
+                reference=self._mark(person, entry.request) if person != _NOBODY else b"",
+            )
+        )
+        if refusal is not None:
+            raise refusal
+
+    def _refusal(self, who: ReaderAccount, what: Look, purpose: Purpose, now: int) -> PlatformError | None:
+        # As for an act of one's own institution: what stands and how much, not the reading of records.
+        asked = Asked(Action.SEAL, purpose, self._parts.custody.member, who.account, who.signer.key)
+        asking, decision = self._parts.deciding.asking(asked, now)
+        if decision is not None and decision.refusal is not None:
+            return decision.refusal(rule=int(decision.rule))
+        roles = LOOKING_ROLES if what in _LOOKING else COUNTER
+        return LooksNot(act=what.value) if roles.isdisjoint(asking.reader.roles) else None

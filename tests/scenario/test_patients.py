@@ -1,0 +1,188 @@
+"""The patient index as staff use it, on real homes: found, shown, decided, linked, followed to other nodes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.neighbours import CARD, A, B, agree, make_neighbours, neighbours, staff
+from tests.support.product import findings, xinglin
+from xinglin.kernel.errors import PlatformError
+from xinglin.kernel.identifiers import identifier, identifier_bytes
+from xinglin.node import identities, linking, patients
+from xinglin.node.access import open_trace
+from xinglin.node.private import PrivateCalls
+from xinglin.node.site import Site
+from xinglin.service.basic.patient_index.identity.model import Act
+from xinglin.service.basic.patient_index.identity.recording import act_state, recorded
+from xinglin.service.basic.patient_index.stated import stated_traits
+from xinglin.stakeholders.kinds import Role
+from xinglin.stakeholders.purposes import Purpose
+
+TREAT = Purpose.TREAT
+SAME = identities.reason_for(Act.CONFIRM, "same_document", "passport seen")
+TWO = identities.reason_for(Act.UNMERGE, "other_person")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of both homes."""
+    folder = tmp_path_factory.mktemp("made")
+    make_neighbours(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """Return a copy of both homes that a test may change."""
+    shutil.copytree(made, tmp_path / "homes")
+    return tmp_path / "homes"
+
+
+@pytest.fixture
+def site(folder: Path) -> Iterator[Site]:
+    """Return both homes, open; A acts."""
+    with neighbours(folder) as opened:
+        yield opened
+
+
+@contextmanager
+def refused(code: str) -> Iterator[None]:
+    """Expect a refusal of this code."""
+    with pytest.raises(PlatformError) as refusal:
+        yield
+    assert refusal.value.code == code
+
+
+def wang(site: Site, account: str) -> bytes:
+    """Return 王芳 as A knows her."""
+    found = patients.find_persons(site.serving, account, TREAT, stated_traits(f"证件号：{CARD}".encode()))
+    assert [one["name"] for one in found] == ["王芳"]
+    return identifier_bytes(found[0]["person"])
+
+
+def entries(site: Site) -> list[tuple[str, str, int]]:
+    """Return action, account and outcome of the entries of A's own accounts."""
+    with open_trace(site.node) as trace:
+        return [
+            (row.entry.action, row.entry.account, row.entry.outcome)
+            for row in trace.entries_of_member(site.node.member)
+        ]
+
+
+@pytest.mark.requirement("H4")
+@pytest.mark.requirement("H14")
+def test_who_looks_somebody_up_leaves_an_entry_that_leads_to_the_person(site: Site) -> None:
+    account = staff(site.node)
+    person = wang(site, account)
+    shown = patients.show_person(site.serving, account, TREAT, person)
+    assert shown["here"]["types"] == {"Encounter": 1, "Observation": 1, "Patient": 1}
+    assert shown["registrations"][0]["identifiers"] == [{"kind": "id_card", "value": CARD}]
+    assert entries(site) == [("find", account, 0), ("show", account, 0)]
+    other = next(one for one in site.archive.persons.persons() if one != person)
+    assert [row.entry.action for row in patients.looks_at(site.serving, person)] == ["find", "show"]
+    assert patients.looks_at(site.serving, other) == []
+    references = {row.entry.reference for row in patients.looks_at(site.serving, person)}
+    assert len(references) == 2, "equal marks would link the looks at one person"
+
+
+@pytest.mark.requirement("H4")
+def test_who_may_not_look_or_decide_is_refused_on_record(site: Site) -> None:
+    device, auditor = staff(site.node, Role.DEVICE), staff(site.node, Role.AUDITOR)
+    person = wang(site, auditor)
+    with refused("reading.looks_not"):
+        patients.show_person(site.serving, device, TREAT, person)
+    candidate = identifier_bytes(patients.candidates(site.serving)[0]["candidate"])
+    with refused("reading.looks_not"):
+        identities.confirm_candidate(site.serving, auditor, candidate, SAME)
+    assert site.archive.persons.merges() == []
+    assert entries(site) == [("find", auditor, 0), ("show", device, 5525), ("confirm", auditor, 5525)]
+    assert recorded(PrivateCalls(site.node)) == 0
+
+
+@pytest.mark.requirement("H1")
+def test_a_merge_is_on_record_and_undoing_it_lists_the_reads_of_the_other(site: Site, folder: Path) -> None:
+    account, clerk = staff(site.node), staff(site.node, Role.COMPLIANCE_OFFICER)
+    person = wang(site, account)
+    before = patients.person_records(site.serving, account, TREAT, person)
+    assert {one["state"] for one in before} == {"standing"}
+    candidate = patients.candidates(site.serving)[0]
+    joined = identities.confirm_candidate(site.serving, clerk, identifier_bytes(candidate["candidate"]), SAME)
+    assert patients.candidates(site.serving) == []
+    together = patients.person_records(site.serving, account, TREAT, person)
+    assert len(together) == 2 * len(before)
+    gained = [one["commitment"] for one in together if one not in before]
+    who = patients.acting(site.serving, account)
+    site.serving.reader.read(site.serving, who, bytes.fromhex(gained[0]), TREAT)
+    undone = identities.unmerge_persons(site.serving, clerk, identifier_bytes(joined["merge"]), TWO)
+    assert [(one["account"], one["commitment"], one["purpose"]) for one in undone["reads"]] == [
+        (account, gained[0], "treat")
+    ]
+    assert undone["reads"][0]["of"] == ("one" if undone["other"] == identifier(person) else "other")
+    assert len(patients.person_records(site.serving, account, TREAT, person)) == len(before)
+    chain = PrivateCalls(site.node)
+    states = [act_state(chain, number) for number in range(recorded(chain))]
+    assert [(one.act, one.account, one.undone) for one in states if one is not None] == [
+        (Act.CONFIRM, clerk, (1,)),
+        (Act.UNMERGE, clerk, ()),
+    ]
+    with refused("patient_index.decision_not_found"):
+        identities.unmerge_persons(site.serving, clerk, identifier_bytes(joined["merge"]), TWO)
+
+
+@pytest.mark.requirement("H1")
+@pytest.mark.requirement("H7")
+def test_two_nodes_link_a_person_and_the_reader_is_led_to_both(folder: Path) -> None:
+    with neighbours(folder, acting=B) as site:
+        a, b = site.serving_of(site.nodes[1]), site.serving
+        account = staff(site.node)
+        at_b = next(iter(site.archive.persons.persons()))
+        with refused("agreement.missing"):
+            linking.match_person(b, a, account, TREAT, at_b)
+        agree(site.nodes[1], site.nodes[0], TREAT)
+        link = linking.match_person(b, a, account, TREAT, at_b)
+        assert linking.match_person(b, a, account, TREAT, at_b) == link, "asked again, it is the same"
+        there = linking.all_links(a)
+        assert [one["handle"] for one in there] == [link["handle"]]
+        assert there[0]["person"] != identifier(at_b)
+        here, other = linking.locate_person(site, account, TREAT, at_b)
+        assert {one["type"] for one in here["records"]} == {"Encounter", "Observation", "Patient"}
+        assert other["refused"] == "permit.no_consent", "A decides by itself"
+        for serving, account_of in ((b, account), (a, staff(site.nodes[1]))):
+            one = linking.all_links(serving)[0]
+            reason = identities.reason_for(Act.UNLINK, "person_objects")
+            linking.unlink_person(serving, account_of, identifier_bytes(one["link"]), reason)
+        assert linking.all_links(a) == linking.all_links(b) == []
+        assert len(linking.locate_person(site, account, TREAT, at_b)) == 1
+    for name in (A, B):
+        assert findings(folder / name) == []
+
+
+@pytest.mark.requirement("H1", command="xinglin patient find")
+def test_the_commands_tell_people_and_programs(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XINGLIN_PASSPHRASE_FILE", str(folder / "passphrase"))
+    homes = ("--home", folder / A, "--with", folder / B)
+    with neighbours(folder) as site:
+        account = staff(site.node)
+    who = ("--account", account)
+    stated = tmp_path / "stated.txt"
+    stated.write_text("姓名: 王芳\n出生日期: 1990-03-07\n", encoding="utf-8")
+    found = xinglin("patient", "find", *homes, *who, "--from", stated, "--json").json["persons"]
+    assert [(one["name"], one["grade"]) for one in found] == [("王芳", "match"), ("王方", "possible")]
+    kept, other = (one["person"] for one in found)
+    waiting = xinglin("patient", "candidates", *homes, "--json").json["candidates"]
+    assert {waiting[0]["one"], waiting[0]["other"]} == {kept, other}
+    merged = xinglin("patient", "merge", kept, other, *homes, *who, "--reason", "same_document", "--json").json
+    assert merged["kept"] == kept
+    assert [one["merge"] for one in xinglin("patient", "merges", *homes, "--json").json["merges"]] == [merged["merge"]]
+    assert xinglin("patient", "show", other, *homes, *who, "--json").json["person"] == kept
+    undone = xinglin("patient", "unmerge", merged["merge"], *homes, *who, "--reason", "other_document", "--json").json
+    assert undone["reads"] == []
+    refused = xinglin("patient", "merge", kept, other, *homes, *who, "--reason", "other_person")
+    assert (refused.status, refused.code) == (3, "patient.reason")
+    unknown = xinglin("patient", "show", account, *homes, *who)
+    assert (unknown.status, unknown.code) == (5, "patient_index.person_not_found")
