@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -160,18 +161,15 @@ def _ward(size: int, folder: Path | None) -> Iterator[_Ward]:
 
 
 def _round(ward: _Ward, count: int, readers: int, figures: _Figures) -> None:
-    wanted, serving = ward.wanted(count), ward.serving
+    read, serving = ward.serving.reader.read, ward.serving
     _timed(
-        serving,
-        readers,
-        [lambda one=one: serving.reader.read(serving, ward.who, one, Purpose.TREAT) for one in wanted],
-        figures,
+        serving, readers, [partial(read, serving, ward.who, one, Purpose.TREAT) for one in ward.wanted(count)], figures
     )
 
 
 def _serve(ward: _Ward, count: int, readers: int, figures: _Figures) -> None:
     requests = [ward.signed(one) for one in ward.wanted(count)]
-    _timed(ward.serving, readers, [lambda one=one: ward.serving.answer(one) for one in requests], figures)
+    _timed(ward.serving, readers, [partial(ward.serving.answer, one) for one in requests], figures)
 
 
 def _timed(serving: Serving, readers: int, works: Sequence[Callable[[], object]], figures: _Figures) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from xinglin.cli.bench.people import people
 from xinglin.node.archive import Archive
@@ -90,7 +90,7 @@ def _observation(number: int, position: int) -> CollectedResource:
 
 
 def _collected(
-    position: int, type_: str, name: str, subject: str, resource: dict[str, object], category: Category
+    position: int, type_: str, name: str, subject: str, resource: Mapping[str, object], category: Category
 ) -> CollectedResource:
     original = json.dumps(resource).encode()
     return CollectedResource(
