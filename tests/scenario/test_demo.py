@@ -61,7 +61,7 @@ def test_every_resource_is_registered_and_every_claim_shown(result: Any, said: S
         "private chain set back",
         "refuses",
         "ledger verify finds nothing",
-        "who has seen this record",
+        "the entry of each was on its chain",
         "found there by the request",
     ]
     assert [one for one in told if one not in said.err] == []
@@ -91,6 +91,10 @@ SHOWN = (
     "past the 18th birthday: refused",
     "no consent is taken in",
     "the civil registry reports the death",
+    "refused [permit.superseded]",
+    "told and acknowledged",
+    "complete: the entries of every record",
+    "reads.proof: all entries of one record",
     "refused [destruction.retention]",
     "refused [destruction.hold]",
     "is listed in the certificate",
@@ -106,10 +110,10 @@ def test_each_refusal_is_shown_with_its_own_code(result: Any, said: Said) -> Non
     assert [code for code in REFUSED if code not in said.err] == []
 
 
-@pytest.mark.requirement("S1.1", "S7.1f", "S7.2e", "H6", "H11", command="xinglin demo")
+@pytest.mark.requirement("S1.1", "S7.1f", "S7.2e", "H6", "H11", "H12", "H14", command="xinglin demo")
 def test_every_part_is_shown(result: Any, said: Said) -> None:
     assert [one for one in SHOWN if one not in said.err] == []
-    assert set(result["bundles"]) == {"record", "anchor", "episode"}
+    assert set(result["bundles"]) == {"record", "anchor", "reads", "entry", "episode"}
     assert all(Path(file).stat().st_size > 100 for file in result["papers"].values())
     assert set(result["papers"]) == {"scan", "certificate", "report_html", "report_pdf"}
 
@@ -186,7 +190,7 @@ def operations(ledger: Ledger) -> Iterator[Any]:
                 yield decode(kind, one.head.arguments)
 
 
-@pytest.mark.parametrize("bundle", ["record", "anchor", "episode"])
+@pytest.mark.parametrize("bundle", ["record", "anchor", "reads", "entry", "episode"])
 def test_the_proofs_hold_for_a_stranger_and_a_changed_byte_does_not(folder: Path, result: Any, bundle: str) -> None:
     path = Path(result["bundles"][bundle])
     checked = run_child(child(path, "--trust", result["trust"], "--json", module="xinglin_verify"), folder)

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.support.access import entry
-from tests.support.old_stays import OLD, RECENT, SECRET, Office, at_the_office, make_old_hospital, patient, take_in
+from tests.support.old_stays import (
+    OLD,
+    RECENT,
+    SECRET,
+    Office,
+    at_the_office,
+    correct,
+    log_read,
+    make_old_hospital,
+    patient,
+    take_in,
+)
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.access import access_log
 from xinglin.node.accounts import account_signer
-from xinglin.node.corrections import correct_record, open_corrections
+from xinglin.node.destruction import records_office
 from xinglin.node.episodes import PersonKey, draft_episode, new_person_key, open_episode, open_episodes, seal_episode
-from xinglin.service.basic.audit.model import Proven
-from xinglin.service.basic.correction.model import Reason
+from xinglin.node.replaying import standing_of
 from xinglin.service.basic.episodes.model import SealReason
 from xinglin.service.basic.episodes.service import NewEpisode
+from xinglin.service.lifecycle.collection.fhir.findings import Issue
 
 NOTE, OTHER, STAY = f"{OLD}-1983-0", f"{OLD}-1983-1", f"{OLD}-1983"
 PAPER = b"\x07" * 32
@@ -106,6 +115,15 @@ class TestPersons:
             at.archive.persons.merge(person(at, "file", OLD), person(at, "pharmacy", "again"), "one", "office")
             assert at.office.check(at.ids["again-x-0"])["holds"] == [hold]
 
+    def test_an_index_that_was_set_back_destroys_nothing(self, home: Path) -> None:
+        shutil.copytree(home / "patient_index", home.parent / "before")
+        with at_the_office(home) as at:
+            merge(at)
+        shutil.rmtree(home / "patient_index")
+        (home.parent / "before").rename(home / "patient_index")
+        with at_the_office(home) as at:
+            assert code_of(at, NOTE) == "identity.behind"
+
     def test_where_the_index_has_nobody_nothing_is_destroyed(self, home: Path) -> None:
         with at_the_office(home) as at:
             at.office.order([at.ids[NOTE]], "retention_ended", at.one)
@@ -188,11 +206,7 @@ def late_note() -> bytes:
 
 def corrected(at: Office, name: str, **changes: object) -> str:
     """Correct a record and return the id of its new version."""
-    resource = json.loads(at.archive.vault.read(at.ids[name])) | changes
-    with open_corrections(at.archive) as corrections:
-        data = json.dumps(resource).encode()
-        made = correct_record(at.archive, corrections, at.ids[name], data, Reason.TRANSCRIPTION, at.one)
-    return str(made["record"])
+    return correct(at.archive, at.ids[name], at.one, **changes)
 
 
 @pytest.mark.requirement("H12", "S7.1f")
@@ -229,25 +243,106 @@ class TestVersions:
 
 @pytest.mark.requirement("S7.1f", "H4")
 def test_who_was_given_the_record_is_listed_and_not_claimed_gone(home: Path) -> None:
-    stranger, account = identifier(b"m" * 16), identifier(b"a" * 16)
+    stranger = identifier(b"m" * 16)
     with at_the_office(home) as at:
-        node, record = at.archive.node, at.ids[NOTE]
-        now = node.private_ledger().tip.time
-        with access_log(node) as log:
-            for number, member in enumerate((stranger, node.member)):
-                log.log(
-                    entry(
-                        commitment=at.archive.vault.find(record).details.commitment,
-                        member=member,
-                        account=account,
-                        request=bytes([number]) * 32,
-                        proven=Proven.SIGNATURE if member == stranger else Proven.SESSION,
-                        proof=entry().proof if member == stranger else (),
-                        seen_time=node.consortium.tip.time,
-                        time=now,
-                    )
-                )
+        record = at.ids[NOTE]
+        for member in (stranger, at.archive.node.member):
+            log_read(at.archive, record, member)
         assert at.office.check(record)["given_to"] == [stranger]
         at.destroy(NOTE)
         assert at.office.certificate(record).recipients == (stranger,), "its copies are its own"
         assert at.office.given_to(record) == [stranger]
+
+
+@pytest.mark.requirement("S7.1f", "H12")
+class TestRestrictedVersions:
+    """What a superseded version tells, a later one tells too."""
+
+    def test_a_restricted_version_restricts_those_before_it_and_none_after(self, home: Path) -> None:
+        name = f"{RECENT}-2017-0"
+        with at_the_office(home) as at:
+            first = at.ids[name]
+            second = corrected(at, name, valueString="once more")
+            at.ids[name] = second
+            third = corrected(at, name, valueString="and once more")
+            with pytest.raises(PlatformError, match=r"destruction\.retention"):
+                at.office.order([second], "retention_ended", at.one)
+            assert [state(at, one) for one in (first, second, third)] == ["restricted", "restricted", "standing"]
+            with pytest.raises(PlatformError, match=r"hold\.not_restricted"):
+                at.office.lift(first, at.two)
+            at.office.lift(second, at.two)
+            assert [state(at, one) for one in (first, second, third)] == ["standing"] * 3
+
+    def test_so_does_one_that_is_ordered_or_destroyed(self, home: Path) -> None:
+        with at_the_office(home) as at:
+            first = at.ids[NOTE]
+            second = corrected(at, NOTE, valueString="once more")
+            at.office.order([second], "retention_ended", at.one)
+            assert [state(at, one) for one in (first, second)] == ["restricted", "ordered"]
+            at.office.confirm([second], at.two)
+            at.office.carry_out()
+            assert [state(at, one) for one in (first, second)] == ["restricted", "destroyed"]
+            at.destroy(NOTE)
+            assert state(at, first) == "destroyed"
+
+    def test_a_superseded_version_is_destroyed_alone(self, home: Path) -> None:
+        with at_the_office(home) as at:
+            second = corrected(at, NOTE, valueString="once more")
+            at.destroy(NOTE)
+            assert [state(at, one) for one in (at.ids[NOTE], second)] == ["destroyed", "standing"]
+            assert at.archive.vault.read(second)
+
+
+def state(at: Office, record: str) -> str:
+    commitment = at.archive.vault.find(record).details.commitment
+    return standing_of(at.archive.node, commitment).standing.name.lower()
+
+
+@pytest.mark.requirement("S7.1f", "H1")
+class TestPersonsGone:
+    """What the patient index and the quarantine have of a record that is destroyed."""
+
+    def test_the_patients_own_record_goes_last_and_the_registration_with_it(self, home: Path) -> None:
+        with at_the_office(home) as at:
+            index, stays = at.archive.persons, (STAY, f"{OLD}-2020")
+            notes = [f"{stay}-{number}" for stay in stays for number in range(3)]
+            assert "destruction.patient" in [one.code for one in at.office.check(at.ids[OLD])["refusals"]]
+            freely(at, [OLD, *stays, *notes])
+            assert index.person_of(b"file", OLD.encode()) is None
+            assert index.person_of(b"file", RECENT.encode()) is not None
+
+    def test_a_patient_that_stays_says_what_is_known(self, home: Path) -> None:
+        with at_the_office(home) as at:
+            index, old = at.archive.persons, person(at, "file", OLD)
+            assert [one.birth for one in index.traits_of(old)] == [1950_02_03]
+            new = corrected(at, OLD, birthDate="1951-07-08")
+            freely(at, [OLD])
+            assert [one.birth for one in index.traits_of(old)] == [1951_07_08], "the wrong day of birth is gone"
+            at.ids[OLD] = new
+            refusals = [one.code for one in at.office.check(new)["refusals"]]
+            assert "destruction.patient" in refusals
+
+    def test_the_same_bytes_leave_the_quarantine_and_others_stay(self, home: Path) -> None:
+        with at_the_office(home) as at:
+            same = at.archive.vault.read(at.ids[NOTE])
+            issue = Issue("a-rule-of-before", "error", "invalid", "Observation", "refused by it")
+            kept, gone = (at.archive.quarantine.put(data, [issue]) for data in (same + b" ", same))
+            assert {kept, gone} <= set(at.archive.quarantine.names())
+            at.destroy(NOTE)
+            assert gone not in at.archive.quarantine.names()
+            assert at.archive.quarantine.original(kept) == same + b" "
+
+
+def freely(at: Office, names: list[str]) -> None:
+    """Destroy records as if all retention were over."""
+    later = int(datetime(2090, 1, 1, tzinfo=UTC).timestamp() * 1000)
+
+    class Later:
+        def now_ms(self) -> int:
+            return later
+
+    with records_office(at.archive, clock=Later()) as office:
+        records = [at.ids[name] for name in names]
+        office.order(records, "retention_ended", at.one)
+        office.confirm(records, at.two)
+        assert len(office.carry_out()["certificates"]) == len(names)

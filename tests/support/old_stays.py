@@ -6,22 +6,30 @@ Who destroys are its administrator and a compliance officer; records are named b
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.access import entry
 from tests.support.fhir_bundles import Resource, collection
 from tests.support.product import make_hospital, opened, stored_records
 from xinglin.carrier.access.registry.model import KeyState
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.identifiers import identifier
+from xinglin.node.access import access_log, open_trace
 from xinglin.node.accounts import add_account
 from xinglin.node.archive import Archive, open_archive
+from xinglin.node.corrections import IndexedPersons, correct_record, make_corrections
 from xinglin.node.destruction import RecordsOffice, records_office
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.node import Node
+from xinglin.node.notices import open_notices
 from xinglin.node.reading import reading
+from xinglin.service.basic.audit.model import Proven
+from xinglin.service.basic.correction.model import Reason
+from xinglin.service.basic.correction.service import Parties
 from xinglin.service.basic.destruction.ports import Recipients
 from xinglin.stakeholders.kinds import Role
 
@@ -125,6 +133,34 @@ class Office:
         self.office.order(records, "retention_ended", self.one)
         self.office.confirm(records, self.two)
         assert len(self.office.carry_out()["certificates"]) == len(names)
+
+
+def correct(archive: Archive, record: str, account: str, **changes: object) -> str:
+    """Correct some elements of a record and return the id of its new version."""
+    resource = json.loads(archive.vault.read(record)) | changes
+    with open_notices(archive) as notices, open_trace(archive.node) as trace:
+        corrections = make_corrections(archive, Parties(trace, IndexedPersons(archive.persons), notices))
+        data = json.dumps(resource).encode()
+        return str(correct_record(archive, corrections, record, data, Reason.TRANSCRIPTION, account)["record"])
+
+
+def log_read(archive: Archive, record: str, member: str) -> None:
+    """Log that an account of a member was given a record."""
+    node, number = archive.node, os.urandom(16)
+    own = member == node.member
+    with access_log(node) as log:
+        log.log(
+            entry(
+                commitment=archive.vault.find(record).details.commitment,
+                member=member,
+                account=identifier(number),
+                request=number * 2,
+                proven=Proven.SESSION if own else Proven.SIGNATURE,
+                proof=() if own else entry().proof,
+                seen_time=node.consortium.tip.time,
+                time=node.private_ledger().tip.time,
+            )
+        )
 
 
 @contextmanager

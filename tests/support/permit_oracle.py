@@ -52,7 +52,8 @@ def decide(s: Situation) -> Answer:
         return answer
     # PM17: an old version is never served as current.
     served = answer.rule >= 9 and s.action in ("read", "search")
-    if s.target.state == 2 and (served or (answer.rule == 8 and s.action == "correct")):
+    old = s.target.state == 2 or (s.target.state == 3 and s.target.current)
+    if old and (served or (answer.rule == 8 and s.action == "correct")):
         return refuse(17, "permit.superseded", s.target.current)
     return answer._replace(copy=NOTHING) if s.action == "search" else answer  # Table A, search
 

@@ -15,9 +15,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from xinglin.kernel.encoding import decode, pack
+from xinglin.kernel.encoding import decode, encode, pack
 from xinglin.kernel.errors import Invalid
+from xinglin.node.access import open_trace
 from xinglin.node.archive import Archive
+from xinglin.service.basic.correction.store import CorrectionStore
+from xinglin.service.basic.episodes.store import EpisodeStore
+from xinglin.service.basic.notices.store import NoticeStore
 from xinglin.service.lifecycle.storage.model import RecordSecrets, StoredRecord
 from xinglin.service.lifecycle.storage.vault import OpenedRecord, location_of
 
@@ -101,6 +105,34 @@ def _spelt(value: bytes) -> list[bytes]:
         whole = base64.b64encode(bytes(before) + value).rstrip(b"=")
         forms.append(whole[(before * 8 + 5) // 6 : (before + len(value)) * 8 // 6])
     return forms
+
+
+def opened_elsewhere(archive: Archive) -> Iterator[tuple[str, bytes]]:
+    """Yield (where, bytes) of what a home keeps sealed outside its vault, opened: for who has the home's keys too."""
+    home, keys = archive.node.home, archive.vault.keyring.keys
+    for name in archive.quarantine.names():
+        yield f"quarantine {name}", archive.quarantine.original(name) + archive.quarantine.outcome(name)
+    for registration in (row for one in archive.persons.persons() for row in archive.persons.registrations_of(one)):
+        yield "patient index", pack(registration)
+    for decision in archive.persons.record():
+        yield "decisions", pack(decision)
+    for store, kept in ((NoticeStore(home.notices, keys), "notices"), (EpisodeStore(home.episodes, keys), "episodes")):
+        store.open()
+        try:
+            for _, one in store.all():
+                yield kept, encode(one)
+        finally:
+            store.close()
+    for _, correction in CorrectionStore(archive.vault).all():
+        yield "corrections", encode(correction)
+    with open_trace(archive.node) as trace:
+        for row in trace.entries_of([one.details.commitment for one in _rows(archive)]):
+            yield "accesses", row.raw
+
+
+def _rows(archive: Archive) -> Iterator[StoredRecord]:
+    for part in archive.vault.index.slices(1, archive.vault.index.last_number()):
+        yield from (one for one in part if isinstance(one, StoredRecord))
 
 
 @dataclass(frozen=True)

@@ -108,10 +108,10 @@ def lags(town: Town) -> list[int]:
     return sorted(found)
 
 
-def items_of(private: LedgerReading) -> Items:
-    """Return all access entries of a private chain."""
+def items_of(private: LedgerReading, first: int = 0) -> Items:
+    """Return all access entries of a private chain, from a log index on."""
     found: Items = []
-    for index in range(private.tip.log_size):
+    for index in range(first, private.tip.log_size):
         entry = private.entry(index)
         if entry.receipt.number == 0:
             found += [
@@ -123,11 +123,11 @@ def items_of(private: LedgerReading) -> Items:
     return found
 
 
-def rows_of(private: LedgerReading) -> list[AccessRow]:
+def rows_of(private: LedgerReading, first: int = 0) -> list[AccessRow]:
     """Return all access entries of a private chain as an auditor's rows, read from the log alone."""
     return [
         AccessRow(index, item, 0, 0, entry_hash(private.rules.suite.hash, raw), decode(AccessEntry, raw), raw)
-        for index, item, raw in items_of(private)
+        for index, item, raw in items_of(private, first)
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from xinglin.cli.access_seen import person, responsible
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened, read_hash
 from xinglin.cli.output import show
 from xinglin.kernel.errors import error_for_number
@@ -14,7 +15,9 @@ from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.access import open_trace, rebuild_trace
 from xinglin.service.basic.audit.projection import AccessRow, Completeness, Recipient, Twin
 
-app = typer.Typer(help="Access entries: record, account, twins, rebuild.", no_args_is_help=True)
+app = typer.Typer(help="Access entries: record, person, account, responsible, twins, rebuild.", no_args_is_help=True)
+app.command("person")(person)
+app.command("responsible")(responsible)
 
 
 @app.command("record")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import typer
 
-from xinglin.kernel.errors import Invalid, Unavailable
+from xinglin.cli.files import read_file
+from xinglin.kernel.errors import Unavailable
 from xinglin.service.basic.patient_index.stated import MAX_BYTES
 
 _QUESTIONS = ("identifier", "name", "birth", "phone")
@@ -26,32 +27,18 @@ class PersonMissing(Unavailable):
     hint_zh = "用 --from 指定文件，或用 --from - 从标准输入读取，或在终端运行。"
 
 
-class PersonFileInvalid(Invalid):
-    """The file that says who is looked for can't be read."""
-
-    code, number, clause = "patient.file", 6083, "H1"
-    en = "The file {file} can't be read: {reason}."
-    zh = "无法读取文件 {file}：{reason}。"
-    hint_en = "It is UTF-8: lines 'field: value', or a FHIR Patient in JSON."
-    hint_zh = "文件应为 UTF-8：逐行“字段: 值”，或 JSON 格式的 FHIR Patient。"
-
-
 def read_person(file: Path | None) -> bytes:
     """Return what is stated of a person: of the file, of standard input where it is ``-``, else as answered.
 
     Raises:
         PersonMissing: no file, and no terminal.
-        PersonFileInvalid: the file can't be read.
+        FileUnreadable: the file can't be read.
     """
     if file is None:
         return _asked()
     if str(file) == "-":
         return sys.stdin.buffer.read(MAX_BYTES + 1)
-    try:
-        with file.open("rb") as opened:
-            return opened.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise PersonFileInvalid(file=str(file), reason=error.strerror or "it can't be read") from None
+    return read_file(file, MAX_BYTES)
 
 
 def _asked() -> bytes:

@@ -16,6 +16,7 @@ from xinglin.cli.demo.caring import care
 from xinglin.cli.demo.choosing import cast
 from xinglin.cli.demo.cohort import write_cohort
 from xinglin.cli.demo.consenting import SCAN, consent
+from xinglin.cli.demo.correcting import correct
 from xinglin.cli.demo.destroying import CERTIFICATE, destroy
 from xinglin.cli.demo.founding import APPLICANT, found
 from xinglin.cli.demo.linking import link
@@ -26,7 +27,7 @@ from xinglin.cli.demo.scene import open_scene
 from xinglin.cli.demo.sealing import EPISODE_BUNDLE, REPORT_HTML, REPORT_PDF, seal
 from xinglin.cli.demo.stage import HOMES, PASSPHRASE, NoBundles, Stage
 from xinglin.cli.demo.tampering import tamper
-from xinglin.cli.demo.tracing import trace
+from xinglin.cli.demo.tracing import ENTRY_BUNDLE, READS_BUNDLE, trace
 from xinglin.cli.options import JsonOption
 from xinglin.cli.output import show
 from xinglin.kernel.errors import Invalid
@@ -36,6 +37,8 @@ _MARK, _RESULT, _COHORT = ".xinglin-demo", "demo.json", "bundles"
 _FILES = {
     "record": RECORD_BUNDLE,
     "anchor": ANCHOR_BUNDLE,
+    "reads": READS_BUNDLE,
+    "entry": ENTRY_BUNDLE,
     "episode": EPISODE_BUNDLE,
 }
 """Proof bundles, by what they prove."""
@@ -119,7 +122,7 @@ def _care(stage: Stage) -> None:
         link(scene)
         chosen = cast(scene)
         if chosen is not None:
-            for part in (consent, refuse, care, trace):
+            for part in (consent, refuse, care, correct, trace):
                 part(scene, chosen)
         destroy(scene)
         seal(scene)

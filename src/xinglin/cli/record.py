@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_text, opened
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, check_text, opened, opened_site
 from xinglin.cli.output import console, refusal_json, show, tell_refusal
 from xinglin.cli.progress import records_progress
 from xinglin.kernel.errors import NotFound
@@ -30,7 +30,8 @@ from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.settings import load_settings
 
 app = typer.Typer(
-    help="Records: intake, list, show, read, quarantine; correct, versions, holders, resume.", no_args_is_help=True
+    help="Records: intake, list, show, read, quarantine; correct, versions, holders, trace, resume.",
+    no_args_is_help=True,
 )
 
 
@@ -50,16 +51,18 @@ RecordArgument = Annotated[str, typer.Argument(help="The record's id.")]
 @app.command("intake")
 def intake(
     home: HomeOption,
-    bundles: Annotated[list[Path], typer.Argument(help="FHIR bundles in JSON, or folders of them.")],
+    bundles: Annotated[list[Path], typer.Argument(help="FHIR bundles or resources in JSON, or folders of them.")],
     source: Annotated[str, typer.Option("--source", help="Name of the source system.")] = "file",
+    others: WithOption = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take FHIR bundles in: validate, encrypt, register. What is invalid goes to quarantine and stops nothing."""
+    """Take FHIR bundles or resources in: validate, encrypt, register. What is invalid goes to quarantine, alone."""
     check_text("--source", source)
     files = list(_files(bundles))
     refusals: list[Refusal] = []
-    with opened(home, passphrase_file, running=True) as node, open_archive(node) as archive:
+    with opened_site(home, others, passphrase_file) as site:
+        node, archive = site.node, site.archive
         maximum = node.settings.intake.max_bundle_mib << 20
         with (
             records_progress(console, len(files)) as progress,

@@ -9,10 +9,10 @@ from xinglin.node.node import Node
 from xinglin.service.basic.audit.messages import AccessRequest, Asked
 from xinglin.service.basic.audit.receipts import sign_request
 from xinglin.service.basic.reading.reader import VALID_MS
-from xinglin.stakeholders.purposes import Action, Purpose
+from xinglin.stakeholders.purposes import Purpose
 
 
-def signed_act(home: Node, custodian: Node, account: str, commitment: bytes, action: Action, purpose: Purpose) -> bytes:
+def signed_act(home: Node, custodian: Node, account: str, commitment: bytes, action: str, purpose: Purpose) -> bytes:
     """Return a request for an act on a record, signed by an account.
 
     Args:
@@ -34,7 +34,7 @@ def signed_act(home: Node, custodian: Node, account: str, commitment: bytes, act
         member=home.member,
         custodian=custodian.settings.node,
         asked=Asked("record", commitment),
-        action=action.value,
+        action=action,
         purpose=purpose.value,
         consents=(),
         valid_until=SystemClock().now_ms() + VALID_MS,

@@ -19,6 +19,7 @@ from xinglin.kernel.encoding import decode, pack, state_key
 from xinglin.kernel.errors import Integrity, Invalid, NotFound, PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.elsewhere import HomeElsewhere
 from xinglin.node.founding import INSTITUTION, SERVICE
 from xinglin.node.home import Home
 from xinglin.node.node import Node
@@ -87,6 +88,10 @@ class Archive:
         """Close what was opened on demand."""
         if self._persons is not None:
             self._persons.close()
+
+    def elsewhere(self) -> HomeElsewhere:
+        """Return what the home keeps of records outside vault and keyring, for their destruction."""
+        return HomeElsewhere(self.vault, self.quarantine, lambda: self.persons)
 
     def outbox(self) -> Outbox:
         """Return what brings batches onto the consortium chain, whose engine runs."""
@@ -190,10 +195,10 @@ def open_archive(node: Node, *, writing: bool = True) -> Iterator[Archive]:
     try:
         vault.open() if writing else vault.open_for_reading()
         try:
-            if writing:
-                replay_orders(node, vault)
             archive = Archive(node, vault, _quarantine(node, keyring), writing)
             try:
+                if writing:
+                    replay_orders(node, vault, archive.elsewhere())
                 yield archive
             finally:
                 archive.close()

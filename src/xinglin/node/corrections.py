@@ -109,7 +109,7 @@ def correct_by_account(
     """
     node, commitment = serving.archive.node, serving.archive.vault.find(record).details.commitment
     try:
-        serving.acts.correct(signed_act(node, node, account, commitment, Action.CORRECT, Purpose.TREAT))
+        serving.acts.correct(signed_act(node, node, account, commitment, Action.CORRECT.value, Purpose.TREAT))
     except RecordSuperseded:
         raise NotCurrent(record=record, current=corrections.looking.current(record)) from None
     return correct_record(serving.archive, corrections, record, data, reason, account)

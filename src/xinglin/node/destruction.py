@@ -86,7 +86,7 @@ def records_office(
     node, vault = archive.node, archive.vault
     consortium, private = _Chain(node, node.consortium), _Chain(node, node.private_ledger())
     versions = versions_in(archive)
-    with orders_in(node, vault) as execution, open_trace(node) as trace:
+    with orders_in(node, vault, archive.elsewhere()) as execution, open_trace(node) as trace:
         given = recipients or given_by(trace)
         destruction = Destruction(
             institution=Institution(node.member, node.settings.node, node.signer(SERVICE)),

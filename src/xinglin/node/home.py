@@ -30,6 +30,8 @@ class HomeExists(Conflict):
     hint_zh = "请用 --home 指定其他目录。"
 
 
+_OPENING_BYTES = 65_536
+"""More than what opens a commitment to a person ever has."""
 _MAKING = ".making"
 """How the name of a folder ends in which a home is being made."""
 
@@ -110,6 +112,11 @@ class Home:
         folder.mkdir(mode=0o700, exist_ok=True)
         opening = {"account": account, "salt": salt.hex(), "statement": statement.decode()}
         write_durably(folder / f"{account}.json", json.dumps(opening, ensure_ascii=False).encode())
+
+    def person_opening(self, account: str) -> bytes | None:
+        """Return what ``keep_person`` kept of an account, as it is on the disk; None where there is nothing."""
+        path = self.path / "accounts" / f"{account}.json"
+        return path.read_bytes()[:_OPENING_BYTES] if path.is_file() else None
 
     def keep_evidence(self, name: str, data: bytes) -> None:
         """Keep a piece of evidence durably."""

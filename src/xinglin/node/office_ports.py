@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.archive import Archive
+from xinglin.node.private import PrivateCalls
 from xinglin.service.basic.audit.projection import AccessProjection
 from xinglin.service.basic.correction.rules import versions_of
 from xinglin.service.basic.destruction.errors import PatientUnknown
@@ -29,7 +30,7 @@ class IndexedPatients:
     def __init__(self, archive: Archive) -> None:
         self._vault = archive.vault
         self._archive = archive
-        self._decided, self._decisions = 0, list[Decision]()
+        self._decided, self._decisions = -1, list[Decision]()
         self._reached: dict[tuple[bytes, int], frozenset[bytes]] = {}
 
     def person_of(self, stored: StoredRecord) -> bytes:
@@ -61,6 +62,8 @@ class IndexedPatients:
     def _reach(self, person: bytes, since: int) -> frozenset[bytes]:
         index = self._archive.persons
         if self._decided != index.decided:
+            for behind in index.differences(PrivateCalls(self._archive.node)):
+                raise behind
             self._decided, self._decisions = index.decided, index.record()
             self._reached.clear()
         asked = (person, since)

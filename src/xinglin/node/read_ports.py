@@ -99,10 +99,11 @@ class VaultRecords:
         standing = standing_of(self._archive.node, commitment).standing
         if standing in (RecordStanding.ORDERED, RecordStanding.DESTROYED):
             return RecordState.DESTROYED, b""
-        if standing is RecordStanding.RESTRICTED:
-            return RecordState.RESTRICTED, b""
         current = current_of(self._archive.node.private_ledger().value, commitment)
-        return (RecordState.STANDING, b"") if current == commitment else (RecordState.SUPERSEDED, current)
+        after = current if current != commitment else b""
+        if standing is RecordStanding.RESTRICTED:
+            return RecordState.RESTRICTED, after
+        return (RecordState.SUPERSEDED, after) if after else (RecordState.STANDING, b"")
 
     def _linked(self, stored: StoredRecord) -> bool:
         """Tell whether a record is none that corrects another and that a crash has left before it was linked."""

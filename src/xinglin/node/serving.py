@@ -14,7 +14,7 @@ from xinglin.carrier.ledger.errors import LogEntryNotFound
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Operation
 from xinglin.kernel.encoding import decode, pack
-from xinglin.node.access import access_log
+from xinglin.node.access import access_log, open_trace
 from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import SEALING, SERVICE
@@ -30,7 +30,8 @@ from xinglin.node.read_ports import (
     VaultRecords,
 )
 from xinglin.service.basic.audit.model import AccessEntry
-from xinglin.service.basic.audit.receipts import MAX_AHEAD_MS, MAX_REQUEST_MS
+from xinglin.service.basic.audit.projection import AccessProjection
+from xinglin.service.basic.audit.receipts import MAX_AHEAD_MS, MAX_REQUEST_MS, read_request
 from xinglin.service.basic.coordination.anchor_keeper import AnchorKeeper
 from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.break_glass import BreakGlass
@@ -48,6 +49,8 @@ from xinglin.service.basic.reading.entries import ConsortiumHead
 from xinglin.service.basic.reading.looks import Looks
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
+from xinglin.service.basic.tracing.model import TRACE
+from xinglin.service.basic.tracing.seeing import Lookups, Seeing
 from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 from xinglin.service.lifecycle.storage.remembered import Versions
 
@@ -79,6 +82,8 @@ class Serving:
     reader: Reader
     anchors: AnchorKeeper
     looks: Looks
+    trace: AccessProjection
+    seeing: Seeing
 
     @property
     def node(self) -> str:
@@ -92,7 +97,10 @@ class Serving:
 
     def answer(self, request: bytes, payload: bytes = b"") -> bytes:
         """Answer a signed request; see ``CustodianNode.answer``."""
-        return self.desk.answer(request, payload)
+        signed = read_request(request)
+        if (signed.request.action, signed.request.asked.what) == (TRACE, "person"):
+            return self.seeing.answer(request)
+        return self.desk.answer(signed, payload)
 
     def account(self, account: str, key_name: str) -> ReaderAccount:
         """Return an account of this home that reads, by the name of its key."""
@@ -149,7 +157,7 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
     protection = open_protection(archive, quota)
     custody = Custody(consortium.rules.chain, node.member, node.settings.node)
     try:
-        with anchored(node) as anchors, access_log(node) as log:
+        with anchored(node) as anchors, access_log(node) as log, open_trace(node) as trace:
             parts = Parts(
                 custody=custody,
                 suite=consortium.rules.suite,
@@ -185,9 +193,19 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 random_bytes,
             )
             head = partial(_head_of, consortium)
-            custodian, acts = Custodian(parts, head), Acts(parts, head)
-            looks = Looks(parts, head, look_mark(archive.vault.keyring.keys), random_bytes)
-            yield Serving(archive, protection, custodian, Desk(custodian), acts, reader, anchors, looks)
+            mark, acts, custodian = look_mark(archive.vault.keyring.keys), Acts(parts, head), Custodian(parts, head)
+            yield Serving(
+                archive=archive,
+                protection=protection,
+                custodian=custodian,
+                desk=Desk(custodian),
+                acts=acts,
+                reader=reader,
+                anchors=anchors,
+                looks=Looks(parts, head, mark, random_bytes),
+                trace=trace,
+                seeing=Seeing(parts, acts, head, Lookups(trace, archive.persons.joined, mark)),
+            )
     finally:
         protection.store.close()
 

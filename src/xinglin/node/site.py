@@ -13,7 +13,6 @@ from pathlib import Path
 
 from xinglin.carrier.consensus.errors import GroupRequired
 from xinglin.kernel.errors import NotFound
-from xinglin.node.access import open_trace
 from xinglin.node.archive import Archive, open_archive
 from xinglin.node.corrections import IndexedPersons, make_corrections
 from xinglin.node.destruction import RecordsOffice, records_office
@@ -47,7 +46,6 @@ class Site:
     _stack: ExitStack
     _archives: dict[str, Archive] = field(default_factory=dict)
     _servings: dict[str, Serving] = field(default_factory=dict)
-    _traces: dict[str, AccessProjection] = field(default_factory=dict)
     _notices: dict[str, Notices] = field(default_factory=dict)
     _corrections: dict[str, Corrections] = field(default_factory=dict)
     _office: list[RecordsOffice] = field(default_factory=list)
@@ -91,10 +89,8 @@ class Site:
         return self._servings[node.member]
 
     def trace_of(self, node: Node) -> AccessProjection:
-        """Return the access trace of a home, up to date whenever it is asked; opened once."""
-        if node.member not in self._traces:
-            self._traces[node.member] = self._stack.enter_context(open_trace(node))
-        return self._traces[node.member]
+        """Return the access trace of a home, up to date whenever it is asked."""
+        return self.serving_of(node).trace
 
     def notices_of(self, node: Node) -> Notices:
         """Return the notices of a home, which reach the other open homes; opened once.

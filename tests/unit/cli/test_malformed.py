@@ -85,7 +85,7 @@ BUNDLES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         "collection.malformed",
     ),
     "text after the end": (lambda whole: whole + b"x", "collection.malformed"),
-    "a Patient": (lambda whole: b'{"resourceType":"Patient"}', "collection.not_a_bundle"),
+    "no resource": (lambda whole: b'{"patient":"Wu"}', "collection.not_a_bundle"),
     "a number": (lambda whole: b"12", "collection.not_a_bundle"),
     "a type of bundle that brings no records": (
         lambda whole: b'{"resourceType":"Bundle","type":"subscription-notification"}',
@@ -290,7 +290,6 @@ def test_a_home_of_a_group_is_not_written_alone(place: Place, copy: Path) -> Non
     config.write_text(config.read_text().replace('engine = "embedded"', 'engine = "group"', 1))
     before = logical(copy)
     for command in (
-        ("record", "intake", "--home", copy, place.other),
         ("account", "add", "--home", copy, "--role", "auditor", "--person", "x"),
         ("account", "end", "--home", copy, ABSENT),
         ("account", "end-key", "--home", copy, "04" + "00" * 64),

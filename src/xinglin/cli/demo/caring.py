@@ -14,7 +14,6 @@ from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import AddedAccount, add_account
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.consents import acknowledge, give_by_own_key
-from xinglin.node.notices import open_notices
 from xinglin.node.read_ports import IndexPersons
 from xinglin.service.basic.audit.messages import Asked
 from xinglin.service.basic.notices.model import NoticeKind, Recipient
@@ -117,8 +116,7 @@ def _told(scene: Scene, opened: OpenedGlass, record: bytes) -> str:
         due=opened.grant.review_by_ms,
         opening=Opening(salt, notice.person),
     )
-    with open_notices(scene.a.archive) as notices:
-        sent = notices.send(new)
+    sent = scene.site.notices_of(node).send(new)
     scene.stage.require(sent.step is not Step.STORED, "the notice is on A's private chain")
     return sent.en
 

@@ -1,4 +1,4 @@
-"""Part 11: destruction refused while retention runs or a hold stands, and done where both have ended.
+"""Part 12: destruction refused while retention runs or a hold stands, and done where both have ended.
 
 Patients are chosen by their inpatient stays. Where the older stay was at B, the hospitals change places.
 """
@@ -60,7 +60,7 @@ class _Desk:
 
 def destroy(scene: Scene) -> None:
     """Show the refusals, then one destruction."""
-    scene.stage.head("11. Destruction: not while it must be kept, and then for good")
+    scene.stage.head("12. Destruction: not while it must be kept, and then for good")
     today = today_at(scene)
     stays = [*_stays(scene), *_stays(turned(scene))]
     running = [one for one in stays if one.until >= today]

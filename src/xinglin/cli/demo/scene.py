@@ -14,11 +14,11 @@ from xinglin.kernel.encoding import decode
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.access import open_trace
 from xinglin.node.accounts import AddedAccount, add_account
-from xinglin.node.archive import open_archive
 from xinglin.node.chains import SystemClock
 from xinglin.node.consents import GivenConsent, sign_agreement
 from xinglin.node.node import Group, Node
-from xinglin.node.serving import Serving, open_serving
+from xinglin.node.serving import Serving
+from xinglin.node.site import Site
 from xinglin.service.basic.audit.messages import Asked
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.audit.rules import entry_hash
@@ -88,6 +88,7 @@ class Scene:
 
     stage: Stage
     group: Group
+    site: Site
     a: Serving
     b: Serving
     wire: Wire
@@ -193,11 +194,11 @@ def open_scene(stage: Stage) -> Iterator[Scene]:
     """Let both hospitals serve until the block ends; B has a physician who reads."""
     with ExitStack() as stack:
         group = stack.enter_context(stage.group())
-        archives = [stack.enter_context(open_archive(node)) for node in group.nodes[:2]]
-        a, b = (stack.enter_context(open_serving(archive)) for archive in archives)
+        site = Site(group.nodes, stack.enter_context(ExitStack()))
+        a, b = (site.serving_of(node) for node in group.nodes[:2])
         physician = add_account(group.nodes[1], (Role.PRACTITIONER,), "Physician of hospital B")
         reader = b.account(physician.account, physician.key_name)
-        yield Scene(stage, group, a, b, Wire(a), physician, reader)
+        yield Scene(stage, group, site, a, b, Wire(a), physician, reader)
 
 
 def agree(custodian: Serving, reader: Serving) -> str:
@@ -216,7 +217,7 @@ def turned(scene: Scene) -> Scene:
     agree(scene.b, scene.a)
     physician = add_account(scene.hospital_a, (Role.PRACTITIONER,), "Physician of hospital A who reads at B")
     reader = scene.a.account(physician.account, physician.key_name)
-    return Scene(scene.stage, scene.group, scene.b, scene.a, Wire(scene.b), physician, reader)
+    return Scene(scene.stage, scene.group, scene.site, scene.b, scene.a, Wire(scene.b), physician, reader)
 
 
 def refusal_of(act: Callable[[], object]) -> str:

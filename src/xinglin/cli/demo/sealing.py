@@ -1,4 +1,4 @@
-"""Part 12: an episode sealed for a dispute, a late addition marked, opened by both sides, proven and reported."""
+"""Part 13: an episode sealed for a dispute, a late addition marked, opened by both sides, proven and reported."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Encounter:
 def seal(scene: Scene) -> None:
     """Seal, add, open, prove, report."""
     stage, archive = scene.stage, scene.a.archive
-    stage.head("12. An episode is sealed for a dispute")
+    stage.head("13. An episode is sealed for a dispute")
     chosen = _disputed(scene)
     officer = add_account(scene.hospital_a, (Role.COMPLIANCE_OFFICER,), "Officer of hospital A for disputes")
     person = new_person_key(archive)

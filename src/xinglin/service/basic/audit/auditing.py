@@ -129,26 +129,32 @@ def compare_twins(twins: Iterable[Twin], entries: Iterable[AccessRow]) -> list[A
 
     Args:
         twins: of the reader's institution, those to this custodian.
-        entries: of the custodian's chain, those of that institution's accounts. What is younger than the time that an
-            answer takes is left out by the caller.
+        entries: of the custodian's chain in log order, those of that institution's accounts. What is younger than the
+            time that an answer takes is left out by the caller.
     """
     asked = {twin.request: twin for twin in twins}
     found: list[AccessFinding] = []
-    logged: set[bytes] = set()
+    logged: dict[bytes, list[AccessRow]] = {}
     for row in entries:
-        request = row.entry.request
-        logged.add(request)
-        finding = _twin_finding(asked.get(request), row)
-        if finding is not None:
-            found.append(AccessFinding(finding, request, row.hash))
+        logged.setdefault(row.entry.request, []).append(row)
+    for request, rows in logged.items():
+        for row in rows:
+            finding = _twin_finding(asked.get(request), row, answered=not _overtaken(row, rows))
+            if finding is not None:
+                found.append(AccessFinding(finding, request, row.hash))
     dropped = [twin.request for twin in asked.values() if twin.answered and twin.request not in logged]
     return found + [AccessFinding(Finding.DROPPED, request, b"") for request in dropped]
 
 
-def _twin_finding(twin: Twin | None, row: AccessRow) -> Finding | None:
+def _overtaken(row: AccessRow, rows: Sequence[AccessRow]) -> bool:
+    """Tell whether a permit was never answered, since a refusal of the request followed (docs/spec/reading.md RD9)."""
+    return len(rows) == 2 and row is rows[0] and row.entry.outcome == 0 and rows[1].entry.outcome != 0
+
+
+def _twin_finding(twin: Twin | None, row: AccessRow, *, answered: bool) -> Finding | None:
     if twin is None:
         return Finding.UNASKED
-    if twin.account != row.entry.account or (twin.answered and twin.outcome != row.entry.outcome):
+    if twin.account != row.entry.account or (answered and twin.answered and twin.outcome != row.entry.outcome):
         return Finding.CONTRADICTED
     return None if twin.answered else Finding.UNANSWERED
 

@@ -10,12 +10,13 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.destruction.errors import (
     EncounterNeeded,
+    PatientNeeded,
     RecordHeld,
     RecordSealed,
     RetentionRuns,
     RetentionUnknown,
 )
-from xinglin.service.basic.destruction.facts import ENCOUNTER, encounter_of, occasion_of
+from xinglin.service.basic.destruction.facts import ENCOUNTER, PATIENT, encounter_of, occasion_of
 from xinglin.service.basic.destruction.holds import Holds
 from xinglin.service.basic.destruction.model import Encounter, Term
 from xinglin.service.basic.destruction.ports import Patients
@@ -82,22 +83,25 @@ class Checks:
             raise RetentionRuns(record=identifier(stored.record), until=until.isoformat())
 
     def counted_from(self, stored: StoredRecord, besides: Collection[bytes]) -> None:
-        """Refuse an encounter from which the retention of records is counted that stay.
+        """Refuse an encounter from which the retention of records is counted that stay, and whose records they are.
 
         Args:
             stored: any record.
             besides: commitments of records that don't stay.
 
         Raises:
-            EncounterNeeded: with how many there are.
+            EncounterNeeded, PatientNeeded: with how many there are.
         """
-        if stored.details.type != ENCOUNTER:
+        if stored.details.type not in (ENCOUNTER, PATIENT):
             return
         others = [
             one
             for one in self._records_of(stored)
             if one.number != stored.number and one.details.commitment not in besides
         ]
+        if stored.details.type == PATIENT:
+            _still_needed(stored, others)
+            return
         own = occasion_of(stored)
         versions = [one for one in others if one.details.type == ENCOUNTER and occasion_of(one) == own]
         if any(one.details.version > stored.details.version for one in versions):
@@ -125,6 +129,15 @@ class Checks:
                     newest[name] = max(known, one, key=lambda row: row.details.version)
             self._encounters[patient] = [_encounter(one) for one in self.vault.open_many(list(newest.values()))]
         return self._encounters[patient]
+
+
+def _still_needed(stored: StoredRecord, others: Sequence[StoredRecord]) -> None:
+    """Refuse the newest Patient of a registration whose records stay: the index tells by it whose they are."""
+    own = (stored.details.source, stored.details.subject)
+    stay = [one for one in others if (one.details.source, one.details.subject) == own]
+    newer = any(one.details.type == PATIENT and one.details.version > stored.details.version for one in stay)
+    if stay and not newer:
+        raise PatientNeeded(record=identifier(stored.record), count=len(stay))
 
 
 def _encounter(opened: OpenedRecord | PlatformError) -> Encounter:

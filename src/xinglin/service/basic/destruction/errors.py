@@ -245,3 +245,13 @@ class NoCertificate(NotFound):
     zh = "记录 {record} 没有销毁凭证：其状态为“{state}”。"
     hint_en = "A certificate is made once an order is confirmed and carried out; see 'xinglin destruction list'."
     hint_zh = "指令经确认并执行后才有凭证；参见 xinglin destruction list。"
+
+
+class PatientNeeded(Conflict):
+    """The patient's own record goes last: the patient index tells by it whose the others are."""
+
+    code, number, clause = "destruction.patient", 5888, "H1"
+    en = "Record {record} says whose {count} other records are, and goes after them."
+    zh = "记录 {record} 载明另外 {count} 条记录属于何人，须在其后销毁。"
+    hint_en = "Order these first, or together with it."
+    hint_zh = "请先销毁这些记录，或一并下令。"

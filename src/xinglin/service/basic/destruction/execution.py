@@ -7,7 +7,7 @@ before anything is served. Signs and submits nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from xinglin.carrier.ledger.reading import LedgerReading
@@ -22,6 +22,7 @@ from xinglin.service.basic.destruction.errors import CertificateWrong, Destructi
 from xinglin.service.basic.destruction.holds import all_holds, person_held
 from xinglin.service.basic.destruction.model import ShredPlan
 from xinglin.service.basic.destruction.orders import certified, find_orders, orders_of
+from xinglin.service.basic.destruction.ports import Elsewhere
 from xinglin.service.basic.destruction.store import DestructionStore, OrderRow
 from xinglin.service.lifecycle.erasure.shredding import Shredder
 from xinglin.service.lifecycle.erasure.verification import OrderedDestruction
@@ -38,10 +39,17 @@ class Execution:
         consortium: the chain of orders and certificates.
         private: the chain of holds.
         member: whose home it is.
+        elsewhere: what the home keeps of records outside its vault.
     """
 
     def __init__(
-        self, vault: Vault, store: DestructionStore, consortium: LedgerReading, private: LedgerReading, member: str
+        self,
+        vault: Vault,
+        store: DestructionStore,
+        consortium: LedgerReading,
+        private: LedgerReading,
+        member: str,
+        elsewhere: Elsewhere,
     ) -> None:
         self.vault = vault
         self.store = store
@@ -49,6 +57,7 @@ class Execution:
         self._consortium = consortium
         self._private = private
         self._member = member
+        self._elsewhere = elsewhere
 
     def confirmed(self) -> dict[bytes, OrderState]:
         """Return the confirmed orders by record commitment, certified ones among them."""
@@ -94,6 +103,17 @@ class Execution:
             self.store.put(row)
         return row
 
+    def shred(self, records: Sequence[StoredRecord]) -> None:
+        """Destroy records whose plans are kept, everywhere in the home; may be repeated.
+
+        Raises:
+            PlatformError: something can't be removed now; call again with the same records.
+        """
+        # First what is found by what the records say: afterwards nothing says it any more.
+        self._elsewhere.forget(records)
+        self.shredder.shred(records)
+        self.shredder.scrub()
+
     def replay(self) -> list[str]:
         """Shred again what the chains say is destroyed or begun and of which something is here; return record ids.
 
@@ -110,8 +130,7 @@ class Execution:
         if again:
             for row in again:
                 self.plan(row)
-            self.shredder.shred(again)
-            self.shredder.scrub()
+            self.shred(again)
         return [identifier(row.record) for row in again]
 
     def judged(self) -> OrderedDestruction:

@@ -12,7 +12,7 @@ from xinglin.service.basic.destruction.model import Encounter
 from xinglin.service.basic.destruction.rules import last_day
 from xinglin.service.lifecycle.storage.model import StoredRecord
 
-ENCOUNTER = b"Encounter"
+ENCOUNTER, PATIENT = b"Encounter", b"Patient"
 _VOID = frozenset({"cancelled", "entered-in-error"})
 
 

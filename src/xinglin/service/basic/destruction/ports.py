@@ -21,6 +21,26 @@ Versions = Callable[[bytes], Sequence[bytes]]
 """Returns the commitments of all versions of a record by any of them, the oldest first."""
 
 
+class Elsewhere(Protocol):
+    """What a home keeps of records outside vault and keyring."""
+
+    def forget(self, records: Sequence[StoredRecord]) -> None:
+        """Remove it for good; called before anything of the records is shredded, and harmless to repeat.
+
+        Raises:
+            PlatformError: it can't be done now; nothing is shredded then.
+        """
+        ...
+
+
+class Nowhere:
+    """A home that is only looked at."""
+
+    def forget(self, records: Sequence[StoredRecord]) -> None:
+        """Do nothing; see ``Elsewhere.forget``."""
+        del records
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who acts: an account of the institution, and what signs for it on both of its chains."""

@@ -6,7 +6,7 @@ may be repeated after a crash: what the chain has is not asked again, what the h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -33,13 +33,14 @@ from xinglin.service.basic.destruction.errors import (
     HoldForbids,
     HoldOpeningMissing,
     NotRegisteredYet,
+    PatientNeeded,
     PatientUnknown,
     RecordHeld,
     RecordSealed,
     RetentionRuns,
 )
 from xinglin.service.basic.destruction.execution import Execution
-from xinglin.service.basic.destruction.facts import ENCOUNTER
+from xinglin.service.basic.destruction.facts import ENCOUNTER, PATIENT
 from xinglin.service.basic.destruction.holds import Holds
 from xinglin.service.basic.destruction.model import (
     METHODS,
@@ -55,11 +56,24 @@ from xinglin.service.basic.destruction.orders import certified, find_orders, ord
 from xinglin.service.basic.destruction.ports import Actor, Chain, Patients, Recipients, Sealed, Versions
 from xinglin.service.basic.destruction.rules import first_free_ms
 from xinglin.service.basic.episodes.errors import EpisodeDiffers
+from xinglin.service.basic.patient_index.identity.errors import IdentityBehind, IdentityDiffers
 from xinglin.service.lifecycle.storage.hierarchy import Randomness
 from xinglin.service.lifecycle.storage.model import StoredRecord
 
-STOPS = (RecordHeld, RecordSealed, HoldForbids, HoldOpeningMissing, EncounterNeeded, PatientUnknown, EpisodeDiffers)
+STOPS = (
+    RecordHeld,
+    RecordSealed,
+    HoldForbids,
+    HoldOpeningMissing,
+    EncounterNeeded,
+    PatientNeeded,
+    PatientUnknown,
+    EpisodeDiffers,
+    IdentityBehind,
+    IdentityDiffers,
+)
 """What keeps a confirmed order waiting: it is carried out once that is over."""
+_LAST = {ENCOUNTER: 1, PATIENT: 2}
 T = TypeVar("T")
 _DAY_MS = 86_400_000
 _AT_ONCE = 64
@@ -204,22 +218,21 @@ class Destruction:
             one: order for one, order in self._open_orders().items() if not begun or self._execution.begun(one)
         }
         located = self._execution.locate(open_orders)
-        waiting: list[Waiting] = []
-        # Encounters last: the retention of a patient's other records is counted from them.
-        rows = sorted(self._shuffled(list(located.values())), key=lambda one: one.details.type == ENCOUNTER)
-        gone = {one.details.commitment for one in rows if one.details.destroyed}
+        # Encounters late: the retention of a patient's other records is counted from them. Whose they are goes last.
+        rows = sorted(self._shuffled(list(located.values())), key=lambda one: _LAST.get(one.details.type, 0))
+        ready, waiting = self._ready(rows)
+        together = {one.details.commitment for one in ready}
         shredded = []
-        for one in rows:
+        for one in ready:
             try:
-                self._begin(one, gone)
+                self._begin(one, together)
             except STOPS as reason:
                 waiting.append(Waiting(identifier(one.record), reason))
+                together.discard(one.details.commitment)
                 continue
-            gone.add(one.details.commitment)
             shredded.append(one)
         if shredded:
-            self._execution.shredder.shred(shredded)
-            self._execution.shredder.scrub()
+            self._execution.shred(shredded)
         return Done(self._certify(shredded, open_orders), waiting)
 
     def _check(self, stored: Sequence[StoredRecord], ordered: set[bytes], by: Actor) -> None:
@@ -246,13 +259,31 @@ class Destruction:
         for start in range(0, len(named), _AT_ONCE):
             self._private.call(named[start : start + _AT_ONCE], [by.signer])
 
-    def _begin(self, stored: StoredRecord, gone: set[bytes]) -> None:
+    def _ready(self, rows: Sequence[StoredRecord]) -> tuple[list[StoredRecord], list[Waiting]]:
+        """Return what nothing stops, in order, and what waits: a record may wait for another that does."""
+        checks, ready = self.checks(), list(rows)
+        waiting: list[Waiting] = []
+        while True:
+            together, stopped = {one.details.commitment for one in ready}, set[int]()
+            for one in ready:
+                try:
+                    if not self._execution.begun(one.details.commitment):
+                        checks.held(one)
+                        checks.counted_from(one, together)
+                except STOPS as reason:
+                    waiting.append(Waiting(identifier(one.record), reason))
+                    stopped.add(one.number)
+            if not stopped:
+                return ready, waiting
+            ready = [one for one in ready if one.number not in stopped]
+
+    def _begin(self, stored: StoredRecord, together: Collection[bytes]) -> None:
         """Note that a record is being shredded, unless that is noted; from then on nothing stops it."""
         commitment = stored.details.commitment
         if not self._execution.begun(commitment):
             checks = self.checks()
             checks.held(stored)
-            checks.counted_from(stored, gone)
+            checks.counted_from(stored, together)
             named = self._on_private("begin", BeginShredding(commitment))
             self._private.call([named], [self._institution.service])
         self._execution.plan(stored)

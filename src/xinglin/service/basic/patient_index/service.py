@@ -109,6 +109,11 @@ class PatientIndex(Merges, Links):
             self._blocks.remove(row[0])
             return True
 
+    def scrub(self) -> None:
+        """Rebuild the file, so that no page of it keeps what rows said before; see ``Database.scrub``."""
+        with self._lock:
+            self._store.database.scrub()
+
     # -- questions ---------------------------------------------------------------------------------------------------
 
     def match(self, traits: Traits, limit: int = 10) -> list[Match]:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from xinglin.service.basic.patient_index.errors import StatedInvalid
 from xinglin.service.basic.patient_index.fhir import traits_of_patient
 from xinglin.service.basic.patient_index.model import Identifier, IdentifierKind, Name, Sex, Traits
+from xinglin.service.basic.patient_index.names import is_han
 from xinglin.service.basic.patient_index.taking import check
 
 MAX_BYTES: Final = 65_536
@@ -105,6 +106,14 @@ def _with(traits: Traits, name: str, value: str, line: int) -> Traits:
         raise StatedInvalid(reason=f"line {line} has no {name} that can be read") from None
 
 
+def _name(value: str) -> tuple[Name, ...]:
+    """A name as stated; in Latin letters and without a comma also with the surname first, as in Chinese."""
+    first, _, rest = value.partition(" ")
+    if is_han(value) or "," in value or not rest.strip():
+        return (Name(text=value),)
+    return Name(text=value), Name(family=first, given=rest.strip())
+
+
 def _birth(traits: Traits, value: str) -> Traits:
     found = _DATE.fullmatch(value)
     if found is None:
@@ -121,7 +130,7 @@ def _identifier(traits: Traits, value: str) -> Traits:
 
 
 _FIELDS: Final[dict[str, Callable[[Traits, str], Traits]]] = {
-    "name": lambda traits, value: replace(traits, names=(*traits.names, Name(text=value))),
+    "name": lambda traits, value: replace(traits, names=(*traits.names, *_name(value))),
     "birth": _birth,
     "sex": lambda traits, value: replace(traits, sex=_SEXES[value.lower()]),
     "phone": lambda traits, value: replace(traits, phones=(*traits.phones, value)),

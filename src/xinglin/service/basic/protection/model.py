@@ -102,7 +102,7 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The record that is asked for; ``current`` is the commitment of its current version where superseded."""
+    """The record that is asked for; ``current`` is its current version where it was superseded, restricted or not."""
 
     category: Category
     level: Level

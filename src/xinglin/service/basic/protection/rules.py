@@ -341,8 +341,9 @@ def _without_basis(s: Situation, rule: Rule) -> Decision:
 
 
 def _of_version(s: Situation, decision: Decision) -> Decision:
-    old = s.target.state is RecordState.SUPERSEDED and s.action in _OF_CURRENT
-    if decision.permit and old:
+    restricted = s.target.state is RecordState.RESTRICTED and s.target.current != b""
+    old = s.target.state is RecordState.SUPERSEDED or restricted
+    if decision.permit and old and s.action in _OF_CURRENT:
         return _refuse(Rule.VERSION, RecordSuperseded, s.target.current)
     return decision
 

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 
 from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.audit.log import Logged
-from xinglin.service.basic.audit.messages import SignedRequest
+from xinglin.service.basic.audit.messages import AccessRequest, SignedRequest
 from xinglin.service.basic.audit.model import NO_RECORD
 from xinglin.service.basic.audit.receipts import Here, authenticate, read_request, request_hash
-from xinglin.service.basic.protection.model import Decision
+from xinglin.service.basic.protection.model import Decision, RecordState, Situation, Target
 from xinglin.service.basic.protection.rules import decide
 from xinglin.service.basic.protection.service import Asked
 from xinglin.service.basic.reading.custodian import Parts
+from xinglin.service.basic.reading.deciding import labels_of
 from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
 from xinglin.service.basic.reading.errors import ActionUnknown, RecordNotHere
 from xinglin.service.lifecycle.storage.model import StoredRecord
+from xinglin.stakeholders.labels import Special
 from xinglin.stakeholders.purposes import Action, Purpose
 
 
@@ -34,8 +36,8 @@ class Act:
     logged: Logged
 
 
-Decide = Callable[[Asked, StoredRecord], Decision]
-"""Decides an act on a record that is here."""
+Decide = Callable[[SignedRequest, Purpose, StoredRecord], Decision]
+"""Decides an act on a record that is here, asked for by a request whose signature is good."""
 
 
 class Acts:
@@ -53,17 +55,13 @@ class Acts:
     def correct(self, data: bytes) -> Act:
         """Permit the correction of the record that a signed request names (PM8); as ``permit``."""
 
-        def decided(asked: Asked, row: StoredRecord) -> Decision:
-            deciding = self._parts.deciding
-            asking, refused = deciding.asking(asked, self._parts.clock.now_ms())
-            if refused is not None:
-                return refused
-            person, target = deciding.records.person_of(row), deciding.target(row)
-            return decide(deciding.situations.about(asked, asking, person, target))
+        def decided(signed: SignedRequest, purpose: Purpose, row: StoredRecord) -> Decision:
+            state, current = self._parts.deciding.records.state(row.details.commitment)
+            return decide(self.situation(signed, purpose, Action.CORRECT, row, state, current))
 
-        return self.permit(data, Action.CORRECT, decided)
+        return self.permit(data, Action.CORRECT.value, decided)
 
-    def permit(self, data: bytes, action: Action, decided: Decide) -> Act:
+    def permit(self, data: bytes, action: str, decided: Decide) -> Act:
         """Decide an act; when this returns its entry is durable.
 
         Args:
@@ -88,22 +86,65 @@ class Acts:
             raise refusal or RecordNotHere
         return Act(signed, row, decision, logged)
 
+    def situation(
+        self,
+        signed: SignedRequest,
+        purpose: Purpose,
+        action: Action,
+        row: StoredRecord,
+        state: RecordState = RecordState.STANDING,
+        current: bytes = b"",
+    ) -> Situation:
+        """Return what the policy looks at when an account wants to do something with a record.
+
+        Args:
+            signed: the request; its signature is good.
+            purpose: what for.
+            action: what is decided.
+            row: the record.
+            state: the record's; as standing where its content is no matter.
+            current: its current version's commitment, where it is superseded.
+        """
+        deciding, asked = self._parts.deciding, _asked(signed, purpose, action)
+        # The request has taken from the quota by now, and it may have been the last that was left.
+        asking = deciding.situations.asking(asked, self._parts.clock.now_ms(), over_quota=False)
+        target = Target(*labels_of(row), Special(row.details.special), state, current)
+        return deciding.situations.about(asked, asking, deciding.records.person_of(row), target)
+
     def _looked_at(
-        self, signed: SignedRequest, action: Action, decided: Decide
+        self, signed: SignedRequest, action: str, decided: Decide
     ) -> tuple[StoredRecord | None, Decision | None, PlatformError | None]:
         request, row = signed.request, None
         try:
             if request.action != action or request.asked.what != "record":
                 raise ActionUnknown(what=f"{request.action} of a {request.asked.what}")
-            try:
-                asked = Asked(action, Purpose(request.purpose), request.member, request.account, signed.key)
-            except ValueError:
-                raise ActionUnknown(what=f"{request.action} {request.purpose}") from None
-            found = self._parts.deciding.records.find([request.asked.name])[0]
-            if not isinstance(found, StoredRecord):
-                raise found or RecordNotHere
+            purpose = purpose_of(request)
+            deciding = self._parts.deciding
+            found = deciding.records.find([request.asked.name])[0]
+            if isinstance(found, PlatformError):
+                raise found
             row = found
-            decision = decided(asked, row)
+            asked = _asked(signed, purpose, Action.CORRECT if action == Action.CORRECT else Action.HISTORY)
+            _, refused = deciding.asking(asked, self._parts.clock.now_ms())
+            if row is None and refused is None:
+                raise RecordNotHere
+            decision = decided(signed, purpose, row) if refused is None and row is not None else refused
         except PlatformError as refusal:
             return row, None, refusal
-        return row, decision, None if decision.refusal is None else decision.refusal(rule=int(decision.rule))
+        return row, decision, None if decision is None else _refusal(decision)
+
+
+def purpose_of(request: AccessRequest) -> Purpose:
+    """Return what a request says that it is for; raises ActionUnknown where nobody knows such a purpose."""
+    try:
+        return Purpose(request.purpose)
+    except ValueError:
+        raise ActionUnknown(what=f"{request.action} {request.purpose}") from None
+
+
+def _asked(signed: SignedRequest, purpose: Purpose, action: Action) -> Asked:
+    return Asked(action, purpose, signed.request.member, signed.request.account, signed.key)
+
+
+def _refusal(decision: Decision) -> PlatformError | None:
+    return None if decision.refusal is None else decision.refusal(rule=int(decision.rule))

@@ -17,7 +17,7 @@ from xinglin.kernel.hashing import Tag, tagged
 from xinglin.service.basic.audit.messages import AccessRequest
 from xinglin.service.basic.audit.model import NO_RECORD
 from xinglin.service.basic.coordination.model import Behaviour
-from xinglin.service.basic.protection.model import Asking, Decision, RecordState, Rule, Target
+from xinglin.service.basic.protection.model import Asking, Decision, Rule, Target
 from xinglin.service.basic.protection.ports import Quotas
 from xinglin.service.basic.protection.rules import decide, gate
 from xinglin.service.basic.protection.service import Asked, Situations
@@ -247,7 +247,7 @@ class Deciding:
             level=row.level,
             special=row.special,
             version=row.version,
-            current=int(target.state is not RecordState.SUPERSEDED),
+            current=int(not target.current),
         )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from xinglin.service.basic.audit.receipts import read_request
+from xinglin.service.basic.audit.messages import SignedRequest
 from xinglin.service.basic.reading.custodian import Custodian, Incoming
 from xinglin.service.basic.reading.errors import AnsweringEnded
 
@@ -45,15 +45,14 @@ class Desk:
         self._answering = False
         self._last = 0
 
-    def answer(self, data: bytes, payload: bytes = b"") -> bytes:
-        """Return the answer to a signed request; see ``Custodian.answer``, whose errors it raises.
+    def answer(self, signed: SignedRequest, payload: bytes = b"") -> bytes:
+        """Return the answer to a request that is in form; see ``Custodian.answer``, whose errors it raises.
 
         Raises:
             AnsweringEnded: the thread that was answering was made to stop.
         """
-        signed = read_request(data)
         if signed.request.asked.what != "record":  # a search can take long, and nobody should have to wait for it
-            return self._custodian.answer(data, payload)
+            return _given(self._custodian.answer_many([(signed, payload)])[0])
         mine = _Waiting((signed, payload))
         with self._changed:
             self._waiting.append(mine)
@@ -77,9 +76,7 @@ class Desk:
                     one.told.set_result(answer)
                 else:
                     one.told.set_exception(answer)
-        if isinstance(answers[0], bytes):
-            return answers[0]
-        raise answers[0]
+        return _given(answers[0])
 
     def _take(self) -> list[_Waiting]:
         with self._changed:
@@ -93,3 +90,9 @@ class Desk:
             following = self._waiting[0] if self._waiting else None
         if following is not None:
             following.told.set_result(None)
+
+
+def _given(answer: bytes | Exception) -> bytes:
+    if isinstance(answer, bytes):
+        return answer
+    raise answer

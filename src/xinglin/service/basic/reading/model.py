@@ -14,6 +14,7 @@ import msgspec
 from xinglin.carrier.ledger.model import Flag, ReceiptFact
 from xinglin.kernel.encoding import Bytes16, ChainObject, Digest, Natural
 from xinglin.service.basic.audit.messages import SignedReceipt
+from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.stakeholders.purposes import Copy
 
 TypeName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z][A-Za-z]{0,63}\Z")]
@@ -53,8 +54,35 @@ class Found(ChainObject, frozen=True):
     copy: Copy
 
 
+class SeenEntry(ChainObject, frozen=True):
+    """An access entry and its place on the custodian's private chain: log entry and item (docs/spec/trace.md TR12)."""
+
+    index: Natural
+    item: Natural
+    entry: AccessEntry
+
+
+class SeenRecord(ChainObject, frozen=True):
+    """Who has asked for one record; ``complete`` is 1 when the list leads to the record's head on the chain."""
+
+    commitment: Digest
+    type: TypeName
+    version: Natural
+    complete: Flag
+    entries: tuple[SeenEntry, ...]
+
+
+class Seen(ChainObject, frozen=True):
+    """Who has seen a person's data at one node: of how many records, of how many more nothing is told, looks-up."""
+
+    records: Natural
+    withheld: Natural
+    seen: tuple[SeenRecord, ...]
+    looks: tuple[SeenEntry, ...]
+
+
 class Answer(ChainObject, frozen=True, kw_only=True):
-    """What comes back: the receipt; the refusal; or one record, what was found, or the link of a person."""
+    """What comes back: the receipt; the refusal; or one record, what was found, the link of a person, who has seen."""
 
     kind: Literal["access-answer"] = "access-answer"
     version: Literal[1] = 1
@@ -63,6 +91,7 @@ class Answer(ChainObject, frozen=True, kw_only=True):
     disclosed: Annotated[tuple[Disclosure, ...], msgspec.Meta(max_length=1)] = ()
     found: tuple[Found, ...] = ()
     link: Annotated[tuple[Bytes16, ...], msgspec.Meta(max_length=1)] = ()
+    seen: Annotated[tuple[Seen, ...], msgspec.Meta(max_length=1)] = ()
 
     @property
     def outcome(self) -> int:

@@ -109,13 +109,13 @@ class BundleNesting(Invalid):
 
 
 class NotABundle(Invalid):
-    """The JSON value is not a resource of type Bundle."""
+    """The JSON value is neither a Bundle nor another resource."""
 
     code, number, clause = "collection.not_a_bundle", 5110, "S7.1a"
-    en = "The file holds {found}, not a FHIR Bundle."
-    zh = "文件内容是 {found}，不是 FHIR Bundle。"
-    hint_en = "Put resources into a Bundle of type collection or transaction."
-    hint_zh = "请将资源放入类型为 collection 或 transaction 的 Bundle。"
+    en = "The file holds {found}, neither a FHIR Bundle nor another resource."
+    zh = "文件内容是 {found}，既不是 FHIR Bundle 也不是其他资源。"
+    hint_en = "Give one resource to a file, or a Bundle of type collection or transaction."
+    hint_zh = "每个文件请提供一个资源，或类型为 collection 或 transaction 的 Bundle。"
 
 
 class BundleType(Invalid):

@@ -2,18 +2,19 @@
 
 An item is one file, ``NAME.sealed``, named by a keyed hash of its bytes. The outcome holds rules and names of elements,
 never content, and is sealed all the same: nobody can change unseen why something was refused. Nothing here decides what
-is wrong, and nothing is ever removed here.
+is wrong; an item goes only where a record of the same bytes is destroyed.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from xinglin.carrier.crypto.files import write_durably
+from xinglin.carrier.crypto.files import sync_folder, write_durably
 from xinglin.kernel.encoding import decode, pack
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
@@ -89,6 +90,27 @@ class Quarantine:
             QuarantineDamaged: its file was altered.
         """
         return self._open(name)[0]
+
+    def remove(self, original: bytes) -> bool:
+        """Remove an item for good, its bytes overwritten first; tells whether it was there.
+
+        Args:
+            original: its exact bytes.
+
+        Raises:
+            StorageUnwritable: the disk refuses.
+        """
+        path = self._path(identifier(self._fingerprint(original)[:NAME_BYTES]))
+        if not path.is_file():
+            return False
+        with writing(path):
+            with path.open("r+b") as file:
+                file.write(bytes(path.stat().st_size))
+                file.flush()
+                os.fsync(file.fileno())
+            path.unlink()
+            sync_folder(self._folder)
+        return True
 
     def damaged(self) -> Iterator[PlatformError]:
         """Open every item and yield what is wrong with each that does not open."""

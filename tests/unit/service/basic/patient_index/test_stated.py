@@ -39,6 +39,11 @@ def test_as_much_of_a_date_as_is_known(text: str, birth: int) -> None:
     assert stated_traits(f"birth: {text}".encode()).birth == birth
 
 
+def test_a_latin_name_is_looked_for_with_the_surname_first_and_last() -> None:
+    assert stated_traits(b"name: Chen Chia Lin").names == (Name(text="Chen Chia Lin"), Name("Chen", "Chia Lin"))
+    assert stated_traits(b"name: Chen, Chia Lin").names == (Name(text="Chen, Chia Lin"),)
+
+
 def test_a_fhir_patient() -> None:
     traits = stated_traits(b'{"resourceType": "Patient", "name": [{"text": "Wang"}], "birthDate": "1990-03"}')
     assert (traits.names[0].text, traits.birth) == ("Wang", 1990_03_00)

@@ -242,6 +242,11 @@ REFUSED: list[tuple[Situation, Rule, str]] = [
     # versions
     (target(state=RecordState.SUPERSEDED, current=b"v" * 32), Rule.VERSION, "permit.superseded"),
     (replace(target(state=RecordState.SUPERSEDED), action=Action.SEARCH), Rule.VERSION, "permit.superseded"),
+    (
+        ordered(target=replace(COVERED.target, state=RecordState.RESTRICTED, current=b"v" * 32)),
+        Rule.VERSION,
+        "permit.superseded",
+    ),
 ]
 
 

@@ -11,10 +11,8 @@ import pytest
 
 from xinglin.carrier.crypto.suite import suite
 from xinglin.carrier.ledger.build import Signer
-from xinglin.kernel.encoding import encode
 from xinglin.kernel.identifiers import identifier
-from xinglin.service.basic.audit.errors import RequestMalformed
-from xinglin.service.basic.audit.messages import AccessRequest, Asked
+from xinglin.service.basic.audit.messages import AccessRequest, Asked, SignedRequest
 from xinglin.service.basic.audit.receipts import sign_request
 from xinglin.service.basic.reading import desk as module
 from xinglin.service.basic.reading.custodian import Custodian, Incoming
@@ -45,11 +43,8 @@ class Told(Custodian):
             raise self.fault
         return [RequestReplayed() if number == 7 else bytes([number]) for number in numbers]
 
-    def answer(self, data: bytes, payload: bytes = b"") -> bytes:
-        return b"alone " + payload
 
-
-def request(number: int, what: str = "record") -> bytes:
+def request(number: int, what: str = "record") -> SignedRequest:
     """Return a signed request whose id begins with a number."""
     asked = Asked("record", bytes(32)) if what == "record" else Asked("person", bytes(16))
     made = AccessRequest(
@@ -64,7 +59,7 @@ def request(number: int, what: str = "record") -> bytes:
         consents=(),
         valid_until=1,
     )
-    return encode(sign_request(suite("gm").hash, made, Signer(bytes(65), lambda _: bytes(64))))
+    return sign_request(suite("gm").hash, made, Signer(bytes(65), lambda _: bytes(64)))
 
 
 def ask_while_answered(told: Told, numbers: Sequence[int]) -> list[bytes | BaseException]:
@@ -119,8 +114,12 @@ def test_a_thread_that_is_made_to_stop_leaves_nobody_waiting() -> None:
     assert {type(one) for one in answers[1:]} == {KeyboardInterrupt, AnsweringEnded}
 
 
-def test_a_search_waits_for_nobody_and_what_is_malformed_for_nothing() -> None:
-    desk = Desk(Told())
-    assert desk.answer(request(1, "person"), b"traits") == b"alone traits"
-    with pytest.raises(RequestMalformed):
-        desk.answer(b"\x00")
+def test_a_search_waits_for_nobody() -> None:
+    told = Told()
+    desk = Desk(told)
+    told.let.set()
+    desk._answering = True  # somebody is being answered, and does not end
+    assert desk.answer(request(1, "person"), b"traits") == b"\x01"
+    with pytest.raises(RequestReplayed):
+        desk.answer(request(7, "person"))
+    assert told.batches == [[1], [7]]

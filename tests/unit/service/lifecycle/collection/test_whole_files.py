@@ -68,7 +68,7 @@ REFUSED = {
     "100,000 arrays": (nested(100_000), errors.BundleNesting),
     "an array": (b"[" + VALID + b"]", errors.NotABundle),
     "a number": (b"7", errors.NotABundle),
-    "a single resource": (text(PATIENT), errors.NotABundle),
+    "a resourceType that names none": (b'{"resourceType":"patient 7"}', errors.NotABundle),
     "no resourceType": (b'{"type":"collection","entry":[]}', errors.NotABundle),
     "a resourceType that is no text": (VALID.replace(b'"Bundle"', b"[1]"), errors.NotABundle),
     "no type": (b'{"resourceType":"Bundle","entry":[]}', errors.BundleType),

@@ -1,8 +1,9 @@
 """Cuts a bundle file into the exact bytes of its entries and resources, and into the shells that are left.
 
-Refuses, with one stable code each, what is no bundle in UTF-8 JSON. Nothing is decoded but the outermost levels and
-no byte of a resource is written anew. Every byte of the file is either in an entry's slice or in the bundle's shell,
-so a second ``entry`` or ``resource`` under the same key can't get lost: the shells are validated like resources.
+Refuses, with one stable code each, what is neither bundle nor resource in UTF-8 JSON. Nothing is decoded but the
+outermost levels and no byte of a resource is written anew. Every byte of the file is either in an entry's slice or in
+the bundle's shell, so a second ``entry`` or ``resource`` under the same key can't get lost: the shells are validated
+like resources.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ WIDE: Final = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", cod
 GAP: Final = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
 LONE_SURROGATE: Final = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
 KIND_FOUND: Final = re.compile(r"got `([a-z]+)`")
+RESOURCE_TYPE: Final = re.compile(r"[A-Z][A-Za-z]{1,63}")
 NO_SPACE: Final = re.compile(r"\S+")
 SPACE: Final = b" \t\r\n"
 SLICE: Final = 1 << 20
@@ -110,7 +112,7 @@ _decode_plain = msgspec.json.Decoder(_PlainEntry).decode
 
 
 def cut_bundle(data: bytes, limits: Limits) -> CutBundle:
-    """Take a file apart.
+    """Take a file apart; one that holds a resource by itself is taken as a collection of it.
 
     Args:
         data: the whole file.
@@ -119,7 +121,10 @@ def cut_bundle(data: bytes, limits: Limits) -> CutBundle:
     """
     text = _text(data, limits)
     root = _root(text, limits)
-    if _string(root.resource_type) != "Bundle":
+    resource_type = _string(root.resource_type)
+    if RESOURCE_TYPE.fullmatch(resource_type) and resource_type != "Bundle":
+        return _single(text)
+    if resource_type != "Bundle":
         raise NotABundle(found=_described(root.resource_type))
     bundle_type = _string(root.type)
     if bundle_type not in ACCEPTED_TYPES:
@@ -127,6 +132,12 @@ def cut_bundle(data: bytes, limits: Limits) -> CutBundle:
     if len(root.entry) > limits.max_entries:
         raise BundleTooManyEntries(found=len(root.entry), maximum=limits.max_entries)
     return CutBundle(bundle_type, _shell(text, root.entry), root.entry)
+
+
+def _single(text: bytes) -> CutBundle:
+    """Return a file that is one resource as the collection of it alone."""
+    shell = b'{"resourceType":"Bundle","type":"collection","entry":[' + ENTRY_MARK + b"]}"
+    return CutBundle("collection", shell, [msgspec.Raw(b'{"resource":' + text.strip(SPACE) + b"}")])
 
 
 def cut_entry(raw: msgspec.Raw) -> CutEntry:

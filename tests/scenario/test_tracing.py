@@ -1,0 +1,265 @@
+"""A record's trace by level and role; who has seen a patient's data at two hospitals; from an entry to its account."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.product import xinglin
+from tests.support.town import YEAR_MS, Town, homes, open_town
+from xinglin.carrier.crypto.suite import suite
+from xinglin.kernel.encoding import decode
+from xinglin.kernel.errors import PlatformError
+from xinglin.kernel.identifiers import identifier
+from xinglin.node.accounts import add_account
+from xinglin.node.chains import SystemClock
+from xinglin.node.consents import sign_agreement
+from xinglin.node.corrections import correct_by_account
+from xinglin.node.linking import match_person
+from xinglin.node.tracing import responsible_for, trace_record, who_has_seen
+from xinglin.service.basic.audit.messages import SignedReceipt
+from xinglin.service.basic.audit.receipts import receipt_hash
+from xinglin.service.basic.correction.model import Reason
+from xinglin.service.basic.protection.mandates import StatedMandate
+from xinglin.service.basic.protection.model import Article
+from xinglin.service.basic.sharing.agreements.model import AgreementTerms
+from xinglin.service.basic.tracing.errors import OpeningDiffers, OpeningMissing
+from xinglin.service.lifecycle.storage.model import StoredRecord
+from xinglin.stakeholders.kinds import Role
+from xinglin.stakeholders.labels import Category, Level, Special
+from xinglin.stakeholders.purposes import Action, Purpose
+
+DAY_MS = 86_400_000
+
+
+@dataclass
+class Case:
+    """The town; a record that B has read, that was corrected, and that B's physician then asked for again."""
+
+    town: Town
+    old: StoredRecord
+    new: str
+    auditor: str
+    regulator: str
+
+    @property
+    def site(self) -> Any:
+        return self.town.site
+
+    def trace(self, account: str, purpose: Purpose | None = None) -> dict[str, Any]:
+        return trace_record(self.site, identifier(self.old.record), account, purpose)
+
+    def refused(self, account: str, purpose: Purpose | None = None) -> str:
+        with pytest.raises(PlatformError) as refusal:
+            self.trace(account, purpose)
+        return refusal.value.code
+
+
+@pytest.fixture(scope="module")
+def case(homes_of_town: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    folder = tmp_path_factory.mktemp("tracing") / "homes"
+    shutil.copytree(homes_of_town, folder)
+    with open_town(folder) as town:
+        a = town.site.nodes[0]
+        auditor = add_account(a, (Role.AUDITOR,), "Auditor at A").account
+        regulator = add_account(town.site.nodes[3], (Role.AUDITOR,), "Inspector").account
+        match_person(town.b, town.a, town.physician.account, Purpose.TREAT, town.at_b)
+        old = town.rows(b"Observation")[0]
+        town.read(old.details.commitment)
+        content = json.loads(town.a.archive.vault.read(identifier(old.record)))
+        content["status"] = "corrected"
+        made = correct_by_account(
+            town.a,
+            town.site.corrections_of(a),
+            identifier(old.record),
+            json.dumps(content).encode(),
+            Reason.TRANSCRIPTION,
+            town.own.account,
+        )
+        with pytest.raises(PlatformError):
+            town.read(old.details.commitment)
+        town.read(old.details.commitment, Action.HISTORY)
+        yield Case(town, old, made["record"], auditor, regulator)
+
+
+@pytest.mark.requirement("S8.6b", "S8.6c", "S8.6d", "W9", command="xinglin record trace")
+def test_the_institutions_auditor_sees_where_a_record_comes_from_and_what_became_of_it(case: Case) -> None:
+    seen = case.trace(case.auditor)
+    town, first, second = case.town, *seen["versions"]
+    assert (seen["viewer"], seen["level"], seen["keeper"]) == ("overseer", 4, town.a.member)
+    assert (first["current"], second["current"]) == (False, True)
+    origin = first["origin"]
+    assert (origin["type"], origin["source"], origin["producer"]) == ("Observation", "demo", town.a.member)
+    assert 0 < origin["generated"] < origin["registered"]
+    assert origin["recorder"]
+    assert first["access"]["complete"]
+    lines = [(one["action"], one["outcome"] == 0) for one in first["access"]["entries"]]
+    assert lines == [("read", True), ("correct", True), ("read", False), ("history", True), ("trace", True)]
+    assert {one["account"] for one in first["access"]["entries"][:1]} == {town.physician.account}
+    assert [one["account"] for one in first["access"]["given"]] == [town.physician.account]
+    assert first["permits"]["by_basis"] == {"consent": 2, "legal_duty": 2}
+    correction = first["changes"]
+    assert (correction["told"], correction["correction"]["account"]) == (1, town.own.account)
+    assert correction["correction"]["reason"] == "transcription"
+    assert (first["end"]["standing"], first["end"]["holds"]) == ("standing", 0)
+    assert "proof" not in first["access"]["entries"][0]  # level 4: entry by entry, without place and basis
+
+
+@pytest.mark.requirement("S8.6d")
+def test_others_see_less_and_each_look_is_on_record(case: Case) -> None:
+    town = case.town
+    numbers = case.trace(case.regulator)
+    assert numbers["viewer"] == "outsider"
+    assert numbers["record"] == ""
+    text = json.dumps(numbers)
+    known = (town.physician.account, town.own.account, identifier(case.old.record), case.new, "Observation", "demo")
+    assert [one for one in known if one in text] == []
+    assert numbers["versions"][0]["access"]["permitted"] >= 3
+    assert case.refused(town.physician.account) == "trace.not_shown"
+    assert case.refused(town.own.account) == "permit.no_consent"
+    clerk = add_account(town.site.nodes[0], (Role.ADMINISTRATOR,), "Clerk at A").account
+    assert case.refused(clerk) == "permit.role"
+    assert case.refused(case.auditor, Purpose.PATRQT) == "permit.no_consent"
+    rows = town.site.trace_of(town.site.nodes[0]).entries_of([case.old.details.commitment])
+    looks = [(row.entry.account, row.entry.outcome == 0) for row in rows if row.entry.action == "trace"]
+    assert (case.regulator, True) in looks
+    assert {account for account, permitted in looks if not permitted} == {
+        town.physician.account,
+        town.own.account,
+        clerk,
+        case.auditor,
+    }
+
+
+def mandate(case: Case, categories: list[Category]) -> None:
+    """Put the patient's request on record at A, for A's own physician to answer."""
+    now = SystemClock().now_ms()
+    stated = StatedMandate(
+        article=Article.PATIENT_REQUEST,
+        document=b"paper".ljust(32, b"."),
+        purposes=[Purpose.PATRQT],
+        categories=categories,
+        level=Level.STRICT,
+        from_ms=now - 1_000,
+        until_ms=now + 20 * DAY_MS,
+        special=Special(255),
+    )
+    case.town.a.protection.mandates.enter(case.town.at_a, stated, case.town.own.account)
+
+
+def agree_on_requests(case: Case) -> None:
+    """Let A ask B on a patient's request."""
+    a, b, now = case.town.a, case.town.b, SystemClock().now_ms()
+    purposes = (Purpose.PATRQT,)
+    terms = AgreementTerms(
+        b.member, a.member, purposes, tuple(Category), Level.STRICT, now - 1, now + YEAR_MS, bytes(32)
+    )
+    sign_agreement(b.archive.node, a.archive.node, terms)
+
+
+def seen(case: Case, account: str, purpose: Purpose = Purpose.PATRQT) -> list[dict[str, Any]]:
+    return who_has_seen(case.site, case.town.at_a, account, purpose)
+
+
+@pytest.mark.requirement("H14", "H4", command="xinglin access person")
+def test_the_patient_is_told_who_has_seen_what_at_both_hospitals(case: Case) -> None:
+    town = case.town
+    with pytest.raises(PlatformError) as unasked:
+        seen(case, town.own.account)
+    assert unasked.value.code == "permit.no_consent"
+    with pytest.raises(PlatformError) as other:
+        seen(case, town.own.account, Purpose.TREAT)
+    assert other.value.code == "trace.person_not_shown"
+
+    mandate(case, [Category.HEALTH_STATUS, Category.MEDICAL_APPLICATION])
+    here, there = seen(case, town.own.account)
+    assert (here["name"], there["name"]) == ("Hospital A", "Hospital B")
+    assert there["refused"] == "agreement.missing"
+    assert here["withheld"] > 0
+    assert not here["complete"]
+    agree_on_requests(case)
+    mandate(case, list(Category))
+    here, there = seen(case, town.own.account)
+    assert (here["withheld"], here["complete"], there["complete"]) == (0, True, True)
+    read = next(one for one in here["lines"] if one["action"] == "read")
+    assert (read["account"], read["member_name"], read["purpose"]) == (town.physician.account, "Hospital B", "treat")
+    assert (read["commitment"], read["copy"], read["type"]) == (
+        case.old.details.commitment.hex(),
+        "original",
+        "Observation",
+    )
+    rows = town.site.trace_of(town.site.nodes[0]).entries_of([case.old.details.commitment])
+    assert {row.hash.hex() for row in rows} <= {one["entry"] for one in here["lines"]}
+    asked = [one for one in here["lines"] if one["type"] == "" and one["action"] == "trace"]
+    assert [one["account"] for one in asked] == [town.own.account] * 2  # the questions before this one
+    receipt = decode(SignedReceipt, bytes.fromhex(there["receipt"]))
+    assert receipt.receipt.entry.hex() == there["entry"]
+    named = suite("gm")
+    assert named.verify(receipt.key, receipt_hash(named.hash, receipt.receipt), receipt.signature)
+    answered = town.site.trace_of(town.site.nodes[0]).twins()
+    assert all(twin.answered for twin in answered)
+    assert {twin.custodian for twin in answered} == {town.b.member}
+    by_overseer = seen(case, case.auditor, Purpose.HOPERAT)
+    assert by_overseer[0]["complete"]
+    assert by_overseer[1]["refused"] == "trace.person_not_shown"  # B tells others on the patient's request alone
+
+
+@pytest.mark.requirement("H4", "S3.5", command="xinglin access responsible")
+def test_a_leaked_entry_leads_to_the_account_and_the_person_who_answers_for_it(case: Case) -> None:
+    town = case.town
+    (row,) = [
+        one
+        for one in town.site.trace_of(town.site.nodes[0]).entries_of([case.old.details.commitment])
+        if one.entry.action == "history"
+    ]
+    found = responsible_for(case.site, row.hash)
+    assert (found["account"], found["person"], found["signature"]) == (
+        town.physician.account,
+        "Physician at B",
+        "holds",
+    )
+    assert found["member_name"] == "Hospital B"
+    kept = town.b.archive.node.home.path / "accounts" / f"{town.physician.account}.json"
+    whole = kept.read_text(encoding="utf-8")
+    for damaged in (whole.replace("Physician at B", "Somebody else"), "[]", '{"salt": "zz", "statement": "x"}'):
+        kept.write_text(damaged, encoding="utf-8")
+        with pytest.raises(OpeningDiffers):
+            responsible_for(case.site, row.hash)
+    kept.unlink()
+    with pytest.raises(OpeningMissing):
+        responsible_for(case.site, row.hash)
+    kept.write_text(whole, encoding="utf-8")
+    with pytest.raises(PlatformError) as unknown:
+        responsible_for(case.site, bytes(32))
+    assert unknown.value.code == "proof.no_entry"
+
+
+def test_the_commands_say_it_in_sentences(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Last of all: it closes the homes."""
+    town, folder = case.town, case.site.node.home.path.parent
+    record, person = identifier(case.old.record), identifier(town.at_a)
+    rows = town.site.trace_of(town.site.nodes[0]).entries_of([case.old.details.commitment])
+    entry = rows[0].hash.hex()
+    case.site._stack.close()
+    for node in case.site.nodes:
+        node.close()
+    monkeypatch.setenv("XINGLIN_PASSPHRASE_FILE", str(folder / "passphrase"))
+    others = [part for one in homes(folder)[1:] for part in ("--with", one)]
+    at = ("--home", folder / "hospital-a", *others)
+    traced = xinglin("record", "trace", record, "--as", case.auditor, *at)
+    assert traced.status == 0, traced.err
+    assert b"version 1 (current)" in traced.out
+    told = xinglin("access", "person", person, "--account", town.own.account, *at)
+    assert told.status == 0, told.err
+    assert b"Hospital B: " in told.out
+    assert told.out.rstrip().endswith(b"entries, complete")
+    answers = xinglin("access", "responsible", entry, *at)
+    assert b"signature of the request: holds" in answers.out
+    refused = xinglin("record", "trace", record, "--as", town.physician.account, *at, "--json")
+    assert refused.json["error"]["code"] == "trace.not_shown"
