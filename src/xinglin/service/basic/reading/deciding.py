@@ -42,7 +42,7 @@ _Row = StoredRecord | PlatformError | None
 
 
 @dataclass(frozen=True, slots=True)
-class Deciding:
+class Decider:
     """What decisions are made with.
 
     Args:
