@@ -9,7 +9,7 @@ from xinglin.kernel.encoding import decode
 from xinglin.node.serving import described
 from xinglin.service.basic.audit.messages import Asked
 from xinglin.service.basic.patient_index.model import Grade, Traits
-from xinglin.service.basic.reading.custodian import MATCH, match_name
+from xinglin.service.basic.reading.deciding import MATCH, match_name
 from xinglin.stakeholders.purposes import Purpose
 
 

@@ -7,12 +7,12 @@ is read from the chain whenever it is asked. What is addressed to others stays c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xinglin.carrier.crypto.errors import OpenFailed
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.kernel.errors import PlatformError
-from xinglin.kernel.identifiers import identifier_bytes
+from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.service.basic.protection.consents.model import (
     AcknowledgeConsent,
     ConsentOpening,
@@ -124,6 +124,10 @@ class Consents:
 
     def held(self, person: bytes) -> tuple[Held, ...]:
         """Return the consents and prohibitions of a person with what the chain says of each now."""
+        return tuple(map(self.with_chain, self.terms(person)))
+
+    def terms(self, person: bytes) -> tuple[Held, ...]:
+        """Return the consents and prohibitions of a person as this node keeps them; only the chain has what follows."""
         others = [one for one in self._persons.joined(person) if one != person]
         rows = self._store.of_person(KeptConsent, person)
         # Consents never follow a merge unconfirmed, prohibitions always do (in doubt for the patient).
@@ -133,7 +137,17 @@ class Consents:
             for row in self._store.of_person(KeptConsent, other)
             if row.value.opening.terms.prohibits
         ]
-        return tuple(self._held(row.value) for row in rows)
+        return tuple(_held(row.value.opening.terms) for row in rows)
+
+    def with_chain(self, held: Held) -> Held:
+        """Return a consent or prohibition with its acknowledgement by this node and its revocation, as of now."""
+        consent = identifier(held.id)
+        state = self._chain.consent(consent)
+        return replace(
+            held,
+            acknowledged_ms=self._chain.acknowledged_by(consent, self._node),
+            revoked_ms=state.revoked_ms[0] if state is not None and state.revoked_ms else None,
+        )
 
     def views(self, person: bytes) -> Iterator[ConsentView]:
         """Yield a person's consents that this node holds, for the person to see."""
@@ -184,26 +198,23 @@ class Consents:
         if fault:
             raise ConsentRefused(consent=consent, reason=fault)
 
-    def _held(self, kept: KeptConsent) -> Held:
-        terms = kept.opening.terms
-        state = self._chain.consent(terms.consent)
-        return Held(
-            id=identifier_bytes(terms.consent),
-            prohibits=terms.prohibits == 1,
-            grantees=Grantees(
-                frozenset(map(identifier_bytes, terms.members)),
-                frozenset(terms.roles),
-                frozenset(map(identifier_bytes, terms.accounts)),
-            ),
-            purposes=frozenset(terms.purposes),
-            categories=frozenset(terms.categories),
-            level=terms.level,
-            special=Special(terms.special),
-            copy=terms.copy,
-            given_ms=terms.given_ms,
-            from_ms=terms.from_ms,
-            until_ms=terms.until_ms,
-            guardian=identifier_bytes(terms.guardian[0]) if terms.guardian else b"",
-            acknowledged_ms=self._chain.acknowledged_by(terms.consent, self._node),
-            revoked_ms=state.revoked_ms[0] if state is not None and state.revoked_ms else None,
-        )
+
+def _held(terms: ConsentTerms) -> Held:
+    return Held(
+        id=identifier_bytes(terms.consent),
+        prohibits=terms.prohibits == 1,
+        grantees=Grantees(
+            frozenset(map(identifier_bytes, terms.members)),
+            frozenset(terms.roles),
+            frozenset(map(identifier_bytes, terms.accounts)),
+        ),
+        purposes=frozenset(terms.purposes),
+        categories=frozenset(terms.categories),
+        level=terms.level,
+        special=Special(terms.special),
+        copy=terms.copy,
+        given_ms=terms.given_ms,
+        from_ms=terms.from_ms,
+        until_ms=terms.until_ms,
+        guardian=identifier_bytes(terms.guardian[0]) if terms.guardian else b"",
+    )
