@@ -132,6 +132,7 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
         mandates=mandates,
         episodes=VaultEpisodes(archive, records.state, versions),
         quotas=counted,
+        followed=persons.followed,
         version=versions.of("protection", "index"),
     )
     situations = Situations(node.member, sources)
@@ -170,7 +171,7 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                     situations=protection.situations,
                     quotas=protection.quota,
                     agreements=ChainAgreements(node),
-                    links=IndexLinks(archive.persons),
+                    links=IndexLinks(archive.persons, node.member),
                 ),
                 seen=SeenRequests(recent_requests(private, clock.now_ms()), clock.now_ms()),
                 log=OpenLog(log, anchors.require_open),
