@@ -21,7 +21,7 @@ from xinglin.node.read_ports import OpenLog
 from xinglin.service.basic.audit.auditing import MAX_LAG_MS
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.model import AccessEntry
-from xinglin.service.basic.protection.consents.service import Consents
+from xinglin.service.basic.protection.consents.service import Consents, KeptTerms
 from xinglin.service.basic.protection.model import Held
 
 SESSIONS, ACTS = int(os.environ.get("XINGLIN_SESSIONS", "2")), int(os.environ.get("XINGLIN_ACTS", "110"))
@@ -60,8 +60,9 @@ OPENED = (*BEGIN, ("consent", (0, 3_074, 15_601, 4)))
 def test_a_node_that_ignores_revocations_is_found(
     founded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forgetful(self: Consents, held: Held) -> Held:
-        return replace(honest(self, held), revoked_ms=None)
+    def forgetful(self: Consents, kept: KeptTerms) -> Held | None:
+        held = honest(self, kept)
+        return None if held is None else replace(held, revoked_ms=None)
 
     honest = Consents.with_chain
     monkeypatch.setattr(Consents, "with_chain", forgetful)

@@ -36,6 +36,7 @@ from xinglin.service.basic.coordination.anchor_keeper import AnchorKeeper
 from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.break_glass import BreakGlass
 from xinglin.service.basic.protection.chain import LedgerFacts
+from xinglin.service.basic.protection.consents.counter import Counter
 from xinglin.service.basic.protection.consents.service import Consents
 from xinglin.service.basic.protection.guardians import Guardians
 from xinglin.service.basic.protection.mandates import Mandates
@@ -43,7 +44,7 @@ from xinglin.service.basic.protection.service import Situations, Sources
 from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.basic.reading.acts import Acts
 from xinglin.service.basic.reading.custodian import Custodian, Parts, SeenRequests
-from xinglin.service.basic.reading.deciding import Deciding
+from xinglin.service.basic.reading.deciding import Decider
 from xinglin.service.basic.reading.desk import Desk
 from xinglin.service.basic.reading.entries import ConsortiumHead
 from xinglin.service.basic.reading.looks import Looks
@@ -61,6 +62,7 @@ class Protection:
 
     store: ProtectionStore
     consents: Consents
+    counter: Counter
     break_glass: BreakGlass
     guardians: Guardians
     mandates: Mandates
@@ -71,19 +73,11 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
-    """A node that answers readers, and reads for its own accounts; to other nodes it is a ``CustodianNode``."""
+class Deciding:
+    """A node's records with what it decides by; its chains need not run."""
 
     archive: Archive
     protection: Protection
-    custodian: Custodian
-    desk: Desk
-    acts: Acts
-    reader: Reader
-    anchors: AnchorKeeper
-    looks: Looks
-    trace: AccessProjection
-    seeing: Seeing
 
     @property
     def node(self) -> str:
@@ -94,6 +88,20 @@ class Serving:
     def member(self) -> str:
         """This node's member."""
         return self.archive.node.member
+
+
+@dataclass(frozen=True, slots=True)
+class Serving(Deciding):
+    """A node that answers readers, and reads for its own accounts; to other nodes it is a ``CustodianNode``."""
+
+    custodian: Custodian
+    desk: Desk
+    acts: Acts
+    reader: Reader
+    anchors: AnchorKeeper
+    looks: Looks
+    trace: AccessProjection
+    seeing: Seeing
 
     def answer(self, request: bytes, payload: bytes = b"") -> bytes:
         """Answer a signed request; see ``CustodianNode.answer``."""
@@ -137,8 +145,27 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
     )
     situations = Situations(node.member, sources)
     return Protection(
-        store, consents, break_glass, guardians, mandates, counted, situations, records=records, versions=versions
+        store=store,
+        consents=consents,
+        counter=Counter(suite, facts, store),
+        break_glass=break_glass,
+        guardians=guardians,
+        mandates=mandates,
+        quota=counted,
+        situations=situations,
+        records=records,
+        versions=versions,
     )
+
+
+@contextmanager
+def open_deciding(archive: Archive) -> Iterator[Deciding]:
+    """Give what a node decides by, to look at it or enter something, until the block ends."""
+    protection = open_protection(archive)
+    try:
+        yield Deciding(archive, protection)
+    finally:
+        protection.store.close()
 
 
 @contextmanager
@@ -163,7 +190,7 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 custody=custody,
                 suite=consortium.rules.suite,
                 values=consortium.value,
-                deciding=Deciding(
+                deciding=Decider(
                     custody=custody,
                     suite=consortium.rules.suite,
                     records=protection.records,

@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from xinglin.carrier.access.registry.model import AccountState, KeyState, MemberState
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.service.basic.protection.break_glass import BreakGlass
-from xinglin.service.basic.protection.consents.service import Consents
+from xinglin.service.basic.protection.consents.service import Consents, KeptTerms
 from xinglin.service.basic.protection.guardians import Guardians, default_at
 from xinglin.service.basic.protection.mandates import Mandates
 from xinglin.service.basic.protection.model import (
     Asking,
     BreakGlassGrant,
     Episode,
-    Held,
     InstitutionDefault,
     Mandate,
     Patient,
@@ -72,7 +71,7 @@ class _OnRecord:
     """What the stores and the index have of one person; nothing of the chain, nothing that depends on the time."""
 
     patient: Patient
-    terms: tuple[Held, ...]
+    terms: tuple[KeptTerms, ...]
     mandates: tuple[Mandate, ...]
     defaults: tuple[KeptDefault, ...]
 
@@ -150,7 +149,7 @@ class Situations:
             stale_after_ms=asking.stale_after_ms,
             target=target,
             patient=known.patient,
-            held=tuple(map(s.consents.with_chain, known.terms)),
+            held=s.consents.now(known.terms),
             grant=self._grant(person, asked.account, now) if emergency else None,
             mandates=known.mandates,
             episode=_begun(s.episodes.of(person, late), min(now, chain)) if asked.member == self._member else None,

@@ -29,7 +29,7 @@ from xinglin.service.basic.audit.receipts import (
     request_hash,
     sign_receipt,
 )
-from xinglin.service.basic.reading.deciding import Deciding
+from xinglin.service.basic.reading.deciding import Decider
 from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
 from xinglin.service.basic.reading.errors import RequestReplayed, RequestUnsettled
 from xinglin.service.basic.reading.model import Answer, Custody
@@ -51,7 +51,7 @@ class Parts:
     custody: Custody
     suite: Suite
     values: Values
-    deciding: Deciding
+    deciding: Decider
     seen: SeenRequests
     log: EntryLog
     private_chain: str

@@ -55,7 +55,7 @@ _Row = StoredRecord | PlatformError | None
 
 
 @dataclass(frozen=True, slots=True)
-class Deciding:
+class Decider:
     """What decisions are made with.
 
     Args:

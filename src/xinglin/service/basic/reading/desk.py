@@ -1,4 +1,4 @@
-"""Where requests wait to be answered together (docs/spec/reading.md RD19; design D15).
+"""Where requests wait to be answered together (docs/spec/reading.md RD22; design D15).
 
 Who comes while nobody is being answered is answered at once, on its own thread. Whoever comes meanwhile waits, and then
 the first of them answers for all who wait. So one block of the private chain carries the entries of all of them, and

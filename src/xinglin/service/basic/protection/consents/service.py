@@ -6,7 +6,7 @@ is read from the chain whenever it is asked. What is addressed to others stays c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from xinglin.carrier.crypto.errors import OpenFailed
@@ -23,6 +23,7 @@ from xinglin.service.basic.protection.consents.model import (
 from xinglin.service.basic.protection.consents.rules import terms_fault, try_unpadded
 from xinglin.service.basic.protection.errors import (
     ConsentNotGranted,
+    ConsentNotHeld,
     ConsentRefused,
     ConsentUnknown,
     ConsentWithdrawn,
@@ -52,6 +53,15 @@ class TakenIn:
 
     calls: list[AcknowledgeConsent]
     refused: list[PlatformError]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTerms:
+    """A consent or prohibition as this node keeps it: whose it is here, and by what name the opening means whom."""
+
+    held: Held
+    person: bytes
+    named: bytes
 
 
 class Consents:
@@ -99,9 +109,10 @@ class Consents:
             opening = self._opening(consent)
             if opening is None:
                 return None
-            self._check(consent, state, opening)
+            person = self._person(state, opening)
+            self._check(consent, state, opening, person)
             kept = KeptConsent(opening=opening)
-            self._store.add(kept, identifier_bytes(consent), opening.person)
+            self._store.add(kept, identifier_bytes(consent), person)
         return AcknowledgeConsent(consent, self._node)
 
     def take_in_new(self) -> TakenIn:
@@ -124,9 +135,13 @@ class Consents:
 
     def held(self, person: bytes) -> tuple[Held, ...]:
         """Return the consents and prohibitions of a person with what the chain says of each now."""
-        return tuple(map(self.with_chain, self.terms(person)))
+        return self.now(self.terms(person))
 
-    def terms(self, person: bytes) -> tuple[Held, ...]:
+    def now(self, terms: Iterable[KeptTerms]) -> tuple[Held, ...]:
+        """Return what counts of the consents and prohibitions of a person, with what the chain says of each now."""
+        return tuple(held for one in terms if (held := self.with_chain(one)) is not None)
+
+    def terms(self, person: bytes) -> tuple[KeptTerms, ...]:
         """Return the consents and prohibitions of a person as this node keeps them; only the chain has what follows."""
         followed = dict(self._persons.followed(person))
         # Consents never follow a merge unconfirmed: one counts for whoever was the person when it was given.
@@ -138,12 +153,19 @@ class Consents:
             if row.value.opening.terms.prohibits
             or (one in followed and row.value.opening.terms.given_ms >= followed[one])
         ]
-        return tuple(_held(row.value.opening.terms) for row in rows)
+        return tuple(KeptTerms(_held(row.value.opening.terms), row.person, row.value.opening.person) for row in rows)
 
-    def with_chain(self, held: Held) -> Held:
-        """Return a consent or prohibition with its acknowledgement by this node and its revocation, as of now."""
-        consent = identifier(held.id)
+    def with_chain(self, kept: KeptTerms) -> Held | None:
+        """Return a consent or prohibition with its acknowledgement by this node and its revocation, as of now.
+
+        None where it counts no more: a consent that came by a link that was undone. A prohibition always counts.
+        """
+        held, consent = kept.held, identifier(kept.held.id)
         state = self._chain.consent(consent)
+        if kept.named != kept.person and not held.prohibits:
+            linked = None if state is None else self._persons.linked(state.member, kept.named)
+            if linked is None or kept.person not in self._persons.joined(linked):
+                return None
         return replace(
             held,
             acknowledged_ms=self._chain.acknowledged_by(consent, self._node),
@@ -153,10 +175,24 @@ class Consents:
     def views(self, person: bytes) -> Iterator[ConsentView]:
         """Yield a person's consents that this node holds, for the person to see."""
         for row in self._store.of_person(KeptConsent, person):
-            terms = row.value.opening.terms
-            times = self._chain.acknowledged(terms.consent)
-            nodes = {one.node: times.get(one.node) for one in terms.custodians}
-            yield ConsentView(terms, self._chain.consent(terms.consent), nodes)
+            yield self.view_of(row.value.opening.terms)
+
+    def view(self, consent: str) -> ConsentView:
+        """Return a consent that this node holds, for its patient to see; raises ConsentNotHeld."""
+        row = self._store.by_id(KeptConsent, identifier_bytes(consent))
+        if row is None:
+            raise ConsentNotHeld(consent=consent)
+        return self.view_of(row.value.opening.terms)
+
+    def state(self, consent: str) -> ConsentState | None:
+        """Return where a consent stands on the chain, None when there is none of that id."""
+        return self._chain.consent(consent)
+
+    def view_of(self, terms: ConsentTerms) -> ConsentView:
+        """Return what the chain says of a consent whose terms are known, from a wallet for example."""
+        times = self._chain.acknowledged(terms.consent)
+        nodes = {one.node: times.get(one.node) for one in terms.custodians}
+        return ConsentView(terms, self._chain.consent(terms.consent), nodes)
 
     def keep_paper(self, scan: bytes, person: bytes, account: str, now_ms: int) -> bytes:
         """Keep the hash of a scanned paper and return it for the terms; the same scan again is no error."""
@@ -187,10 +223,17 @@ class Consents:
             return opening
         return None
 
-    def _check(self, consent: str, state: ConsentState, opening: ConsentOpening) -> None:
+    def _person(self, state: ConsentState, opening: ConsentOpening) -> bytes:
+        """Return whom an opening means here (CN20): another member names a patient by the link that both know."""
+        here = self._chain.node(self._node)
+        if here is not None and here.member == state.member:
+            return opening.person
+        return self._persons.linked(state.member, opening.person) or bytes(16)  # nobody
+
+    def _check(self, consent: str, state: ConsentState, opening: ConsentOpening, person: bytes) -> None:
         fault = terms_fault(self._suite.hash, opening, consent, state.terms, self._node)
-        died, given = self._persons.died_ms(opening.person), opening.terms.given_ms
-        if not fault and not self._persons.knows(opening.person):
+        died, given = self._persons.died_ms(person), opening.terms.given_ms
+        if not fault and not self._persons.knows(person):
             fault = "the person is not known here"
         if not fault and given > min(state.granted_ms):
             fault = "it was given later than granted"
