@@ -84,7 +84,7 @@ def demo(
     files = _given(data, home) if data is not None else None
     _prepare(home)
     start = time.perf_counter()
-    stage = Stage(home, Console(stderr=True, highlight=False, soft_wrap=True))
+    stage = Stage(home, Console(stderr=True, highlight=False, soft_wrap=True), language=locale or "en")
     if files is None:
         (home / _COHORT).mkdir()
         (home / _COHORT / _MARK).touch()

@@ -118,7 +118,7 @@ def _told(scene: Scene, opened: OpenedGlass, record: bytes) -> str:
     )
     sent = scene.site.notices_of(node).send(new)
     scene.stage.require(sent.step is not Step.STORED, "the notice is on A's private chain")
-    return sent.en
+    return sent.zh if scene.stage.language == "zh" else sent.en
 
 
 def _guardian(scene: Scene) -> None:
