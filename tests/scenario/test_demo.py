@@ -207,8 +207,15 @@ def test_the_proofs_hold_for_a_stranger_and_a_changed_byte_does_not(folder: Path
 
 def test_the_record_that_was_proven_reads_back(folder: Path, result: Any) -> None:
     passphrase = {"XINGLIN_PASSPHRASE_FILE": result["passphrase_file"]}
-    command = child("record", "read", "--home", result["homes"]["hospital-a"], result["figures"]["record"])
-    read = run_child(command, folder, passphrase)
+    home, *others = result["homes"].values()
+    group = [part for other in others for part in ("--with", other)]
+    made = run_child(
+        child("account", "add", "--home", home, *group, "--role", "auditor", "--person", "Quality office", "--json"),
+        folder,
+        passphrase,
+    )
+    reads = ("--account", json.loads(made.out)["account"], "--purpose", "hqualimp")
+    read = run_child(child("record", "read", "--home", home, result["figures"]["record"], *reads), folder, passphrase)
     assert read.status == 0, read.err
     assert json.loads(read.out)["resourceType"] == "Observation"
 

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.product import make_hospital, opened, opened_archive, record_ids, stored_records, xinglin
+from tests.support.product import (
+    an_auditor,
+    make_hospital,
+    opened,
+    opened_archive,
+    read_copy,
+    record_ids,
+    stored_records,
+)
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.reading import stored_genesis
 from xinglin.kernel.identifiers import identifier
@@ -103,14 +111,6 @@ def test_blocks_are_read_without_keys_and_settings(home: Path) -> None:
     ledger.close()
 
 
-def refused(*arguments: str | Path) -> str:
-    """Run a command that must be refused, and give nothing; return the code."""
-    said = xinglin(*arguments)
-    assert said.status != 0
-    assert said.out == b""
-    return said.code
-
-
 @pytest.mark.requirement("S7.1b2", "S8.2d")
 @pytest.mark.parametrize(
     ("away", "code"),
@@ -120,17 +120,20 @@ def test_a_copy_that_lacks_one_kind_gives_no_record(
     home: Path, away: str, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XINGLIN_PASSPHRASE_FILE", str(home.parent / "passphrase"))
-    record = record_ids(home)[0]
-    assert xinglin("record", "read", "--home", home, record).status == 0
+    record, auditor = record_ids(home)[0], an_auditor(home)
+    assert read_copy(home, record, auditor).status == 0
     shutil.rmtree(home / away)
-    assert refused("record", "read", "--home", home, record) == code
+    said = read_copy(home, record, auditor)
+    assert (said.out, said.code) == (b"", code)
 
 
 @pytest.mark.requirement("S7.1b2", "S8.2d")
 def test_the_keys_of_another_home_open_no_record(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even with the same passphrase: what opens the keyring is the institution's key, not the passphrase."""
     monkeypatch.setenv("XINGLIN_PASSPHRASE_FILE", str(home.parent / "passphrase"))
-    record, other = record_ids(home)[0], make_hospital(tmp_path / "other", "Lakeside Hospital")
+    record, auditor = record_ids(home)[0], an_auditor(home)
+    other = make_hospital(tmp_path / "other", "Lakeside Hospital")
     shutil.rmtree(home / "keys")
     shutil.copytree(other / "keys", home / "keys")
-    refused("record", "read", "--home", home, record)
+    said = read_copy(home, record, auditor)
+    assert (said.out, said.status != 0) == (b"", True)

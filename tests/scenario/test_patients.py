@@ -86,8 +86,14 @@ def test_who_looks_somebody_up_leaves_an_entry_that_leads_to_the_person(site: Si
     other = next(one for one in site.archive.persons.persons() if one != person)
     assert [row.entry.action for row in patients.looks_at(site.serving, person)] == ["find", "show"]
     assert patients.looks_at(site.serving, other) == []
+    listed = patients.person_looks(site.serving, account, Purpose.PATRQT, person)
+    assert [(one["action"], one["purpose"]) for one in listed] == [
+        ("find", "treat"),
+        ("show", "treat"),
+        ("trace", "patrqt"),
+    ]
     references = {row.entry.reference for row in patients.looks_at(site.serving, person)}
-    assert len(references) == 2, "equal marks would link the looks at one person"
+    assert len(references) == 3, "equal marks would link the looks at one person"
 
 
 @pytest.mark.requirement("H4")

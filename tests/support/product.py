@@ -23,6 +23,7 @@ from xinglin.carrier.ledger.recheck import Finding
 from xinglin.cli.app import run
 from xinglin.cli.demo.cohort import write_cohort
 from xinglin.kernel.identifiers import identifier
+from xinglin.node.accounts import add_account
 from xinglin.node.archive import Archive, open_archive
 from xinglin.node.chains import random_bytes
 from xinglin.node.home import Home
@@ -32,7 +33,7 @@ from xinglin.node.setup import ALONE, adopt, consortium_genesis, make_home
 from xinglin.node.verify import ChainVerdict, chain_verdict, verify_home
 from xinglin.node.verify_child import look_at
 from xinglin.service.lifecycle.storage.model import StoredRecord
-from xinglin.stakeholders.kinds import MemberKind
+from xinglin.stakeholders.kinds import MemberKind, Role
 
 PASSPHRASE = b"a passphrase of tests"
 CHEAP = Stretching(log_n=10, r=1, p=1)
@@ -89,6 +90,17 @@ def record_ids(path: Path) -> list[str]:
     """Return the ids of a home's records, in order."""
     with opened_archive(path) as archive:
         return [identifier(row.record) for row in stored_records(archive)]
+
+
+def an_auditor(home: Path) -> str:
+    """Return a new account of a home that may read de-identified copies for quality improvement."""
+    with opened(home, running=True) as node:
+        return add_account(node, (Role.AUDITOR,), "Quality office").account
+
+
+def read_copy(home: Path, record: str, account: str) -> Said:
+    """Read a record as an auditor does, by the command; its passphrase file is in the environment."""
+    return xinglin("record", "read", "--home", home, record, "--account", account, "--purpose", "hqualimp")
 
 
 def write_passphrase(folder: Path, passphrase: bytes = PASSPHRASE) -> Path:

@@ -20,7 +20,12 @@ from xinglin.kernel.encoding import ChainObject, decode, pack
 from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.protection.break_glass import BreakGlass
 from xinglin.service.basic.protection.consents.drafts import Addressee
-from xinglin.service.basic.protection.consents.model import Acknowledgement, ConsentOpenings, ConsentState
+from xinglin.service.basic.protection.consents.model import (
+    Acknowledgement,
+    ConsentOpenings,
+    ConsentProposal,
+    ConsentState,
+)
 from xinglin.service.basic.protection.consents.service import Consents
 from xinglin.service.basic.protection.guardians import Guardians
 from xinglin.service.basic.protection.mandates import Mandates
@@ -65,6 +70,10 @@ class LedgerWorld:
     def consent(self, consent: str) -> ConsentState | None:
         return self._value(ConsentState, "consent", "consent", consent)
 
+    def proposed_ms(self, consent: str) -> int | None:
+        found = self._value(ConsentProposal, "consent", "proposed", consent)
+        return None if found is None else found.time
+
     def openings(self, consent: str) -> tuple[bytes, ...]:
         found = self._value(ConsentOpenings, "consent", "openings", consent)
         return () if found is None else found.sealed
@@ -89,6 +98,10 @@ class KnownPersons:
     births: dict[bytes, date | None] = field(default_factory=dict)
     deaths: dict[bytes, int] = field(default_factory=dict)
     merged: dict[bytes, list[bytes]] = field(default_factory=dict)
+    links: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
+
+    def linked(self, member: str, handle: bytes) -> bytes | None:
+        return self.links.get((member, handle))
 
     def knows(self, person: bytes) -> bool:
         return person in self.births
@@ -175,8 +188,13 @@ class ProtectionHome:
         return person
 
     def addressee(self, person: bytes) -> Addressee:
-        """Return this node as a custodian of a person."""
-        return Addressee(self.node, self.sealing_key, person)
+        """Return this node as a custodian of a person, as the hospital names it, which vouches for the patients."""
+        voucher = self.consortium.hospital.member
+        if self.party.member == voucher:
+            return Addressee(self.node, self.sealing_key, person)
+        handle = os.urandom(16)
+        self.persons.links[voucher, handle] = person
+        return Addressee(self.node, self.sealing_key, handle)
 
     def take_in(self, consent: str) -> None:
         """Take a consent in and acknowledge it."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from xinglin.cli.access_read import explain, read, search
 from xinglin.cli.access_seen import person, responsible
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened, read_hash
 from xinglin.cli.output import show
@@ -15,7 +16,14 @@ from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.access import open_trace, rebuild_trace
 from xinglin.service.basic.audit.projection import AccessRow, Completeness, Recipient, Twin
 
-app = typer.Typer(help="Access entries: record, person, account, responsible, twins, rebuild.", no_args_is_help=True)
+app = typer.Typer(
+    help="Reading under a permit: read, search, explain; entries: record, person, account, responsible, "
+    "twins, rebuild.",
+    no_args_is_help=True,
+)
+app.command("read")(read)
+app.command("search")(search)
+app.command("explain")(explain)
 app.command("person")(person)
 app.command("responsible")(responsible)
 

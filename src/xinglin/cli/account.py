@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_text, opened
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, check_text, opened, opened_running
 from xinglin.cli.output import show
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
@@ -82,24 +82,29 @@ def add(
     home: HomeOption,
     role: Annotated[list[str], typer.Option("--role", help="A role of the new account; may be given more than once.")],
     person: Annotated[str, typer.Option("--person", help="Who is responsible; committed on chain, kept in the home.")],
+    others: WithOption = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an account with a key in this home's key store, signed by the administrator."""
     roles = tuple(sorted({_role(text) for text in role}))
     check_text("--person", person)
-    with opened(home, passphrase_file, running=True) as node:
+    with opened_running(home, others, passphrase_file) as node:
         added = add_account(node, roles, person)
     show({"account": added.account, "key": added.key.hex()}, [f"Added account {added.account}."], as_json=as_json)
 
 
 @app.command("end")
 def end(
-    home: HomeOption, account: AccountArgument, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+    home: HomeOption,
+    account: AccountArgument,
+    others: WithOption = None,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """End an account: it signs no more. What it signed stays provable."""
     identifier_bytes(account)
-    with opened(home, passphrase_file, running=True) as node:
+    with opened_running(home, others, passphrase_file) as node:
         end_account(node, account)
     show({"account": account, "status": "ended"}, [f"Ended account {account}."], as_json=as_json)
 
@@ -114,12 +119,13 @@ def end_one_key(
             "--compromised-since", help="Since when it may be in other hands, ms since 1970.", min=0, max=_MAX_TIME
         ),
     ] = None,
+    others: WithOption = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End a key now, and tell since when it may have been in other hands."""
     public = _public_key(key)
-    with opened(home, passphrase_file, running=True) as node:
+    with opened_running(home, others, passphrase_file) as node:
         end_key(node, public, compromised_since)
     show({"key": key, "status": "ended"}, ["Ended the key."], as_json=as_json)
 

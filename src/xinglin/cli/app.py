@@ -17,6 +17,7 @@ from xinglin.cli import (
     access,
     account,
     bench_command,
+    consent,
     demo_command,
     destruction,
     hold,
@@ -49,6 +50,7 @@ app.add_typer(patient.app, name="patient")
 app.add_typer(destruction.app, name="destruction")
 app.add_typer(hold.app, name="hold")
 app.add_typer(access.app, name="access")
+app.add_typer(consent.app, name="consent")
 app.add_typer(proof.app, name="proof")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(bench_command.app, name="bench")

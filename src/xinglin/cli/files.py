@@ -31,8 +31,13 @@ def read_file(path: Path, maximum: int) -> bytes:
         raise FileUnreadable(file=str(path), reason=error.strerror or "it can't be read") from None
 
 
-def write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write a file whole, in place of one that is there.
+
+    Args:
+        path: the file.
+        data: its new content.
+        mode: who may read it; content of a record is the owner's alone.
 
     Raises:
         FileUnreadable: it can't be written.
@@ -40,6 +45,6 @@ def write_file(path: Path, data: bytes) -> None:
     if path.is_dir():
         raise FileUnreadable(file=str(path), reason="it is a folder")
     try:
-        write_durably(path, data, 0o644)
+        write_durably(path, data, mode)
     except OSError as error:
         raise FileUnreadable(file=str(path), reason=error.strerror or "it can't be written") from None

@@ -109,3 +109,20 @@ def opened_site(home: Path, others: list[Path] | None, passphrase_file: Path | N
     """
     with open_site([home, *(others or [])], read_passphrase(passphrase_file)) as site:
         yield site
+
+
+@contextmanager
+def opened_running(home: Path, others: list[Path] | None, passphrase_file: Path | None) -> Iterator[Node]:
+    """Open a home whose chains run, for a command that needs no more of the others than that they make blocks.
+
+    Args:
+        home: the home that acts.
+        others: as given by ``--with``; none for a home that keeps its chains alone.
+        passphrase_file: as given on the command line.
+    """
+    if others:
+        with opened_site(home, others, passphrase_file) as site:
+            yield site.node
+    else:
+        with opened(home, passphrase_file, running=True) as node:
+            yield node

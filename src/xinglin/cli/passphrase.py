@@ -47,9 +47,26 @@ def read_passphrase(file: Path | None, *, confirm: bool = False) -> bytes:
     named = file or (Path(os.environ[FILE_VARIABLE]) if os.environ.get(FILE_VARIABLE) else None)
     if named is not None:
         return _from_file(named)
+    return _asked("Passphrase of the key store: ", confirm=confirm)
+
+
+def read_wallet_passphrase(file: Path | None, *, confirm: bool = False) -> bytes:
+    """Return the passphrase of a patient's wallet: of the file named, else asked for; never the home's.
+
+    Args:
+        file: the file given on the command line, None for none.
+        confirm: ask twice, for a new wallet.
+
+    Raises:
+        PassphraseMissing, PassphraseFileInvalid: as ``read_passphrase``.
+    """
+    return _from_file(file) if file is not None else _asked("Passphrase of the wallet: ", confirm=confirm)
+
+
+def _asked(prompt: str, *, confirm: bool) -> bytes:
     if not sys.stdin.isatty():
         raise PassphraseMissing
-    first = getpass.getpass("Passphrase of the key store: ")
+    first = getpass.getpass(prompt)
     if confirm and getpass.getpass("Once more: ") != first:
         raise PassphraseFileInvalid(file="(terminal)", reason="the two entries differ")
     if not first:

@@ -13,7 +13,7 @@ import typer
 
 from xinglin.cli.asking import read_person
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, check_text, opened_site
-from xinglin.cli.output import show
+from xinglin.cli.output import show, when
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node import identities, linking, patients
 from xinglin.service.basic.patient_index.identity.model import Act
@@ -21,7 +21,7 @@ from xinglin.service.basic.patient_index.stated import stated_traits
 from xinglin.stakeholders.purposes import Purpose
 
 app = typer.Typer(
-    help="Persons: find, show, records, candidates, merges, links between nodes, where records are.",
+    help="Persons: find, show, records, looks, candidates, merges, links between nodes, where records are.",
     no_args_is_help=True,
 )
 
@@ -95,6 +95,28 @@ def records(
         found = patients.person_records(site.serving, account, purpose, asked)
     lines = [f"{one['record']}  {_record(one)}  {one['state']}" for one in found]
     show({"person": person, "records": found}, [*lines, f"{len(found)} records"], as_json=as_json)
+
+
+@app.command("looks")
+def looks(
+    home: HomeOption,
+    person: PersonArgument,
+    account: AccountOption,
+    purpose: PurposeOption = Purpose.PATRQT,
+    others: WithOption = None,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List who of this institution looked a person up or decided about it, refusals too. Leaves an entry itself."""
+    asked = identifier_bytes(person)
+    with opened_site(home, others, passphrase_file) as site:
+        found = patients.person_looks(site.serving, account, purpose, asked)
+    lines = [
+        f"{when(one['time_ms'])}  {one['account']}  {one['action']} for {one['purpose']}"
+        + (f": refused [{one['outcome']}]" if one["outcome"] else "")
+        for one in found
+    ]
+    show({"person": person, "looks": found}, [*lines, f"{len(found)} looks"], as_json=as_json)
 
 
 @app.command("candidates")

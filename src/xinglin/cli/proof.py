@@ -8,16 +8,20 @@ from typing import Annotated
 import typer
 
 from xinglin.carrier.ledger.trust import MAX_TRUST_BYTES, encode_trust
+from xinglin.cli.choices import read_choice
 from xinglin.cli.files import FileUnreadable, read_file, write_file
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened, read_hash
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened, read_hash
 from xinglin.cli.output import show
+from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.archive import open_archive
+from xinglin.node.permitted import own_serving, prove_with_content
 from xinglin.node.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
 from xinglin.service.basic.coordination.bundles.check import BundleReport, unread
 from xinglin.service.basic.coordination.bundles.steps import MAX_BYTES
 from xinglin.service.basic.episodes.bundles.check import check_proof
+from xinglin.stakeholders.purposes import Purpose
 
 app = typer.Typer(help="Proofs: record, anchor, access, trust, checkpoint, verify.", no_args_is_help=True)
 PARTS = ("behaviour", "original", "copy")
@@ -42,17 +46,31 @@ def record(
     record_id: Annotated[str, typer.Argument(metavar="RECORD", help="The record's id.")],
     out: OutOption,
     part: Annotated[list[str] | None, typer.Option("--show", help="Part to open: behaviour, original, copy.")] = None,
+    account: Annotated[str, typer.Option("--account", help="With content: the account of this home that reads.")] = "",
+    purpose: Annotated[str, typer.Option("--purpose", help="With content: what for, docs/spec/permit.md.")] = "",
+    others: WithOption = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove a record: registered by whom, when, in which batch; not destroyed as of the checkpoint."""
+    """Prove a record: registered by whom, when, in which batch; not destroyed as of the checkpoint.
+
+    A bundle that shows content is a read of the account that is named: under a permit, with its access entry.
+    """
     identifier_bytes(record_id)
     shown = frozenset(part if part is not None else ["behaviour"])
     for name in sorted(shown - set(PARTS)):
         raise PartUnknown(part=name[:40])
-    with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
-        bundle = prove_record(archive, record_id, shown)
-    write_file(out, bundle)
+    if shown - {"behaviour"}:
+        if not account or not purpose:
+            raise typer.BadParameter("to show content takes --account and --purpose")
+        what = read_choice("--purpose", Purpose, purpose)
+        with own_serving([home, *(others or [])], read_passphrase(passphrase_file)) as serving:
+            bundle, _ = prove_with_content(serving, account, record_id, what, shown)
+        write_file(out, bundle, 0o600)
+    else:
+        with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
+            bundle = prove_record(archive, record_id, shown)
+        write_file(out, bundle)
     show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
 
 

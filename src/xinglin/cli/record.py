@@ -1,16 +1,16 @@
-"""``xinglin record``: take records in, list them, read them back checked."""
+"""``xinglin record``: take records in, list them, read them under a permit."""
 
 from __future__ import annotations
 
-import base64
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from xinglin.cli.access_read import HistoryOption, OutOption, check_out, give_out, read_own
+from xinglin.cli.choices import AccountOption, PurposeOption, read_choice
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, check_text, opened, opened_site
 from xinglin.cli.output import console, refusal_json, show, tell_refusal
 from xinglin.cli.progress import records_progress
@@ -21,13 +21,14 @@ from xinglin.node.archive import open_archive
 from xinglin.node.node import Node
 from xinglin.node.opening import anchoring
 from xinglin.node.reading import reading
-from xinglin.node.replaying import require_readable, standing_of
+from xinglin.node.replaying import standing_of
 from xinglin.service.basic.intake.files import Refusal
 from xinglin.service.basic.intake.model import IntakeReport
 from xinglin.service.lifecycle.collection.doors import ALWAYS
 from xinglin.service.lifecycle.processing.homes import door_of
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.settings import load_settings
+from xinglin.stakeholders.purposes import Action, Purpose
 
 app = typer.Typer(
     help="Records: intake, list, show, read, quarantine; correct, versions, holders, trace, resume.",
@@ -113,22 +114,24 @@ def show_record(
 
 @app.command("read")
 def read(
-    home: HomeOption, record: RecordArgument, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+    home: HomeOption,
+    record: RecordArgument,
+    account: AccountOption,
+    purpose: PurposeOption,
+    history: HistoryOption = False,
+    out: OutOption = None,
+    others: WithOption = None,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Write a record's original to standard output, once it has been checked against its commitment.
+    """Read a record of this home for an account of its own, under a permit; 'access read' reads elsewhere too.
 
-    With --json it is in base64 within the object, because the exact bytes are what the commitment is of.
+    The access entry is durable before anything is handed over. With --json the content is in base64.
     """
     identifier_bytes(record)
-    with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
-        stored = archive.vault.find(record)
-        require_readable(node, stored)
-        row = _row(node, stored)
-        original = archive.vault.read(record)
-    if as_json:
-        show({**row, "original_base64": base64.b64encode(original).decode()}, [], as_json=True)
-    else:
-        sys.stdout.buffer.write(original)
+    check_out(out)
+    what, action = read_choice("--purpose", Purpose, purpose), Action.HISTORY if history else Action.READ
+    give_out(read_own(home, others, passphrase_file, record, account, what, action), out, as_json=as_json)
 
 
 @app.command("quarantine")

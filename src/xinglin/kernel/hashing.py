@@ -66,6 +66,7 @@ class Tag(StrEnum):
     CONSENT_REVOKE = "consent-revoke"
     SUBJECT_CERTIFICATE = "subject-certificate"
     SUBJECT_STATEMENT = "subject-statement"
+    BREAK_GLASS = "break-glass"
     HEAD_SLOT = "head-slot"
     BLOCK_RECORD = "block-record"
     VAULT_KEY = "vault-key"

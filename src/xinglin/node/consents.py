@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from xinglin.carrier.access.registry.model import NodeState
-from xinglin.carrier.ledger.build import operation
+from xinglin.carrier.ledger.build import Signer, operation
 from xinglin.kernel.encoding import ChainObject, decode, state_key
 from xinglin.kernel.errors import NotFound
 from xinglin.kernel.identifiers import identifier
@@ -110,16 +110,39 @@ def revoke(node: Node, given: GivenConsent) -> None:
 
 def call(node: Node, contract: str, method: str, arguments: ChainObject, key: str = SERVICE) -> None:
     """Bring one operation of a node onto the consortium chain, signed by one of its keys; raises the refusal."""
+    call_by(node, contract, method, arguments, node.signer(key))
+
+
+def call_by(node: Node, contract: str, method: str, arguments: ChainObject, signer: Signer) -> None:
+    """Bring one operation of an account onto the consortium chain; raises the refusal."""
     asked = operation(node.consortium.rules.suite, contract, method, arguments)
-    node.client().call([asked], [node.signer(key)])
+    node.client().call([asked], [signer])
+
+
+def draft_of(
+    node: Node, consent: str, subject_key: bytes, wanted: WantedConsent, custodians: Sequence[tuple[str, bytes]]
+) -> ConsentDraft:
+    """Return a draft whose openings are sealed for its custodians, by their keys in the registry; signs nothing.
+
+    Args:
+        node: of the institution that vouches.
+        consent: a fresh id.
+        subject_key: made for this consent alone.
+        wanted: what the patient wants.
+        custodians: the nodes that it binds, each with the 16 bytes by which it is told of the patient.
+
+    Raises:
+        NodeNotFound: a custodian is no node of the chain.
+        ConsentTermsInvalid, ConsentTooLong: see ``draft_consent``.
+    """
+    addressees = [Addressee(name, _sealing_key(node, name), person) for name, person in custodians]
+    return draft_consent(node.consortium.rules.suite, random_bytes, consent, subject_key, wanted, addressees)
 
 
 def _draft(
     node: Node, subject_key: bytes, wanted: WantedConsent, custodians: Sequence[tuple[str, bytes]]
 ) -> ConsentDraft:
-    suite = node.consortium.rules.suite
-    addressees = [Addressee(name, _sealing_key(node, name), person) for name, person in custodians]
-    return draft_consent(suite, random_bytes, identifier(random_bytes(16)), subject_key, wanted, addressees)
+    return draft_of(node, identifier(random_bytes(16)), subject_key, wanted, custodians)
 
 
 def _sealing_key(node: Node, name: str) -> bytes:

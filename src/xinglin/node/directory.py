@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
 from xinglin.carrier.access.governance.model import EpochState
-from xinglin.carrier.access.registry.model import NAMESPACE, AccountState, KeyState, MemberState
+from xinglin.carrier.access.registry.model import NAMESPACE, AccountState, KeyState, MemberState, NodeState
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Epoch
 from xinglin.kernel.encoding import ChainObject, decode, pack, state_key
@@ -50,6 +50,10 @@ class Directory:
     def accounts(self, member: str = "") -> Iterator[tuple[str, AccountState]]:
         """Yield (account id, state), by id, of one member or of all."""
         return ((name, state) for name, state in self._all(AccountState, "account") if member in ("", state.member))
+
+    def nodes(self, member: str = "") -> Iterator[tuple[str, NodeState]]:
+        """Yield (node id, state), by id, of one member or of all."""
+        return ((name, state) for name, state in self._all(NodeState, "node") if member in ("", state.member))
 
     def keys(self, account: str) -> Iterator[tuple[bytes, KeyState]]:
         """Yield (public key, state) of an account."""

@@ -1,7 +1,8 @@
 """A node's home: one folder, each kind of data apart (design D13; S7.1b2, S8.2d).
 
 ``config.toml``, ``keys/``, ``chain/<id>/``, ``vault/``, ``keyring/``, ``accounts/``, ``patient_index/``,
-``protection/``, ``quarantine/``, ``destruction/``, ``notices/``, ``episodes/``, ``projections/``, ``evidence/``. Keys
+``protection/``, ``quarantine/``, ``destruction/``, ``notices/``, ``episodes/``, ``projections/``, ``receipts/``,
+``evidence/``. Keys
 lie apart from what they open, so that each kind can be backed up and guarded by itself.
 """
 
@@ -81,6 +82,11 @@ class Home:
     def notices(self) -> Path:
         """The inbox: notices sent and received, sealed."""
         return self.path / "notices"
+
+    @property
+    def receipts(self) -> Path:
+        """Receipts of what this home's accounts asked custodians, by the hash of the request; no content."""
+        return self.path / "receipts"
 
     @property
     def episodes(self) -> Path:

@@ -96,6 +96,30 @@ def candidates(serving: Serving) -> list[dict[str, Any]]:
     return [review_values(one) for one in serving.archive.persons.reviews()]
 
 
+def person_looks(serving: Serving, account: str, purpose: Purpose, person: bytes) -> list[dict[str, Any]]:
+    """Return who looked a person up or decided about it, this look among them, oldest first.
+
+    Raises:
+        AccountKeyMissing: the account's key is not here.
+        PersonNotFound: there is no such person.
+        PlatformError: see ``Looks.look``.
+    """
+    root = serving.archive.persons.found_as(person)
+    serving.archive.persons.subjects_of(root)
+    serving.looks.look(acting(serving, account), Look.TRACE, [root], purpose)
+    return [
+        {
+            "time_ms": row.entry.time,
+            "account": row.entry.account,
+            "action": row.entry.action,
+            "purpose": row.entry.purpose,
+            "outcome": row.entry.outcome,
+            "entry": row.hash.hex(),
+        }
+        for row in looks_at(serving, root)
+    ]
+
+
 def looks_at(serving: Serving, person: bytes) -> list[AccessRow]:
     """Return the entries of this institution's accounts that looked a person up or decided about it, in log order."""
     index, mark = serving.archive.persons, look_mark(serving.archive.vault.keyring.keys)

@@ -140,6 +140,10 @@ class IndexPersons:
         """See ``Persons.knows``."""
         return bool(self._traits(person))
 
+    def linked(self, member: str, handle: bytes) -> bytes | None:
+        """See ``Persons.linked``."""
+        return self._index.person_by_handle(member, handle)
+
     def joined(self, person: bytes) -> Sequence[bytes]:
         """See ``Persons.joined``."""
         return self._index.joined(person)

@@ -36,6 +36,7 @@ from xinglin.service.basic.coordination.anchor_keeper import AnchorKeeper
 from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.break_glass import BreakGlass
 from xinglin.service.basic.protection.chain import LedgerFacts
+from xinglin.service.basic.protection.consents.counter import Counter
 from xinglin.service.basic.protection.consents.service import Consents
 from xinglin.service.basic.protection.guardians import Guardians
 from xinglin.service.basic.protection.mandates import Mandates
@@ -58,6 +59,7 @@ class Protection:
 
     store: ProtectionStore
     consents: Consents
+    counter: Counter
     break_glass: BreakGlass
     guardians: Guardians
     mandates: Mandates
@@ -66,18 +68,11 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
-    """A node that answers readers, and reads for its own accounts; to other nodes it is a ``CustodianNode``."""
+class Deciding:
+    """A node's records with what it decides by; its chains need not run."""
 
     archive: Archive
     protection: Protection
-    custodian: Custodian
-    acts: Acts
-    reader: Reader
-    anchors: AnchorKeeper
-    looks: Looks
-    trace: AccessProjection
-    seeing: Seeing
 
     @property
     def node(self) -> str:
@@ -88,6 +83,19 @@ class Serving:
     def member(self) -> str:
         """This node's member."""
         return self.archive.node.member
+
+
+@dataclass(frozen=True, slots=True)
+class Serving(Deciding):
+    """A node that answers readers, and reads for its own accounts; to other nodes it is a ``CustodianNode``."""
+
+    custodian: Custodian
+    acts: Acts
+    reader: Reader
+    anchors: AnchorKeeper
+    looks: Looks
+    trace: AccessProjection
+    seeing: Seeing
 
     def answer(self, request: bytes, payload: bytes = b"") -> bytes:
         """Answer a signed request; see ``CustodianNode.answer``."""
@@ -118,7 +126,18 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
         facts, consents, break_glass, guardians, mandates, VaultEpisodes(archive, VaultRecords(archive).state), counted
     )
     situations = Situations(node.member, sources)
-    return Protection(store, consents, break_glass, guardians, mandates, counted, situations)
+    counter = Counter(suite, facts, store)
+    return Protection(store, consents, counter, break_glass, guardians, mandates, counted, situations)
+
+
+@contextmanager
+def open_deciding(archive: Archive) -> Iterator[Deciding]:
+    """Give what a node decides by, to look at it or enter something, until the block ends."""
+    protection = open_protection(archive)
+    try:
+        yield Deciding(archive, protection)
+    finally:
+        protection.store.close()
 
 
 @contextmanager

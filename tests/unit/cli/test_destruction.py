@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.old_stays import OLD, RECENT, administrator, make_old_hospital, officer
-from tests.support.product import Said, opened, opened_archive, stored_records, write_passphrase, xinglin
+from tests.support.product import Said, an_auditor, opened, opened_archive, stored_records, write_passphrase, xinglin
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.destruction.model import Certificate
@@ -89,7 +89,8 @@ class TestDestroying:
         said = desk("destruction", "certificate", record, "--out", tmp_path / "certificate", "--json").json
         written = decode(Certificate, (tmp_path / "certificate").read_bytes())
         assert (said["record"], written.record, written.ground) == (record, record, "retention_ended")
-        assert desk("record", "read", record).code == "vault.destroyed"
+        reads = ("--account", an_auditor(desk.home), "--purpose", "hqualimp")
+        assert desk("record", "read", record, *reads).code == "permit.destroyed"
         assert desk("destruction", "check", record).code == "vault.destroyed"
         states = {one["record"]: one["state"] for one in desk("record", "list", "--json").json["records"]}
         assert states[record] == "destroyed"

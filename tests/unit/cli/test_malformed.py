@@ -173,12 +173,17 @@ def test_an_id_that_is_none_is_refused(place: Place, value: str) -> None:
     before = logical(place.home)
     home = ("--home", place.home)
     refused_in_all_forms(IdentifierInvalid.code, "record", "show", *home, *after_dashes(value))
-    nouns = (("record", "read"), ("account", "show"), ("account", "end"), ("member", "show"), ("access", "account"))
+    nouns = (("account", "show"), ("account", "end"), ("member", "show"), ("access", "account"))
     for noun, verb in nouns:
         refused(IdentifierInvalid.code, noun, verb, *home, *after_dashes(value))
+    refused(IdentifierInvalid.code, "record", "read", *home, *READS, *after_dashes(value))
     refused(IdentifierInvalid.code, "proof", "record", *home, "--out", "p", *after_dashes(value))
     assert not Path("p").exists()
     assert logical(place.home) == before
+
+
+READS = ("--account", ABSENT, "--purpose", "treat")
+"""What every read names."""
 
 
 def after_dashes(value: str) -> list[str]:
@@ -190,7 +195,7 @@ def test_ids_that_are_not_there_are_told(place: Place) -> None:
     before = logical(place.home)
     home = ("--home", place.home)
     refused_in_all_forms("vault.not_found", "record", "show", *home, ABSENT)
-    refused("vault.not_found", "record", "read", *home, ABSENT)
+    refused("vault.not_found", "record", "read", *home, ABSENT, *READS)
     refused_in_all_forms("vault.not_found", "proof", "record", *home, ABSENT, "--out", "p")
     refused_in_all_forms("account.not_found", "account", "show", *home, ABSENT)
     refused_in_all_forms("member.not_found", "member", "show", *home, ABSENT)

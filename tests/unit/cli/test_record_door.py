@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.product import xinglin
+from tests.support.product import opened_archive, xinglin
 from tests.unit.service.lifecycle.collection.test_doors import LOG, PATIENT, SECRET, STAFF, collection
 
 
@@ -26,7 +26,8 @@ def test_intake_tells_names_and_numbers_and_stores_nothing_of_it(copy: Path, tmp
         "Practitioner.photo": 1,
     }
     records = xinglin("record", "list", "--home", copy, "--json").json["records"][:2]
-    read = {row["type"]: xinglin("record", "read", "--home", copy, row["record"]).out for row in records}
+    with opened_archive(copy) as archive:
+        read = {row["type"]: archive.vault.read(row["record"]) for row in records}
     assert sorted(json.loads(read["Patient"])) == ["birthDate", "extension", "id", "resourceType"]
     assert sorted(json.loads(read["Practitioner"])) == ["id", "name", "resourceType"]
     assert SECRET not in said.out.decode() + said.err

@@ -27,6 +27,7 @@ class Decisions:
 
     def __init__(self) -> None:
         self._parents: dict[bytes, bytes] = {}
+        self._since: dict[bytes, int] = {}
         self._children: dict[bytes, set[bytes]] = {}
         self.merges: dict[bytes, Merged] = {}
         """Merges in force by id."""
@@ -46,6 +47,18 @@ class Decisions:
         while person in self._parents:
             person = self._parents[person]
         return person
+
+    def followed(self, person: bytes) -> list[tuple[bytes, int]]:
+        """Return a person and all whom it was merged into, each with the time (ms) since when they are one; itself 0.
+
+        What was said of one of these after that time was said of the person too; what was said before was not.
+        """
+        found, since = [(person, 0)], 0
+        while person in self._parents:
+            since = max(since, self._since[person])
+            person = self._parents[person]
+            found.append((person, since))
+        return found
 
     def tree(self, person: bytes) -> list[bytes]:
         """Return a person and all who were merged into it, itself first."""
@@ -102,12 +115,13 @@ class Decisions:
     def _merged(self, merge: Merged) -> None:
         self.merges[merge.merge] = merge
         self._parents[merge.gone] = merge.kept
+        self._since[merge.gone] = merge.at
         self._children.setdefault(merge.kept, set()).add(merge.gone)
 
     def _unmerged(self, unmerge: Unmerged) -> None:
         merge = self.merges.pop(unmerge.merge, None)
         if merge is not None:
-            del self._parents[merge.gone]
+            del self._parents[merge.gone], self._since[merge.gone]
             self._children[merge.kept].discard(merge.gone)
             self._two.add(frozenset((merge.kept, merge.gone)))
             self._close(merge.review)

@@ -136,6 +136,16 @@ class PatientIndex(Merges, Links):
         with self._lock:
             return self._decisions.root(person)
 
+    def assigned(self, source: bytes, subject: bytes) -> bytes | None:
+        """Return the person that a registration was first assigned to, whoever it was merged into; None as above."""
+        row = self._store.find([(source, subject)])[0]
+        return row[1].person if row else None
+
+    def followed(self, person: bytes) -> list[tuple[bytes, int]]:
+        """Return a person and all whom it was merged into, each with the time (ms) since when; 0 for itself."""
+        with self._lock:
+            return self._decisions.followed(person)
+
     def joined(self, person: bytes) -> list[bytes]:
         """Return all ids under which a person was ever kept, its own first: those merged into it too."""
         with self._lock:

@@ -16,6 +16,7 @@ from xinglin.service.basic.protection.consents.model import (
     NAMESPACE,
     Acknowledgement,
     ConsentOpenings,
+    ConsentProposal,
     ConsentState,
 )
 
@@ -56,6 +57,11 @@ class LedgerFacts:
     def consent(self, consent: str) -> ConsentState | None:
         """See ``ConsortiumFacts.consent``."""
         return self._value(ConsentState, NAMESPACE, "consent", consent)
+
+    def proposed_ms(self, consent: str) -> int | None:
+        """See ``ConsortiumFacts.proposed_ms``."""
+        found = self._value(ConsentProposal, NAMESPACE, "proposed", consent)
+        return None if found is None else found.time
 
     def openings(self, consent: str) -> tuple[bytes, ...]:
         """See ``ConsortiumFacts.openings``."""

@@ -333,3 +333,43 @@ class MandateInvalid(Invalid):
     zh = "该凭据未列明内容，或超出“{article}”允许的范围。"
     hint_en = "See table L of docs/spec/permit.md."
     hint_zh = "见 docs/spec/permit.md 的表 L。"
+
+
+class ConsentLapsed(Conflict):
+    """Nobody approved it in time."""
+
+    code, number, clause = "consent.lapsed", 5677, "S6.3c"
+    en = "Nobody approved consent {consent} within 7 days; it has lapsed."
+    zh = "授权 {consent} 在 7 天内无人批准，已失效。"
+    hint_en = "Ask the patient again and propose it anew."
+    hint_zh = "请再次征求患者意见并重新提出。"
+
+
+class ConsentDraftUnknown(NotFound):
+    """This home keeps no draft of that consent."""
+
+    code, number, clause = "consent.no_draft", 5678, "S6.3c"
+    en = "This home keeps no draft of consent {consent} that waits for approval."
+    zh = "本节点没有待批准的授权草稿 {consent}。"
+    hint_en = "Approve it where it was proposed; 'xinglin consent drafts' lists what waits."
+    hint_zh = "请在提出之处批准；xinglin consent drafts 可列出待批准项。"
+
+
+class ConsentPaperDiffers(Conflict):
+    """The second person looked at another paper than the first."""
+
+    code, number, clause = "consent.paper", 5679, "S6.3c"
+    en = "The scan is not the paper that consent {consent} was proposed with."
+    zh = "该扫描件不是授权 {consent} 提出时所附的文件。"
+    hint_en = "Compare with the paper again; if the terms are wrong, let the proposal lapse and propose anew."
+    hint_zh = "请再次核对纸质文件；如条款有误，可任其失效后重新提出。"
+
+
+class ConsentNotHeld(NotFound):
+    """This node holds no consent of that id."""
+
+    code, number, clause = "consent.not_held", 5680, "S6.3c"
+    en = "This node does not hold consent {consent}."
+    zh = "本节点未持有授权 {consent}。"
+    hint_en = "It is addressed to other nodes, or not taken in yet: see 'xinglin consent acknowledge'."
+    hint_zh = "它可能发往其他节点，或尚未接收：参见 xinglin consent acknowledge。"

@@ -49,6 +49,10 @@ class ConsortiumFacts(Protocol):
         """Return a consent, None when there is none of that id."""
         ...
 
+    def proposed_ms(self, consent: str) -> int | None:
+        """Return since when a consent waits for its approval (block time, ms), None when it does not."""
+        ...
+
     def openings(self, consent: str) -> tuple[bytes, ...]:
         """Return a consent's sealed openings, none when there is no such consent."""
         ...
@@ -67,6 +71,10 @@ class Persons(Protocol):
 
     def knows(self, person: bytes) -> bool:
         """Tell whether the index has this person."""
+        ...
+
+    def linked(self, member: str, handle: bytes) -> bytes | None:
+        """Return the person whom this institution and another know by a handle of 16 bytes, None for nobody."""
         ...
 
     def joined(self, person: bytes) -> Sequence[bytes]:

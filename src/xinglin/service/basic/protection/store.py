@@ -21,6 +21,7 @@ from xinglin.service.basic.protection.store_model import (
     Kept,
     KeptConsent,
     KeptDefault,
+    KeptDraft,
     KeptGrant,
     KeptGuardianship,
     KeptMandate,
@@ -37,8 +38,9 @@ _KINDS: Final[dict[type[Kept], int]] = {
     KeptGuardianship: 4,
     KeptGrant: 5,
     KeptMandate: 6,
+    KeptDraft: 7,
 }
-K = TypeVar("K", KeptConsent, KeptPaper, KeptDefault, KeptGuardianship, KeptGrant, KeptMandate)
+K = TypeVar("K", KeptConsent, KeptPaper, KeptDefault, KeptGuardianship, KeptGrant, KeptMandate, KeptDraft)
 
 _tables = sa.MetaData()
 _rows = sa.Table(

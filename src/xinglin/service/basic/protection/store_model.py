@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from xinglin.carrier.ledger.model import Flag
-from xinglin.kernel.encoding import Bytes16, ChainObject, Digest, Identifier, Milliseconds, Text
-from xinglin.service.basic.protection.consents.model import ConsentOpening
+from xinglin.kernel.encoding import Bytes16, ChainObject, Digest, Identifier, Milliseconds, PublicKey, Text
+from xinglin.service.basic.protection.consents.model import ConsentOpening, ConsentTerms, SealedOpening
 from xinglin.service.basic.protection.model import Article, PatientDefault
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.labels import Category, Level
@@ -119,5 +119,25 @@ class KeptMandate(ChainObject, frozen=True, kw_only=True):
     account: Identifier
 
 
-Kept = KeptConsent | KeptPaper | KeptDefault | KeptGuardianship | KeptGrant | KeptMandate
+class Draft(ChainObject, frozen=True):
+    """What opens and sends a proposed consent: its key, salt, terms and sealed openings."""
+
+    subject_key: PublicKey
+    salt: Bytes16
+    terms: ConsentTerms
+    sealed: tuple[SealedOpening, ...]
+
+
+class KeptDraft(ChainObject, frozen=True, kw_only=True):
+    """A consent that ``account`` proposes at the counter; ``draft`` is emptied once it is settled or has lapsed."""
+
+    kind: Literal["kept-draft"] = "kept-draft"
+    version: Literal[1] = 1
+    id: Bytes16
+    account: Identifier
+    time: Milliseconds
+    draft: Annotated[tuple[Draft, ...], Perhaps]
+
+
+Kept = KeptConsent | KeptPaper | KeptDefault | KeptGuardianship | KeptGrant | KeptMandate | KeptDraft
 """Everything that a row can hold."""

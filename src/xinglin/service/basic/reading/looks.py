@@ -36,6 +36,7 @@ class Look(StrEnum):
 
     FIND = "find"
     SHOW = "show"
+    TRACE = "trace"
     MERGE = "merge"
     UNMERGE = "unmerge"
     CONFIRM = "confirm"
@@ -47,7 +48,7 @@ class Look(StrEnum):
 
 LOOKING_ROLES: Final = COUNTER | {Role.AUDITOR}
 """Who may look somebody up; who decides is of ``COUNTER``: people, not devices or services."""
-_LOOKING: Final = frozenset({Look.FIND, Look.SHOW})
+_LOOKING: Final = frozenset({Look.FIND, Look.SHOW, Look.TRACE})
 _NOBODY: Final = bytes(16)
 
 

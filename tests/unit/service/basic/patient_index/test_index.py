@@ -185,6 +185,22 @@ def test_what_an_unmerge_parted_is_not_proposed_again(index: PatientIndex) -> No
     assert index.reviews() == []
 
 
+def test_since_when_a_person_is_found_as_another_is_told(index: PatientIndex) -> None:
+    names = ("王芳", "李伟", "欧阳明")
+    one, other, third = (
+        index.find_or_create(b"his", bytes([n]), chinese(name, 1971_01_02 + n))[0] for n, name in enumerate(names)
+    )
+    index.merge(other, third, "", "account")
+    joined = index.merge(one, other, "", "account").merge
+    times = {merged.gone: merged.at for merged in index.merges()}
+    assert index.followed(third) == [(third, 0), (other, times[third]), (one, times[other])]
+    assert index.followed(one) == [(one, 0)]
+    assert index.assigned(b"his", b"\x02") == third
+    assert index.assigned(b"his", b"\x09") is None
+    index.unmerge(joined, "", "account")
+    assert index.followed(third) == [(third, 0), (other, times[third])]
+
+
 def test_merges_of_what_is_not_there_or_one_already_are_refused(index: PatientIndex) -> None:
     one, other = take(index, b"1", WANG), take(index, b"2", LI)
     index.merge(one, other, "", "account")

@@ -224,7 +224,7 @@ def opening_for(home: ProtectionHome, draft: ConsentDraft, person: bytes, **chan
         except PlatformError:
             continue
         assert found is not None
-        assert found.person == person
+        assert home.persons.linked(home.consortium.hospital.member, found.person) == person
         return msgspec.structs.replace(found, **changes)
     raise AssertionError("no opening for this node")
 
@@ -288,6 +288,32 @@ def test_a_consent_is_not_replayed_under_another_id_or_at_another_node(
     called_with(gm, fresh, here, elsewhere, opening_for(there, elsewhere, person))
     with pytest.raises(ConsentRefused, match="do not name this node"):
         here.consents.take_in(elsewhere.consent)
+
+
+@pytest.mark.requirement("S6.3c")
+def test_another_member_names_a_patient_by_the_link_alone(gm: Consortium, there: ProtectionHome, key: Key) -> None:
+    person = there.patient()
+    by_id = given_by_key(gm, key, Addressee(there.node, there.sealing_key, person))
+    with pytest.raises(ConsentRefused, match="not known"):
+        there.consents.take_in(by_id.consent)
+    foreign = os.urandom(16)
+    there.persons.links[gm.platform.member, foreign] = person  # given to another member than the one that vouches
+    stolen = given_by_key(gm, Key(gm.ledger.suite), Addressee(there.node, there.sealing_key, foreign))
+    with pytest.raises(ConsentRefused, match="not known"):
+        there.consents.take_in(stolen.consent)
+    assert there.consents.held(person) == ()
+
+
+@pytest.mark.requirement("S6.3c")
+@pytest.mark.parametrize("prohibits", [False, True])
+def test_what_came_by_a_link_that_was_undone_opens_no_more_and_goes_on_forbidding(
+    gm: Consortium, there: ProtectionHome, key: Key, prohibits: bool
+) -> None:
+    person = there.patient()
+    there.take_in(given_by_key(gm, key, there.addressee(person), prohibits=prohibits).consent)
+    assert len(there.consents.held(person)) == 1
+    there.persons.links.clear()
+    assert len(there.consents.held(person)) == prohibits
 
 
 @pytest.mark.requirement("S6.3c")

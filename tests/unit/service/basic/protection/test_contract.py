@@ -21,10 +21,12 @@ from xinglin.kernel.encoding import ChainObject
 from xinglin.kernel.errors import EncodingInvalid, PlatformError
 from xinglin.service.basic.protection.consents.contract import CONTRACT as CONSENT
 from xinglin.service.basic.protection.consents.model import (
+    PROPOSAL_MS,
     AcknowledgeConsent,
     Acknowledgement,
     ApproveConsent,
     ApproveRevocation,
+    ConsentProposal,
     ConsentState,
     ConsentStatus,
     GrantConsent,
@@ -38,6 +40,7 @@ from xinglin.service.basic.protection.consents.rules import grant_message, revok
 from xinglin.service.basic.protection.errors import (
     ConsentAcknowledged,
     ConsentExists,
+    ConsentLapsed,
     ConsentNodeUnknown,
     ConsentNotCounter,
     ConsentNotGranted,
@@ -126,6 +129,19 @@ def at_counter(consortium: Consortium, proposed: str) -> str:
     """Return a consent granted at the hospital's counter."""
     call(consortium, SECOND, "approve", ApproveConsent(proposed, b"t" * 32))
     return proposed
+
+
+@pytest.mark.requirement("S6.3c", "W8")
+def test_a_proposal_that_nobody_approves_lapses(consortium: Consortium, key: Key) -> None:
+    c, consents = consortium, [new_id(), new_id()]
+    for consent, fresh in zip(consents, (key, Key(c.ledger.suite)), strict=True):
+        call(c, FIRST, "propose", ProposeConsent(consent, fresh.public, b"t" * 32, OPENINGS))
+    c.ledger.time += PROPOSAL_MS - 1
+    call(c, SECOND, "approve", ApproveConsent(consents[0], b"t" * 32))
+    assert c.ledger.value(ConsentProposal, "consent", "proposed", consents[0]) is None
+    c.ledger.time += 1
+    refused(c, SECOND, "approve", ApproveConsent(consents[1], b"t" * 32), ConsentLapsed)
+    assert state(c, consents[1]).status is ConsentStatus.PROPOSED
 
 
 @pytest.mark.requirement("S6.3c", "W8", "S8.3")

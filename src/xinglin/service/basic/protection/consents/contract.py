@@ -17,11 +17,13 @@ from xinglin.carrier.contracts.api import Context, Contract
 from xinglin.carrier.contracts.api import Method as Call
 from xinglin.service.basic.protection.consents.model import (
     NAMESPACE,
+    PROPOSAL_MS,
     AcknowledgeConsent,
     Acknowledgement,
     ApproveConsent,
     ApproveRevocation,
     ConsentOpenings,
+    ConsentProposal,
     ConsentState,
     ConsentStatus,
     GrantConsent,
@@ -35,6 +37,7 @@ from xinglin.service.basic.protection.consents.rules import grant_message, openi
 from xinglin.service.basic.protection.errors import (
     ConsentAcknowledged,
     ConsentExists,
+    ConsentLapsed,
     ConsentNodeUnknown,
     ConsentNotCounter,
     ConsentNotGranted,
@@ -69,6 +72,7 @@ def propose(ctx: Context, call: ProposeConsent, _: Items) -> None:
     """Propose a consent that the patient gave on paper at a counter."""
     _check_new(ctx, call.consent, call.subject_key, call.openings)
     state = _first(ctx, Method.COUNTER, ConsentStatus.PROPOSED, call.subject_key, call.terms)
+    ctx.put(ConsentProposal(time=ctx.time), "proposed", call.consent)
     _put_new(ctx, call.consent, state, call.openings)
 
 
@@ -78,6 +82,10 @@ def approve(ctx: Context, call: ApproveConsent, _: Items) -> None:
     ctx.require(state.status is ConsentStatus.PROPOSED, ConsentNotProposed(consent=call.consent))
     _check_second(ctx, call.consent, state, state.account)
     ctx.require(call.terms == state.terms, ConsentOtherTerms(consent=call.consent))
+    proposal = ctx.get(ConsentProposal, "proposed", call.consent)
+    waits = proposal is not None and ctx.time < proposal.time + PROPOSAL_MS
+    ctx.require(waits, ConsentLapsed(consent=call.consent))
+    ctx.delete("proposed", call.consent)
     granted = replace(state, status=ConsentStatus.GRANTED, approved_by=(ctx.caller.account,), granted_ms=(ctx.time,))
     _put(ctx, call.consent, granted)
 

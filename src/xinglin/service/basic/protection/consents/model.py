@@ -37,6 +37,8 @@ MAX_CUSTODIANS: Final = 8
 SealedOpening = Annotated[bytes, msgspec.Meta(min_length=OPENING_BYTES + 32, max_length=OPENING_BYTES + 256)]
 """An opening, encrypted to the sealing key of a node (or, a dummy, to a key that nobody has)."""
 OneOrNone = msgspec.Meta(max_length=1)
+PROPOSAL_MS: Final = 7 * 86_400_000
+"""How long a proposed consent waits for its second account (block time, ms); then it has lapsed."""
 
 
 class Method(IntEnum):
@@ -155,6 +157,14 @@ class ConsentState(ChainObject, frozen=True, kw_only=True):
     granted_ms: Annotated[tuple[Milliseconds, ...], OneOrNone]
     revoking: Annotated[tuple[Identifier, ...], OneOrNone]
     revoked_ms: Annotated[tuple[Milliseconds, ...], OneOrNone]
+
+
+class ConsentProposal(ChainObject, frozen=True, kw_only=True):
+    """("consent", "proposed", id): since when (block time) a consent waits for its approval; gone once it has it."""
+
+    kind: Literal["consent-proposal"] = "consent-proposal"
+    version: Literal[1] = 1
+    time: Milliseconds
 
 
 class ConsentOpenings(ChainObject, frozen=True, kw_only=True):

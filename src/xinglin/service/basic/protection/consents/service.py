@@ -23,13 +23,14 @@ from xinglin.service.basic.protection.consents.model import (
 from xinglin.service.basic.protection.consents.rules import terms_fault, try_unpadded
 from xinglin.service.basic.protection.errors import (
     ConsentNotGranted,
+    ConsentNotHeld,
     ConsentRefused,
     ConsentUnknown,
     ConsentWithdrawn,
 )
 from xinglin.service.basic.protection.model import Grantees, Held
 from xinglin.service.basic.protection.ports import ConsortiumFacts, Persons
-from xinglin.service.basic.protection.store import ProtectionStore
+from xinglin.service.basic.protection.store import ProtectionStore, Row
 from xinglin.service.basic.protection.store_model import KeptConsent, KeptPaper
 from xinglin.stakeholders.labels import Special
 
@@ -99,9 +100,10 @@ class Consents:
             opening = self._opening(consent)
             if opening is None:
                 return None
-            self._check(consent, state, opening)
+            person = self._person(state, opening)
+            self._check(consent, state, opening, person)
             kept = KeptConsent(opening=opening)
-            self._store.add(kept, identifier_bytes(consent), opening.person)
+            self._store.add(kept, identifier_bytes(consent), person)
         return AcknowledgeConsent(consent, self._node)
 
     def take_in_new(self) -> TakenIn:
@@ -133,15 +135,29 @@ class Consents:
             for row in self._store.of_person(KeptConsent, other)
             if row.value.opening.terms.prohibits
         ]
-        return tuple(self._held(row.value) for row in rows)
+        return tuple(self._held(row.value) for row in rows if self._still_theirs(row))
 
     def views(self, person: bytes) -> Iterator[ConsentView]:
         """Yield a person's consents that this node holds, for the person to see."""
         for row in self._store.of_person(KeptConsent, person):
-            terms = row.value.opening.terms
-            times = self._chain.acknowledged(terms.consent)
-            nodes = {one.node: times.get(one.node) for one in terms.custodians}
-            yield ConsentView(terms, self._chain.consent(terms.consent), nodes)
+            yield self.view_of(row.value.opening.terms)
+
+    def view(self, consent: str) -> ConsentView:
+        """Return a consent that this node holds, for its patient to see; raises ConsentNotHeld."""
+        row = self._store.by_id(KeptConsent, identifier_bytes(consent))
+        if row is None:
+            raise ConsentNotHeld(consent=consent)
+        return self.view_of(row.value.opening.terms)
+
+    def state(self, consent: str) -> ConsentState | None:
+        """Return where a consent stands on the chain, None when there is none of that id."""
+        return self._chain.consent(consent)
+
+    def view_of(self, terms: ConsentTerms) -> ConsentView:
+        """Return what the chain says of a consent whose terms are known, from a wallet for example."""
+        times = self._chain.acknowledged(terms.consent)
+        nodes = {one.node: times.get(one.node) for one in terms.custodians}
+        return ConsentView(terms, self._chain.consent(terms.consent), nodes)
 
     def keep_paper(self, scan: bytes, person: bytes, account: str, now_ms: int) -> bytes:
         """Keep the hash of a scanned paper and return it for the terms; the same scan again is no error."""
@@ -172,10 +188,26 @@ class Consents:
             return opening
         return None
 
-    def _check(self, consent: str, state: ConsentState, opening: ConsentOpening) -> None:
+    def _person(self, state: ConsentState, opening: ConsentOpening) -> bytes:
+        """Return whom an opening means here (CN20): another member names a patient by the link that both know."""
+        here = self._chain.node(self._node)
+        if here is not None and here.member == state.member:
+            return opening.person
+        return self._persons.linked(state.member, opening.person) or bytes(16)  # nobody
+
+    def _still_theirs(self, row: Row[KeptConsent]) -> bool:
+        """Tell whether a consent counts: one that came by a link that was undone no more, a prohibition always."""
+        opening = row.value.opening
+        if opening.person == row.person or opening.terms.prohibits:
+            return True
+        state = self._chain.consent(opening.terms.consent)
+        linked = None if state is None else self._persons.linked(state.member, opening.person)
+        return linked is not None and row.person in self._persons.joined(linked)
+
+    def _check(self, consent: str, state: ConsentState, opening: ConsentOpening, person: bytes) -> None:
         fault = terms_fault(self._suite.hash, opening, consent, state.terms, self._node)
-        died, given = self._persons.died_ms(opening.person), opening.terms.given_ms
-        if not fault and not self._persons.knows(opening.person):
+        died, given = self._persons.died_ms(person), opening.terms.given_ms
+        if not fault and not self._persons.knows(person):
             fault = "the person is not known here"
         if not fault and given > min(state.granted_ms):
             fault = "it was given later than granted"
