@@ -112,6 +112,7 @@ def _ending(stage: Stage, seconds: float, result: dict[str, Any]) -> list[str]:
         f"Proof bundles:  {', '.join(Path(file).name for file in result['bundles'].values())}; trust: {TRUST}",
         f"Papers:         {', '.join(Path(file).name for file in result['papers'].values())}",
         f"Look at a home: xinglin ledger show {at_a} {passphrase}",
+        "More to look at: xinglin record holders, access person, consent list, destruction list, notice list",
         f"Check a proof:  xinglin-verify {home / RECORD_BUNDLE} --trust {home / TRUST}",
     ]
 

@@ -21,7 +21,7 @@ def link(scene: Scene) -> None:
     stage.say("without an agreement A answers nobody [agreement.missing]")
     agreements = agree(a, b), agree(b, a)
     stage.say(f"agreements {' and '.join(agreements)}, one each way, signed by both: treatment, emergency,")
-    stage.say("  research, patients' own requests, for a year")
+    stage.say("  research, patients' own requests, for twenty years")
     graded: Counter[str] = Counter()
     for at_b in persons:
         code = _matched(scene, at_b)

@@ -209,9 +209,10 @@ def agree(custodian: Serving, reader: Serving) -> str:
     It reaches far, to all categories and levels: what is read beyond the patient's consent is refused for that.
     """
     now = SystemClock().now_ms()
+    until = now + 20 * YEAR_MS
     purposes = (Purpose.ETREAT, Purpose.HRESCH, Purpose.PATRQT, Purpose.TREAT)
     terms = AgreementTerms(
-        custodian.member, reader.member, purposes, tuple(Category), Level.STRICT, now - 1_000, now + YEAR_MS, bytes(32)
+        custodian.member, reader.member, purposes, tuple(Category), Level.STRICT, now - 1_000, until, bytes(32)
     )
     return sign_agreement(custodian.archive.node, reader.archive.node, terms)
 
