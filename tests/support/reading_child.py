@@ -144,7 +144,7 @@ def revoke(town: Town, said: dict[str, str]) -> None:
             RevokeConsent(said["consent"], rules.suite.sign(bytes.fromhex(said["key"]), message)),
         )
     except PlatformError as refusal:
-        if refusal.code != "consent.not_granted":  # the kill came between the receipt and the line
+        if refusal.code != "consent.revoked":  # the kill came between the receipt and the line
             raise
     tell(revoked=said["consent"], at=time.monotonic())
 
