@@ -115,9 +115,8 @@ def _guardian(scene: Scene, physician: AddedAccount) -> None:
     )
     stage.expect(after["code"], "permit.guardian", "after the 18th birthday the guardian's consent has no effect")
     stage.say(f"guardian: a child born in {born.year}, the mother consents by her own key; B reads, basis consent")
-    stage.say(
-        f"  explained for {days[0]}: permitted; for {days[1]}, past the 18th birthday: refused [{after['code']}] by rule"
-    )
+    code = after["code"]
+    stage.say(f"  explained for {days[0]}: permitted; for {days[1]}, past the 18th birthday: refused [{code}] by rule")
 
 
 def _dead(scene: Scene, physician: AddedAccount, patient: bytes) -> None:
