@@ -24,9 +24,9 @@ from xinglin.node.archive import Archive, open_archive
 from xinglin.node.chains import random_bytes
 from xinglin.node.node import Group, Node, open_node, run_group
 from xinglin.node.opening import open_for_business
-from xinglin.node.read_ports import ReadQuota
+from xinglin.node.read_ports import IndexLinks, ReadQuota
 from xinglin.node.reading import reading
-from xinglin.node.serving import Serving, open_serving
+from xinglin.node.serving import Serving, described, open_serving
 from xinglin.node.setup import GROUP, adopt, consortium_genesis, make_home
 from xinglin.node.site import Site
 from xinglin.service.basic.audit.messages import AccessReceipt
@@ -192,6 +192,16 @@ class Town:
         found = persons.person_of(b"his", f"{hospital}-{number}".encode())
         assert found is not None
         return found
+
+    def address(self, hospital: str, person: bytes, carrier: str) -> tuple[str, bytes]:
+        """Return how a consent that another hospital carries names a node, and a patient of it: by the pair's link."""
+        node, member = self.servings[hospital].node, self.archive(carrier).node.member
+        if hospital == carrier:
+            return node, person
+        persons = self.archive(hospital).persons
+        link = IndexLinks(persons).match(described(persons, person), member)
+        assert link
+        return node, link
 
     def known(self, row: StoredRecord, hospital: str) -> Known:
         """Return a record as the test knows it."""

@@ -205,6 +205,7 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 private_chain=private.rules.chain,
                 signer=node.signer(SERVICE),
                 clock=clock,
+                mark=look_mark(archive.vault.keyring.keys),
             )
 
             def note(call: Operation) -> None:
@@ -221,7 +222,7 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 random_bytes,
             )
             head = partial(_head_of, consortium)
-            mark, acts, custodian = look_mark(archive.vault.keyring.keys), Acts(parts, head), Custodian(parts, head)
+            acts, custodian = Acts(parts, head), Custodian(parts, head)
             yield Serving(
                 archive=archive,
                 protection=protection,
@@ -230,9 +231,9 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 acts=acts,
                 reader=reader,
                 anchors=anchors,
-                looks=Looks(parts, head, mark, random_bytes),
+                looks=Looks(parts, head, parts.mark, random_bytes),
                 trace=trace,
-                seeing=Seeing(parts, acts, head, Lookups(trace, archive.persons.joined, mark)),
+                seeing=Seeing(parts, acts, head, Lookups(trace, archive.persons.joined)),
             )
     finally:
         protection.store.close()

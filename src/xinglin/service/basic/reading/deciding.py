@@ -209,13 +209,13 @@ class Decider:
         own = asked.member == self.custody.member
         person = link if own else self.links.person(link, asked.member)
         rows = self.records.of_person(person)[:MAX_FOUND] if person is not None else []
-        if not rows:
+        if person is None or not rows:
             return Outcome(refusal=PersonNotHere())
         found = tuple(self._findings(asked, asking, rows))
         if found:
-            return Outcome(found=found)
+            return Outcome(found=found, person=person)
         decision, refusal = self._decided(asked, asking, rows[-1], self.target(rows[-1]))  # what the newest says
-        return Outcome(decision=decision, refusal=refusal)
+        return Outcome(decision=decision, refusal=refusal, person=person)
 
     def _findings(self, asked: Asked, asking: Asking, rows: Sequence[StoredRecord]) -> Iterator[Found]:
         asking = replace(asking, action=Action.READ)
@@ -242,7 +242,9 @@ class Decider:
         if match_name(self.suite, payload) != request.asked.name:
             return Outcome(refusal=ActionUnknown(what="match of other traits than were signed"))
         link = self.links.match(payload, request.member)
-        return Outcome(link=(link,)) if link else Outcome(refusal=NoMatch())
+        if not link:
+            return Outcome(refusal=NoMatch())
+        return Outcome(link=(link,), person=self.links.person(link, request.member) or b"")
 
     def _decided(
         self, asked: Asked, asking: Asking, row: StoredRecord, target: Target
