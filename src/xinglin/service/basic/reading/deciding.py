@@ -172,8 +172,10 @@ class Decider:
         if request.action == RESOLVE:
             return self._resolve(asked, asking, request.asked.name)
         if request.action == UNLINK:
-            given_up = self.links.give_up(request.asked.name, request.member, request.account)
-            return Outcome(link=(request.asked.name,)) if given_up else Outcome(refusal=PersonNotHere())
+            person = self.links.person(request.asked.name, request.member)
+            if person is None or not self.links.give_up(request.asked.name, request.member, request.account):
+                return Outcome(refusal=PersonNotHere())
+            return Outcome(link=(request.asked.name,), person=person)
         return self._search(asked, asking, request.asked.name)
 
     def _gate(self, asked: Asked, now: int, *, first: bool) -> tuple[Asking, Outcome | None]:
