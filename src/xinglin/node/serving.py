@@ -140,6 +140,7 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
         mandates=mandates,
         episodes=VaultEpisodes(archive, records.state, versions),
         quotas=counted,
+        followed=persons.followed,
         version=versions.of("protection", "index"),
     )
     situations = Situations(node.member, sources)
@@ -197,13 +198,14 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                     situations=protection.situations,
                     quotas=protection.quota,
                     agreements=ChainAgreements(node),
-                    links=IndexLinks(archive.persons),
+                    links=IndexLinks(archive.persons, node.member),
                 ),
                 seen=SeenRequests(recent_requests(private, clock.now_ms()), clock.now_ms()),
                 log=OpenLog(log, anchors.require_open),
                 private_chain=private.rules.chain,
                 signer=node.signer(SERVICE),
                 clock=clock,
+                mark=look_mark(archive.vault.keyring.keys),
             )
 
             def note(call: Operation) -> None:
@@ -220,7 +222,7 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 random_bytes,
             )
             head = partial(_head_of, consortium)
-            mark, acts, custodian = look_mark(archive.vault.keyring.keys), Acts(parts, head), Custodian(parts, head)
+            acts, custodian = Acts(parts, head), Custodian(parts, head)
             yield Serving(
                 archive=archive,
                 protection=protection,
@@ -229,9 +231,9 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 acts=acts,
                 reader=reader,
                 anchors=anchors,
-                looks=Looks(parts, head, mark, random_bytes),
+                looks=Looks(parts, head, parts.mark, random_bytes),
                 trace=trace,
-                seeing=Seeing(parts, acts, head, Lookups(trace, archive.persons.joined, mark)),
+                seeing=Seeing(parts, acts, head, Lookups(trace, archive.persons.joined)),
             )
     finally:
         protection.store.close()

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.build import Signer
 from xinglin.carrier.ledger.model import ReceiptFact
@@ -46,7 +48,10 @@ Incoming = tuple[SignedRequest, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a custodian is made of."""
+    """What a custodian is made of.
+
+    ``mark`` gives 16 bytes for a person and a request hash that only this node can make.
+    """
 
     custody: Custody
     suite: Suite
@@ -57,6 +62,7 @@ class Parts:
     private_chain: str
     signer: Signer
     clock: Clock
+    mark: Callable[[bytes, bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +220,11 @@ class Custodian:
 
     def _entry(self, known: Known, outcome: Outcome, head: ConsortiumHead, now: int) -> AccessEntry:
         came = Came(outcome.commitment, outcome.decision, outcome.refusal, outcome.copy)
-        return entry_of(known.signed, known.hash, came, head, now)
+        entry = entry_of(known.signed, known.hash, came, head, now)
+        if not outcome.person or entry.reference:
+            return entry
+        # About no record, but about a person: only this node can tell whom (TR10).
+        return replace(entry, reference=self._parts.mark(outcome.person, known.hash))
 
     def _answer(self, known: Known, settled: _Settled) -> bytes:
         outcome, logged, head = settled.outcome, settled.logged, settled.head

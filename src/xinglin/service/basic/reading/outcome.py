@@ -33,8 +33,9 @@ class Outcome:
     """What a request comes to.
 
     ``commitment`` is what its entry names. ``row``, ``target`` and ``opened`` are of the record that is read;
-    ``opened`` was audited. ``disclosed``, ``found`` and ``link`` are handed back if there is no refusal. ``fault`` is
-    an error of this program, by which nothing is known of what the request comes to.
+    ``opened`` was audited. ``person`` is whom a search or a match is about, where there is somebody. ``disclosed``,
+    ``found`` and ``link`` are handed back if there is no refusal. ``fault`` is an error of this program, by which
+    nothing is known of what the request comes to.
     """
 
     commitment: bytes = NO_RECORD
@@ -43,6 +44,7 @@ class Outcome:
     row: StoredRecord | None = None
     target: Target | None = None
     opened: OpenedRecord | None = None
+    person: bytes = b""
     disclosed: tuple[Disclosure, ...] = ()
     found: tuple[Found, ...] = ()
     link: tuple[bytes, ...] = ()

@@ -45,15 +45,10 @@ UNTYPED = "Resource"
 
 @dataclass(frozen=True, slots=True)
 class Lookups:
-    """Where entries about persons are found.
-
-    ``ids`` returns all ids that a person was kept under; ``mark`` gives 16 bytes for a person and a request hash that
-    only this node can make, and that entries of looks at a person hold as their reference.
-    """
+    """Where entries about persons are found; ``ids`` returns all ids that a person was kept under."""
 
     trace: AccessProjection
     ids: Callable[[bytes], Sequence[bytes]]
-    mark: Callable[[bytes, bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +133,7 @@ class Seeing:
         rows = parts.deciding.records.of_person(person)[:MAX_FOUND] if person is not None else []
         if person is None or not rows:
             raise PersonNotHere
-        mark = self._lookups.mark(self._lookups.ids(person)[0], request_hash(parts.suite.hash, request))
+        mark = self._parts.mark(self._lookups.ids(person)[0], request_hash(parts.suite.hash, request))
         if overseer:
             return _Ruling(person, rows, 0, Decision(Rule.INSTITUTION_DEFAULT, None, Basis.LEGAL_DUTY, mark))
         return self._requested(signed, purpose, now, person, rows, mark)
@@ -195,7 +190,7 @@ class Seeing:
 
     def _looks(self, person: bytes) -> list[AccessRow]:
         """Return the entries that this node has marked as about a person: who looked it up, and who asked this."""
-        ids, mark = self._lookups.ids(person), self._lookups.mark
+        ids, mark = self._lookups.ids(person), self._parts.mark
         rows = self._lookups.trace.entries_of([NO_RECORD])
         marked = [row for row in rows if row.entry.reference]
         return [row for row in marked if any(mark(one, row.entry.request) == row.entry.reference for one in ids)]
