@@ -44,7 +44,7 @@ from xinglin.service.basic.reading.errors import (
     RequestReplayed,
 )
 from xinglin.service.basic.reading.model import Answer, Custody, Disclosure, Found
-from xinglin.service.basic.reading.ports import Agreements, EntryLog, Links, Records
+from xinglin.service.basic.reading.ports import Agreements, Emergencies, EntryLog, Links, Records
 from xinglin.service.basic.sharing.agreements.errors import AgreementMissing
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
@@ -71,6 +71,7 @@ class Parts:
     situations: Situations
     agreements: Agreements
     links: Links
+    emergencies: Emergencies
     seen: SeenRequests
     log: EntryLog
     private_chain: str
@@ -180,7 +181,7 @@ class Custodian:
             action = Action.SEARCH if request.action == MATCH else Action(request.action)
         except ValueError:
             return _Outcome(refusal=ActionUnknown(what=f"{request.action} {request.purpose}"))
-        asked = Asked(action, purpose, request.member, request.account, signed.key)
+        asked = Asked(action, purpose, request.member, request.account, signed.key, request.grants)
         if request.asked.what == "record" and action in (Action.READ, Action.HISTORY):
             return self._read(asked, request.asked.name, now)
         if request.asked.what != "person" or action is not Action.SEARCH:
@@ -211,6 +212,7 @@ class Custodian:
             return outcome
         outcome = _Outcome(commitment)
         try:
+            self._admit(asked, records.person_of(row) if asked.grants else NOBODY, now)
             outcome.decision, outcome.refusal = self._decided(asked, row, now)
             if outcome.refusal is None and outcome.decision is not None:
                 outcome.disclosed = (self._disclosure(records.audited(row), outcome.decision.copy),)
@@ -227,11 +229,17 @@ class Custodian:
         rows = self._parts.records.of_person(person)[:MAX_FOUND] if person is not None else []
         if not rows:
             return _Outcome(refusal=PersonNotHere())
+        self._admit(asked, person or NOBODY, now)
         found = tuple(self._findings(asked, rows, now))
         if found:
             return _Outcome(found=found)
         decision, refusal = self._decided(asked, rows[-1], now)  # why nothing is told: what the newest says
         return _Outcome(decision=decision, refusal=refusal, facts=_said(decision))
+
+    def _admit(self, asked: Asked, person: bytes, now: int) -> None:
+        """Let in the emergency grant that came with the request (RD5); raises its refusal."""
+        for grant in asked.grants:
+            self._parts.emergencies.admit(grant, asked, person, now)
 
     def _findings(self, asked: Asked, rows: Sequence[StoredRecord], now: int) -> Iterator[Found]:
         reading = Asked(Action.READ, asked.purpose, asked.member, asked.account, asked.key)

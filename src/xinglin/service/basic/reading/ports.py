@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from xinglin.service.basic.audit.log import Logged
+from xinglin.service.basic.audit.messages import SignedGrant
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.protection.model import RecordState
+from xinglin.service.basic.protection.service import Asked
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
 from xinglin.stakeholders.labels import Category, Level
@@ -65,6 +67,18 @@ class Links(Protocol):
         Args:
             traits: what is known of the person, in the form of docs/spec/patient-index.md.
             member: whom the link is for.
+        """
+        ...
+
+
+class Emergencies(Protocol):
+    """Emergency grants of other institutions."""
+
+    def admit(self, signed: SignedGrant, asked: Asked, person: bytes, now_ms: int) -> object:
+        """Let in a grant that came with a request for a patient, and tell the patient.
+
+        Raises:
+            PlatformError: it does not hold here, or this institution's rules are against it.
         """
         ...
 
