@@ -121,8 +121,9 @@ def give(town: Town, source: random.Random) -> dict[str, str]:
         from_ms=now - 2_000,
         until_ms=now + YEAR_MS,
     )
-    bound = [(town.servings[name].node, town.person(name, about)) for name in HOSPITALS]
-    given = give_by_own_key(town.archive(source.choice(HOSPITALS)).node, wanted, bound)
+    at = source.choice(HOSPITALS)
+    bound = [town.address(name, town.person(name, about), at) for name in HOSPITALS]
+    given = give_by_own_key(town.archive(at).node, wanted, bound)
     said = {"consent": given.consent, "key": given.key.hex(), "patient": str(PATIENTS.index(about))}
     tell(**said)
     for name in HOSPITALS:
@@ -144,7 +145,7 @@ def revoke(town: Town, said: dict[str, str]) -> None:
             RevokeConsent(said["consent"], rules.suite.sign(bytes.fromhex(said["key"]), message)),
         )
     except PlatformError as refusal:
-        if refusal.code != "consent.not_granted":  # the kill came between the receipt and the line
+        if refusal.code != "consent.revoked":  # the kill came between the receipt and the line
             raise
     tell(revoked=said["consent"], at=time.monotonic())
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +22,11 @@ from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import add_account
 from xinglin.node.archive import Archive, open_archive
 from xinglin.node.chains import random_bytes
-from xinglin.node.node import Group, open_node, run_group
+from xinglin.node.node import Group, Node, open_node, run_group
 from xinglin.node.opening import open_for_business
-from xinglin.node.read_ports import ReadQuota
+from xinglin.node.read_ports import IndexLinks, ReadQuota
 from xinglin.node.reading import reading
-from xinglin.node.serving import Serving, open_serving
+from xinglin.node.serving import Serving, described, open_serving
 from xinglin.node.setup import GROUP, adopt, consortium_genesis, make_home
 from xinglin.node.site import Site
 from xinglin.service.basic.audit.messages import AccessReceipt
@@ -43,6 +43,7 @@ STAFF = {
     "clerk": Role.ADMINISTRATOR,
     "clerk2": Role.ADMINISTRATOR,
 }
+REGULATOR = "regulator"
 HEARTBEAT_SECONDS = 0.5
 NO_QUOTA = 1_000_000
 UNLABELLED = (3, 5)
@@ -78,41 +79,51 @@ class Account:
     key: bytes
 
 
-def make_town(folder: Path) -> Path:
-    """Make the homes of both hospitals, with staff and records; return the folder."""
+def make_town(
+    folder: Path, intakes: Sequence[dict[str, list[bytes]]] | None = None, *, regulator: bool = False
+) -> Path:
+    """Make the homes of both hospitals, with staff and records; return the folder.
+
+    Args:
+        folder: where.
+        intakes: bundles of each hospital, taken in one after the other; by default what it has of ``PATIENTS``.
+        regulator: whether there is a regulator's home too, with a node, the transmission key and an auditor.
+    """
+    kinds = dict.fromkeys(HOSPITALS, MemberKind.MEDICAL_INSTITUTION)
+    kinds |= {REGULATOR: MemberKind.REGULATOR} if regulator else {}
     homes = [
-        make_home(folder / name, f"Hospital {name}", MemberKind.MEDICAL_INSTITUTION, PASSPHRASE, random_bytes, CHEAP)
-        for name in HOSPITALS
+        make_home(folder / name, f"Home {name}", kind, PASSPHRASE, random_bytes, CHEAP) for name, kind in kinds.items()
     ]
     genesis = consortium_genesis(homes, random_bytes)
     for home in homes:
         adopt(home, genesis, GROUP, random_bytes)
-    group = run_group([open_node(folder / name, PASSPHRASE) for name in HOSPITALS])
+    group = run_group([open_node(folder / name, PASSPHRASE) for name in kinds])
     staff: dict[str, dict[str, Any]] = {}
     try:
         open_for_business(group.nodes, group.nodes[0])
-        for name, node in zip(HOSPITALS, group.nodes, strict=True):
+        for name, node in zip(kinds, group.nodes, strict=True):
             for job, role in STAFF.items():
                 added = add_account(node, (role,), f"{job} of {name}")
-                staff[f"{name}-{job}"] = {
-                    "account": added.account,
-                    "key_name": added.key_name,
-                    "key": added.key.hex(),
-                    "role": int(role),
-                }
-            _take_in(folder, name, node)
+                facts = {"account": added.account, "key_name": added.key_name, "key": added.key.hex()}
+                staff[f"{name}-{job}"] = {**facts, "hospital": name, "role": int(role)}
+        for name, node in zip(HOSPITALS, group.nodes, strict=False):
+            for intake in intakes or [bundles()]:
+                _take_in(folder, name, node, intake[name])
     finally:
         group.close()
     (folder / "staff.json").write_text(json.dumps(staff))
     return folder
 
 
-def _take_in(folder: Path, name: str, node: Any) -> None:
-    files = []
-    for number, patient in enumerate(PATIENTS):
-        if name in patient.hospitals:
-            files.append(folder / f"bundle-{name}-{number}.json")
-            files[-1].write_bytes(bundle_of(name, patient))
+def bundles() -> dict[str, list[bytes]]:
+    """Return what each hospital has recorded of the patients whom it knows."""
+    return {name: [bundle_of(name, one) for one in PATIENTS if name in one.hospitals] for name in HOSPITALS}
+
+
+def _take_in(folder: Path, name: str, node: Node, recorded: Sequence[bytes]) -> None:
+    files = [folder / f"bundle-{name}-{number}.json" for number in range(len(recorded))]
+    for path, data in zip(files, recorded, strict=True):
+        path.write_bytes(data)
     with open_archive(node) as archive, reading(files, 1 << 27, [], archive.orders("his")) as incoming:
         report = archive.take_in("his", incoming)
     assert report.quarantined == 0, report
@@ -182,6 +193,16 @@ class Town:
         assert found is not None
         return found
 
+    def address(self, hospital: str, person: bytes, carrier: str) -> tuple[str, bytes]:
+        """Return how a consent that another hospital carries names a node, and a patient of it: by the pair's link."""
+        node, member = self.servings[hospital].node, self.archive(carrier).node.member
+        if hospital == carrier:
+            return node, person
+        persons = self.archive(hospital).persons
+        link = IndexLinks(persons).match(described(persons, person), member)
+        assert link
+        return node, link
+
     def known(self, row: StoredRecord, hospital: str) -> Known:
         """Return a record as the test knows it."""
         details = row.details
@@ -235,10 +256,12 @@ class Town:
     def open(self) -> None:
         """Open both homes and let them serve."""
         with ExitStack() as stack:
-            nodes = [open_node(self.folder / name, PASSPHRASE) for name in HOSPITALS]
+            names = [*HOSPITALS, *([REGULATOR] if (self.folder / REGULATOR).exists() else [])]
+            nodes = [open_node(self.folder / name, PASSPHRASE) for name in names]
             self.group = run_group(nodes, HEARTBEAT_SECONDS)
             stack.callback(self.group.close)
-            for name, node in zip(HOSPITALS, nodes, strict=True):
+            nodes[0].client().engine.submit_many([]).result(60)  # a block of now, so that nobody decides on an old one
+            for name, node in zip(HOSPITALS, nodes, strict=False):
                 archive = stack.enter_context(open_archive(node))
                 self.servings[name] = stack.enter_context(open_serving(archive, ReadQuota(NO_QUOTA)))
             archives = {one.member: one.archive for one in self.servings.values()}
@@ -254,7 +277,7 @@ def town_in(folder: Path) -> Iterator[Town]:
         town = Town(folder, witness, None, {}, None, {name: [] for name in HOSPITALS}, {}, ExitStack())  # type: ignore[arg-type]
         for name, facts in json.loads((folder / "staff.json").read_text()).items():
             key = bytes.fromhex(facts["key"])
-            town.staff[name] = Account(name[0], facts["account"], Role(facts["role"]), facts["key_name"], key)
+            town.staff[name] = Account(facts["hospital"], facts["account"], Role(facts["role"]), facts["key_name"], key)
         town.open()
         try:
             yield town

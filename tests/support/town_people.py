@@ -51,15 +51,22 @@ PATIENTS = (
 )
 
 
-def bundle_of(hospital: str, patient: Patient) -> bytes:
-    """Return what a hospital has recorded of a patient, as one bundle."""
-    who = f"{hospital}-{PATIENTS.index(patient)}"
-    stays = [(f"{who}-{number}", *stay, "finished") for number, stay in enumerate(patient.stays)]
+def bundle_of(hospital: str, patient: Patient, number: int | None = None, stay: int | None = None) -> bytes:
+    """Return what a hospital has recorded of a patient, as one bundle.
+
+    Args:
+        hospital: of the two.
+        patient: whom it is about.
+        number: the patient's number in the logical ids; by default the place in ``PATIENTS``.
+        stay: only this one; by default all.
+    """
+    who = f"{hospital}-{PATIENTS.index(patient) if number is None else number}"
+    stays = [(f"{who}-{at}", *one, "finished") for at, one in enumerate(patient.stays) if stay in (None, at)]
     if patient.here_now:
         stays.append((f"{who}-now", "IMP", "2026-01-02", "in-progress"))
     resources: list[Resource] = [_person(who, patient)]
-    for stay, kind, day, status in stays:
-        resources += _stay(who, stay, kind, day, status)
+    for name, kind, day, status in stays:
+        resources += _stay(who, name, kind, day, status)
     return collection(*resources)
 
 

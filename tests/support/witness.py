@@ -36,29 +36,33 @@ class Witness:
     def __init__(self) -> None:
         self.looked = 0
         self._turn = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Witness:
-        """Start the process."""
-        self._process = subprocess.Popen(
-            child(module="tests.support.witness"),
-            env=child_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        """The process is started when it is first asked."""
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         """End it."""
-        self._process.communicate()
+        if self._process is not None:
+            self._process.communicate()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            command = child(module="tests.support.witness")
+            pipe = subprocess.PIPE
+            self._process = subprocess.Popen(command, env=child_environment(), stdin=pipe, stdout=pipe)
+        return self._process
 
     def entry(self, home: Path, chain: str, index: int, item: int) -> bytes:
         """Return the entry that a store on disk has at a place, empty if none."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         with self._turn:
-            self._process.stdin.write(json.dumps([str(home), chain, index, item]).encode() + b"\n")
-            self._process.stdin.flush()
-            return bytes.fromhex(self._process.stdout.readline().decode())
+            process = self._started()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps([str(home), chain, index, item]).encode() + b"\n")
+            process.stdin.flush()
+            return bytes.fromhex(process.stdout.readline().decode())
 
     def check(self, home: Path, answer: Answer) -> AccessEntry:
         """Compare an answer with the entry on disk and return that.

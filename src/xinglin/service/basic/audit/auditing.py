@@ -16,10 +16,11 @@ from xinglin.carrier.access.registry.model import KeyState
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.reading import LedgerReading
 from xinglin.kernel.encoding import decode, state_key
-from xinglin.service.basic.audit.messages import AccessReceipt
-from xinglin.service.basic.audit.model import Proven
+from xinglin.kernel.hashing import Hash
+from xinglin.service.basic.audit.messages import AccessReceipt, AccessRequest
+from xinglin.service.basic.audit.model import NO_RECORD, Proven
 from xinglin.service.basic.audit.projection import AccessRow, Twin
-from xinglin.service.basic.audit.receipts import Values, in_force
+from xinglin.service.basic.audit.receipts import Values, in_force, request_hash
 from xinglin.service.basic.coordination.model import CommitAnchor
 
 MAX_LAG_MS = 5_000
@@ -47,6 +48,8 @@ class Finding(StrEnum):
     """The custodian's entry says another outcome than its receipt, or names another account."""
     UNANSWERED = "unanswered"
     """The custodian's log has the entry, but the request is still open: the receipt never came, or was not noted."""
+    REUSED = "reused"
+    """An entry rests on a request that its reader did sign, but for another record, action or purpose."""
     FRAMED = "framed"
     """An entry's signature is not one of the account that it names: the institution's word, nothing more."""
 
@@ -157,6 +160,27 @@ def _twin_finding(twin: Twin | None, row: AccessRow, *, answered: bool) -> Findi
     if twin.account != row.entry.account or (answered and twin.answered and twin.outcome != row.entry.outcome):
         return Finding.CONTRADICTED
     return None if twin.answered else Finding.UNANSWERED
+
+
+def reused(hash_: Hash, requests: Iterable[AccessRequest], entries: Iterable[AccessRow]) -> list[AccessFinding]:
+    """Return the entries that say something else than the request that they rest on (AA5).
+
+    Args:
+        hash_: of the consortium chain's suite.
+        requests: those that a reader, or the institution, can show.
+        entries: of any institution. An entry about no record tells nothing of which was asked for.
+    """
+    shown = {request_hash(hash_, one): one for one in requests}
+    found = []
+    for row in entries:
+        entry, asked = row.entry, shown.get(row.entry.request)
+        if asked is None:
+            continue
+        said = (entry.member, entry.account, entry.action, entry.purpose)
+        other = entry.commitment not in (NO_RECORD, asked.asked.name)
+        if other or said != (asked.member, asked.account, asked.action, asked.purpose):
+            found.append(AccessFinding(Finding.REUSED, entry.request, row.hash))
+    return found
 
 
 def framed(suite: Suite, entries: Sequence[AccessRow], value: Values) -> list[AccessFinding]:
