@@ -136,6 +136,9 @@ class UsedQuotas:
     def over(self, account: str, at_ms: int) -> bool:
         return account in self.used
 
+    def take(self, account: str, at_ms: int) -> bool:
+        return account not in self.used
+
 
 class ProtectionHome:
     """Everything of protection at one member's node."""

@@ -102,5 +102,9 @@ class Quotas(Protocol):
     """How much an account may read."""
 
     def over(self, account: str, at_ms: int) -> bool:
-        """Tell whether the account has used up what it may read."""
+        """Tell whether the account has used up what it may read; takes nothing."""
+        ...
+
+    def take(self, account: str, at_ms: int) -> bool:
+        """Take one request from what the account may read, and tell whether there was one left: in one step."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.messages import SignedGrant
 from xinglin.service.basic.audit.model import AccessEntry
@@ -19,15 +20,14 @@ from xinglin.stakeholders.purposes import Purpose
 class Records(Protocol):
     """The records of this node. MUST be usable from several threads."""
 
-    def find(self, commitment: bytes) -> StoredRecord | None:
-        """Return the row of a record, None when it is not here; raises Integrity when it was altered."""
+    def find(self, commitments: Sequence[bytes]) -> Sequence[StoredRecord | PlatformError | None]:
+        """Return for each record its row, None when it is not here, Integrity when it was altered."""
         ...
 
-    def audited(self, stored: StoredRecord) -> OpenedRecord:
-        """Return a record after the audit of its integrity: row, keys, bytes, commitment, registration (H6).
+    def audited(self, stored: Sequence[StoredRecord]) -> Sequence[OpenedRecord | PlatformError]:
+        """Return each record after the audit of its integrity: row, keys, bytes, commitment, registration (H6).
 
-        Raises:
-            Integrity: something is not what was committed; nothing of it is returned.
+        Where something is not what was committed, the finding is returned and nothing of the record.
         """
         ...
 
@@ -88,6 +88,10 @@ class EntryLog(Protocol):
 
     def log(self, entry: AccessEntry) -> Logged:
         """Log an entry and return when it is durable."""
+        ...
+
+    def log_many(self, entries: Sequence[AccessEntry]) -> Sequence[Logged | Exception]:
+        """Log entries and return when they are durable: where each is, or why it is nowhere."""
         ...
 
 
