@@ -30,6 +30,7 @@ from xinglin.node.serving import Serving, described, open_serving
 from xinglin.node.setup import GROUP, adopt, consortium_genesis, make_home
 from xinglin.node.site import Site
 from xinglin.service.basic.audit.messages import AccessReceipt
+from xinglin.service.basic.reading.custodian import Custodian
 from xinglin.service.basic.reading.model import Answer
 from xinglin.service.basic.reading.reader import ReaderAccount
 from xinglin.service.lifecycle.storage.model import StoredRecord
@@ -137,6 +138,8 @@ class Asking:
 
     town: Town
     hospital: str
+    custodian: Custodian | None = None
+    """Who answers instead of the node's own custodian, where a test wants another one."""
 
     @property
     def serving(self) -> Serving:
@@ -152,7 +155,7 @@ class Asking:
 
     def answer(self, request: bytes, payload: bytes = b"") -> bytes:
         """Pass a request on, and compare the answer with what the disk has before anybody uses it."""
-        data = self.serving.answer(request, payload)
+        data = (self.custodian or self.serving.custodian).answer(request, payload)
         answer = decode(Answer, data)
         receipt = answer.receipt.receipt
         self.town.receipts[self.hospital].append(receipt)

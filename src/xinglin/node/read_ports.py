@@ -26,6 +26,8 @@ from xinglin.service.basic.coordination.outbox.store import Delivery, OutboxStor
 from xinglin.service.basic.correction.rules import current_of, predecessor_of
 from xinglin.service.basic.destruction.model import Standing as RecordStanding
 from xinglin.service.basic.patient_index.errors import PersonNotFound
+from xinglin.service.basic.patient_index.identity.model import Reason
+from xinglin.service.basic.patient_index.identity.rules import stated
 from xinglin.service.basic.patient_index.model import Grade, Traits
 from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.model import Episode, RecordState
@@ -75,6 +77,10 @@ class VaultRecords:
             for one in self._vault.open_many(stored)
         ]
 
+    def by_handle(self, handle: bytes) -> StoredRecord | None:
+        """See ``Records.by_handle``."""
+        return self._vault.find_handle(handle)
+
     def of_person(self, person: bytes) -> Sequence[StoredRecord]:
         """See ``Records.of_person``."""
         try:
@@ -89,7 +95,7 @@ class VaultRecords:
         if not details.subject:
             return NOBODY
         subject = details.source, details.subject
-        person = self._persons.get(subject, lambda: self._archive.persons.person_of(*subject))
+        person = self._persons.get(subject, lambda: self._archive.persons.assigned(*subject))
         if person is None:
             raise PersonLost
         return person
@@ -159,6 +165,10 @@ class IndexPersons:
         """See ``Persons.joined``."""
         return self._index.joined(person)
 
+    def followed(self, person: bytes) -> Sequence[tuple[bytes, int]]:
+        """See ``Persons.followed``."""
+        return self._index.followed(person)
+
     def born(self, person: bytes) -> date | None:
         """See ``Persons.born``."""
         return next((day for one in self._traits(person) if (day := _day(one.birth)) is not None), None)
@@ -191,10 +201,12 @@ class IndexLinks:
 
     Args:
         index: of the home, opened.
+        own: the home's member, whose accounts name persons by their ids.
     """
 
-    def __init__(self, index: PatientIndex) -> None:
+    def __init__(self, index: PatientIndex, own: str) -> None:
         self._index = index
+        self._own = own
         self._lock = threading.Lock()
 
     def person(self, link: bytes, member: str) -> bytes | None:
@@ -210,11 +222,29 @@ class IndexLinks:
         sure = [one for one in found if one.grade is Grade.MATCH]
         if len(sure) != 1:
             return b""
+        return self._given(sure[0].person, member)
+
+    def of(self, person: bytes, member: str) -> bytes:
+        """See ``Links.of``."""
+        found = self._index.found_as(person)
+        return found if member == self._own else self._given(found, member)
+
+    def give_up(self, link: bytes, member: str, account: str) -> bool:
+        """See ``Links.give_up``."""
+        person = self._index.person_by_handle(member, link)
+        if person is None:
+            return False
+        for one in self._index.links(person):
+            if (one.node, one.handle) == (member, link):
+                self._index.unlink(one.link, stated(Reason.OTHER, "given back by the other node"), account)
+        return True
+
+    def _given(self, person: bytes, member: str) -> bytes:
         with self._lock:  # two at once must not get two links
-            for link in self._index.links(sure[0].person):
+            for link in self._index.links(person):
                 if link.node == member:
                     return link.handle
-            return self._index.link(sure[0].person, member, random_bytes(16), "match").handle
+            return self._index.link(person, member, random_bytes(16), "match").handle
 
 
 class VaultEpisodes:

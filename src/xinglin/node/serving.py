@@ -142,6 +142,7 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
         mandates=mandates,
         episodes=VaultEpisodes(archive, records.state, versions),
         quotas=counted,
+        followed=persons.followed,
         version=versions.of("protection", "index"),
     )
     situations = Situations(node.member, sources)
@@ -187,7 +188,7 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
     custody = Custody(consortium.rules.chain, node.member, node.settings.node)
     try:
         with anchored(node) as anchors, access_log(node) as log, open_trace(node) as trace:
-            links = IndexLinks(archive.persons)
+            links = IndexLinks(archive.persons, node.member)
             emergencies = HomeEmergencies(archive, _foreign_grants(node, protection, links))
             emergencies.tell_all(protection.break_glass.tasks())
             parts = Parts(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from xinglin.carrier.access.registry.model import AccountState, KeyState, MemberState
@@ -17,6 +17,7 @@ from xinglin.service.basic.protection.guardians import Guardians, default_at
 from xinglin.service.basic.protection.mandates import Mandates
 from xinglin.service.basic.protection.model import (
     Asking,
+    BreakGlassGrant,
     Episode,
     InstitutionDefault,
     Mandate,
@@ -64,6 +65,8 @@ class Sources:
     mandates: Mandates
     episodes: Episodes
     quotas: Quotas
+    followed: Callable[[bytes], Sequence[tuple[bytes, int]]] = lambda person: ((person, 0),)
+    """Whom a person was merged into, and since when; see ``Persons.followed``."""
     version: Callable[[], Hashable] = object
     """Returns what changes with every change of the stores and the index; the default remembers nothing."""
 
@@ -152,7 +155,7 @@ class Situations:
             target=target,
             patient=known.patient,
             held=s.consents.now(known.terms),
-            grant=s.break_glass.grant_for(person, asked.account, now) if emergency else None,
+            grant=self._grant(person, asked.account, now) if emergency else None,
             mandates=known.mandates,
             episode=_begun(s.episodes.of(person, late), min(now, chain)) if asked.member == self._member else None,
             patient_default=default,
@@ -161,13 +164,23 @@ class Situations:
         )
 
     def _on_record(self, person: bytes) -> _OnRecord:
-        s = self._sources
+        """Return what is on record of a person, and of whom it was merged into, from then on.
+
+        Guardianships open nothing by themselves, so all of them are looked at.
+        """
+        s, followed = self._sources, self._sources.followed(person)
+        guardianships = (one for other, _ in followed for one in s.guardians.patient(other).guardianships)
         return _OnRecord(
-            s.guardians.patient(person),
+            replace(s.guardians.patient(person), guardianships=tuple(guardianships)),
             s.consents.terms(person),
-            s.mandates.of(person),
-            s.guardians.defaults(person),
+            tuple(one for other, since in followed for one in s.mandates.of(other) if one.from_ms >= since),
+            tuple(one for other, since in followed for one in s.guardians.defaults(other) if one.since_ms >= since),
         )
+
+    def _grant(self, person: bytes, account: str, now: int) -> BreakGlassGrant | None:
+        """Return the newest grant of an account for a person or whom it was merged into: an emergency does not wait."""
+        found = (self._sources.break_glass.grant_for(one, account, now) for one, _ in self._sources.followed(person))
+        return max((one for one in found if one is not None), key=lambda one: one.from_ms, default=None)
 
     def _reader(self, asked: Asked, at_ms: int, *, over_quota: bool) -> Reader:
         chain = self._sources.chain

@@ -33,11 +33,24 @@ from xinglin.stakeholders.purposes import Action, Copy, Purpose
 
 MATCH = "match"
 """The action of asking who a person is at this node; it opens nothing and needs an agreement."""
+RESOLVE = "resolve"
+"""The action of asking what the handle of a locator leads to: the record and whose it is, where a read is permitted."""
+UNLINK = "unlink"
+"""The action of giving back the link that this node gave the asking member for a person."""
 NOBODY = bytes(16)
 """Stands for the person of a record that is about none."""
 MAX_FOUND = 10_000
 """Records that one search tells of, at most."""
 
+_ASKED_FOR = {
+    MATCH: "person",
+    UNLINK: "person",
+    RESOLVE: "handle",
+    Action.SEARCH.value: "person",
+    Action.READ.value: "record",
+    Action.HISTORY.value: "record",
+}
+"""What each action is asked of."""
 _Row = StoredRecord | PlatformError | None
 
 
@@ -135,25 +148,36 @@ class Decider:
 
     def _looked_at(self, known: Known, row: _Row, now: int, *, first: bool) -> Outcome:
         request = known.signed.request
+        if _ASKED_FOR.get(request.action) != request.asked.what:
+            return Outcome(refusal=ActionUnknown(what=f"{request.action} of a {request.asked.what}"))
         try:
             purpose = Purpose(request.purpose)
-            action = Action.SEARCH if request.action == MATCH else Action(request.action)
         except ValueError:
             return Outcome(refusal=ActionUnknown(what=f"{request.action} {request.purpose}"))
+        action = Action(request.action) if known.of_record else Action.SEARCH
         asked = Asked(action, purpose, request.member, request.account, known.signed.key, request.grants)
-        reads = known.of_record and action in (Action.READ, Action.HISTORY)
-        if not reads and (request.asked.what != "person" or action is not Action.SEARCH):
-            return Outcome(refusal=ActionUnknown(what=f"{request.action} of a {request.asked.what}"))
         if isinstance(row, PlatformError):
             raise row
         asking, refused = self._gate(asked, now, first=first)
         if refused is not None:
             refused.commitment = _named(row)
             return refused
-        if reads:
+        if known.of_record:
             return self._read(asked, asking, row)
+        return self._about(known, asked, asking)
+
+    def _about(self, known: Known, asked: Asked, asking: Asking) -> Outcome:
+        """Return what a request about a person, or about what a handle leads to, comes to."""
+        request = known.signed.request
         if request.action == MATCH:
             return self._match(request, known.payload)
+        if request.action == RESOLVE:
+            return self._resolve(asked, asking, request.asked.name)
+        if request.action == UNLINK:
+            person = self.links.person(request.asked.name, request.member)
+            if person is None or not self.links.give_up(request.asked.name, request.member, request.account):
+                return Outcome(refusal=PersonNotHere())
+            return Outcome(link=(request.asked.name,), person=person)
         return self._search(asked, asking, request.asked.name)
 
     def _gate(self, asked: Asked, now: int, *, first: bool) -> tuple[Asking, Outcome | None]:
@@ -210,11 +234,21 @@ class Decider:
         for row in rows:
             decision, refusal = self._decided(asked, asking, row, self.target(row))
             if refusal is None and decision is not None:
-                d = row.details
-                time = decode(Behaviour, d.behaviour).time
-                yield Found(
-                    d.commitment, d.type.decode(), d.category, d.level, d.special, d.version, time, decision.copy
-                )
+                yield _told(row, decision)
+
+    def _resolve(self, asked: Asked, asking: Asking, handle: bytes) -> Outcome:
+        """Tell what a handle leads to, decided as a read of it; a dummy's, a destroyed record's leads nowhere."""
+        row = self.records.by_handle(handle)
+        if row is None:
+            return Outcome(refusal=RecordNotHere())
+        outcome = Outcome(row.details.commitment)
+        reading = replace(asking, action=Action.READ)
+        outcome.decision, outcome.refusal = self._decided(asked, reading, row, self.target(row))
+        if outcome.refusal is None and outcome.decision is not None:
+            outcome.found = (_told(row, outcome.decision),)
+            person = self.records.person_of(row)
+            outcome.link = (self.links.of(person, asked.member),) if person != NOBODY else ()
+        return outcome
 
     def _match(self, request: AccessRequest, payload: bytes) -> Outcome:
         if match_name(self.suite, payload) != request.asked.name:
@@ -273,6 +307,13 @@ def labels_of(row: StoredRecord) -> tuple[Category, Level]:
 def match_name(suite: Suite, traits: bytes) -> bytes:
     """Return the 16 bytes by which a request for a match names what is known of the person: H("match", traits)."""
     return tagged(suite.hash, Tag.MATCH, traits)[:16]
+
+
+def _told(row: StoredRecord, decision: Decision) -> Found:
+    """Return what is told of a record that a read would be permitted of."""
+    d = row.details
+    time = decode(Behaviour, d.behaviour).time
+    return Found(d.commitment, d.type.decode(), d.category, d.level, d.special, d.version, time, decision.copy)
 
 
 def _named(row: _Row) -> bytes:

@@ -31,12 +31,19 @@ class Records(Protocol):
         """
         ...
 
+    def by_handle(self, handle: bytes) -> StoredRecord | None:
+        """Return the record that locators name by a handle, None when there is none (any more); raises as above."""
+        ...
+
     def of_person(self, person: bytes) -> Sequence[StoredRecord]:
         """Return all records of a person, in order of storing."""
         ...
 
     def person_of(self, stored: StoredRecord) -> bytes:
-        """Return whose a record is, 16 zero bytes for what is about no person."""
+        """Return whose a record is, 16 zero bytes for what is about no person.
+
+        That is the person to whom its registration was first assigned, whoever it was merged into since.
+        """
         ...
 
     def state(self, commitment: bytes) -> tuple[RecordState, bytes]:
@@ -68,6 +75,14 @@ class Links(Protocol):
             traits: what is known of the person, in the form of docs/spec/patient-index.md.
             member: whom the link is for.
         """
+        ...
+
+    def of(self, person: bytes, member: str) -> bytes:
+        """Return the link by which a member names a person, given now if it has none; this node's own uses its id."""
+        ...
+
+    def give_up(self, link: bytes, member: str, account: str) -> bool:
+        """Undo the link that was given to a member, on the word of one of its accounts; False when there is none."""
         ...
 
 

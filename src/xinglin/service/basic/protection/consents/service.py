@@ -143,14 +143,15 @@ class Consents:
 
     def terms(self, person: bytes) -> tuple[KeptTerms, ...]:
         """Return the consents and prohibitions of a person as this node keeps them; only the chain has what follows."""
-        others = [one for one in self._persons.joined(person) if one != person]
-        rows = self._store.of_person(KeptConsent, person)
-        # Consents never follow a merge unconfirmed, prohibitions always do (in doubt for the patient).
-        rows += [
+        followed = dict(self._persons.followed(person))
+        # Consents never follow a merge unconfirmed: one counts for whoever was the person when it was given.
+        # Prohibitions always do (in doubt for the patient).
+        rows = [
             row
-            for other in others
-            for row in self._store.of_person(KeptConsent, other)
+            for one in dict.fromkeys((*followed, *self._persons.joined(person)))
+            for row in self._store.of_person(KeptConsent, one)
             if row.value.opening.terms.prohibits
+            or (one in followed and row.value.opening.terms.given_ms >= followed[one])
         ]
         return tuple(KeptTerms(_held(row.value.opening.terms), row.person, row.value.opening.person) for row in rows)
 
