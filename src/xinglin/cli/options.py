@@ -37,7 +37,7 @@ class HashTextInvalid(Invalid):
     code, number, clause = "option.hash", 6115, "S6.3b"
     en = "'{value}' is not a hash of 64 hexadecimal digits."
     zh = "“{value}”不是 64 位十六进制哈希。"
-    hint_en = "'xinglin record show' shows the commitment of a record, 'xinglin access record --json' its entries with their hashes."
+    hint_en = "'xinglin record show' shows a record's commitment, 'xinglin access record --json' its entries' hashes."
     hint_zh = "xinglin record show 可显示记录的存证哈希，xinglin access record --json 可显示其访问记录及哈希。"
 
 
@@ -51,7 +51,10 @@ class GroundInvalid(Invalid):
         "Give 1 to 64 small letters, digits, _ . or -, a letter first, such as retention_ended, dispute or court. "
         "It stands on a chain: never a name."
     )
-    hint_zh = "请用 1 至 64 个小写字母、数字或 _ . -，以字母开头，如 retention_ended、dispute、court。该代码会上链，切勿写入姓名。"
+    hint_zh = (
+        "请用 1 至 64 个小写字母、数字或 _ . -，以字母开头，如 retention_ended、dispute、court。"
+        "该代码会上链，切勿写入姓名。"
+    )
 
 
 def check_ground(text: str) -> str:

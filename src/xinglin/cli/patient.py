@@ -116,7 +116,8 @@ def looks(
     with opened_site(home, others, passphrase_file) as site:
         found = patients.person_looks(site.serving, account, purpose, asked)
     lines = [
-        f"{when(one['time_ms'])}  {one['account']}  {one['action']} for {one['purpose']}: {outcome_text(one['outcome'])}"
+        f"{when(one['time_ms'])}  {one['account']}  {one['action']} for {one['purpose']}: "
+        + outcome_text(one["outcome"])
         for one in found
     ]
     show({"person": person, "looks": found}, [*lines, f"{len(found)} looks"], as_json=as_json)
