@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.support.product import child_environment, opened, record_ids, some_bundles, xinglin
+from tests.support.product import child_environment, opened, record_ids, xinglin
 
 GUIDES = REPOSITORY / "docs" / "guide"
 _FENCED = re.compile(r"^```(.*?)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -29,20 +26,6 @@ def fenced(kind: str, page: Path) -> list[str]:
 def blocks(page: Path) -> list[str]:
     """Return the shell blocks of a page, without those that install."""
     return [block for block in fenced("sh", page) if not block.startswith(_INSTALLS)]
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Path:
-    """Return a folder with bundles in it and, in ``bin``, the project's two commands."""
-    (tmp_path / "path/to/bundles").mkdir(parents=True)
-    for path in some_bundles(tmp_path / "made", 2):
-        shutil.copy(path, tmp_path / "path/to/bundles")
-    (tmp_path / "bin").mkdir()
-    for command, module in (("xinglin", "-m xinglin"), ("xinglin-verify", "-m xinglin_verify"), ("python3", "")):
-        program = tmp_path / "bin" / command
-        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {module} "$@"\n')
-        program.chmod(0o755)
-    return tmp_path
 
 
 @pytest.fixture
