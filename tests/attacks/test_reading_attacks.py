@@ -57,7 +57,7 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         members = sorted(town.archive(name).node.member for name in HOSPITALS)
         period = (now - 2_000, now - 2_000, now + YEAR_MS)
         wish = WantedConsent([Purpose.TREAT], WIDE, Level.NARROW, *period, members=members)
-        bound = [(town.servings[name].node, town.person(name, patient)) for name in HOSPITALS]
+        bound = [town.address(name, town.person(name, patient), "a") for name in HOSPITALS]
         given = give_by_own_key(town.archive("a").node, wish, bound)
         for name in HOSPITALS:
             acknowledge(town.servings[name], given.consent)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,12 @@ import pytest
 from tests.property.reading_sessions import BEGIN, Act, Found, Sessions, drawn, shrunk
 from tests.support.reading_town import make_town
 from tests.support.witness import Unwitnessed
-from xinglin.node.read_ports import CountedLog
+from xinglin.node.read_ports import OpenLog
 from xinglin.service.basic.audit.auditing import MAX_LAG_MS
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.model import AccessEntry
-from xinglin.service.basic.protection.consents.service import Consents
+from xinglin.service.basic.protection.consents.service import Consents, KeptTerms
+from xinglin.service.basic.protection.model import Held
 
 SESSIONS, ACTS = int(os.environ.get("XINGLIN_SESSIONS", "2")), int(os.environ.get("XINGLIN_ACTS", "110"))
 
@@ -57,12 +60,12 @@ OPENED = (*BEGIN, ("consent", (0, 3_074, 15_601, 4)))
 def test_a_node_that_ignores_revocations_is_found(
     founded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forgetful(self: Consents, kept: object) -> object:
-        held = honest(self, kept)  # type: ignore[arg-type]
-        return type(held)(**{name: getattr(held, name) for name in held.__slots__} | {"revoked_ms": None})
+    def forgetful(self: Consents, kept: KeptTerms) -> Held | None:
+        held = honest(self, kept)
+        return None if held is None else replace(held, revoked_ms=None)
 
-    honest = Consents._held
-    monkeypatch.setattr(Consents, "_held", forgetful)
+    honest = Consents.with_chain
+    monkeypatch.setattr(Consents, "with_chain", forgetful)
     sessions = Sessions(founded, tmp_path)
     acts = [*OPENED, ("revoke", (0, 0, 0, 0)), ("reread", (0, 0, 0, 0))]
     with pytest.raises(Found, match=r"permit\.revoked"):
@@ -84,12 +87,12 @@ def test_the_acts_that_show_a_fault_are_made_few() -> None:
 def test_a_node_that_serves_before_its_entry_is_durable_is_found(
     founded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hasty(self: CountedLog, entry: AccessEntry) -> Logged:
-        place = honest(self, entry)
-        return Logged(place.entry, place.index + 1, 0, place.height)  # where the next entry would be
+    def hasty(self: OpenLog, entries: Sequence[AccessEntry]) -> Sequence[Logged | Exception]:
+        places = honest(self, entries)  # where the next entry would be
+        return [replace(one, index=one.index + 1, item=0) if isinstance(one, Logged) else one for one in places]
 
-    honest = CountedLog.log
-    monkeypatch.setattr(CountedLog, "log", hasty)
+    honest = OpenLog.log_many
+    monkeypatch.setattr(OpenLog, "log_many", hasty)
     sessions = Sessions(founded, tmp_path)
     with pytest.raises(Found) as found:
         sessions.play("hasty", [*OPENED, ("reread", (0, 0, 0, 0))], lie=False, verify=False)

@@ -106,7 +106,7 @@ class Session:
             prohibits=self.source.random() < 0.2,
         )
         number = PEOPLE.index(patient)
-        bound = [(self.town.servings[name].node, self._person(name, number)) for name in HOSPITALS]
+        bound = [self.town.address(name, self._person(name, number), at) for name in HOSPITALS]
         node = self.town.archive(at).node
         if self.source.random() < 0.3:
             staff = (self.town.staff[f"{at}-clerk"].key_name, self.town.staff[f"{at}-clerk2"].key_name)

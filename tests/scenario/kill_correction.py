@@ -1,6 +1,6 @@
 """``python -m tests.scenario.kill_correction``: kills corrections and the notices of them at random moments.
 
-A process of its own corrects one to three records of a hospital that another hospital has read, hands the notices over,
+A process of its own corrects some records of a hospital that another hospital has read, hands the notices over,
 acknowledges them there and hands the acknowledgements back, as commands would; it is killed (``SIGKILL``) at a moment
 drawn from its start to a little after its usual end, and started again until it comes to its end. After each kill a
 copy of both homes is looked at: what was told to be done is done, versions are one line, an old version is never
@@ -41,11 +41,14 @@ from xinglin.node.private import PrivateCalls
 from xinglin.node.site import Site, open_site
 from xinglin.service.basic.correction.looking import Version
 from xinglin.service.basic.correction.model import LinkCorrection, Reason
+from xinglin.service.basic.correction.reading import read_correction
 from xinglin.service.basic.correction.store import Step as CorrectionStep
 from xinglin.service.basic.intake.model import Incoming
+from xinglin.service.basic.intake.processing import Processor
 from xinglin.service.basic.notices.model import NAMESPACE as NOTICE
 from xinglin.service.basic.notices.model import AcknowledgeNotice, NoticeState, ReceiveNotice, SendNotice
 from xinglin.service.basic.notices.store import OPEN, Step
+from xinglin.service.lifecycle.collection.fhir.fhirkit_validator import FhirkitValidator
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
 from xinglin.stakeholders.kinds import Role
 
@@ -109,7 +112,7 @@ class Killer:
     def round(self, kills: int) -> None:
         """Correct some records, killed as long as fewer than ``kills`` kills were done."""
         self.figures.rounds += 1
-        for record in self._random.sample(sorted(self._records), self._random.choice((1, 2, 3, 4))):
+        for record in self._random.sample(sorted(self._records), self._random.randint(1, len(self._records))):
             self._values[record] += 1
         while True:
             limit = self._usual * _BEYOND * self._random.random() if self.figures.kills < kills else None
@@ -241,6 +244,9 @@ def work(folder: Path, wanted: dict[str, int]) -> None:
         for node in site.nodes:  # what takes long and changes nothing comes before a kill can
             site.serving_of(node)
             site.notices_of(node)
+        old = site.archive.vault.open_record(next(iter(wanted)))
+        process = Processor(site.archive.orders(SOURCE))
+        read_correction(resource(0, 0).original, FhirkitValidator(), old, process)
         print(BEGUN, flush=True)
         resume_corrections(site.archive, corrections)
         for record, value in wanted.items():

@@ -94,6 +94,7 @@ SHOWN = (
     "refused [permit.superseded]",
     "told and acknowledged",
     "complete: the entries of every record",
+    "responsible: Physician of hospital B",
     "reads.proof: all entries of one record",
     "refused [destruction.retention]",
     "refused [destruction.hold]",

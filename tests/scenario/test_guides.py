@@ -6,12 +6,24 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.support.product import child_environment, opened, record_ids, xinglin
+from tests.support.old_stays import OLD, administrator, make_old_hospital, officer
+from tests.support.product import (
+    child_environment,
+    opened,
+    opened_archive,
+    record_ids,
+    stored_records,
+    write_passphrase,
+    xinglin,
+)
+from xinglin.kernel.identifiers import identifier
 
 GUIDES = REPOSITORY / "docs" / "guide"
 _FENCED = re.compile(r"^```(.*?)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -39,19 +51,24 @@ def handed_over(hospital: Path, desk: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return desk
 
 
-def follow(page: Path, desk: Path) -> dict[str, str]:
-    """Run a page's blocks in one shell session each, RECORD being the first record; return what each printed."""
+def follow(page: Path, desk: Path, words: Callable[[str], Mapping[str, str]] = lambda _: {}) -> dict[str, str]:
+    """Run a page's blocks in one shell session each, RECORD being the first record; return what each printed.
+
+    ``words``: what other words of a block stand for at that moment.
+    """
     said: dict[str, str] = {}
     path = os.pathsep.join([str(desk / "bin"), os.environ["PATH"]])
     environment = child_environment({"PATH": path, "XINGLIN_PASSPHRASE_FILE": str(desk / "passphrase")})
     for block in blocks(page):
         command = block
-        if "RECORD" in block:
+        for word, meant in words(block).items():
+            command = re.sub(rf"\b{word}\b", meant, command)
+        if re.search(r"\bRECORD\b", command):
             listed = subprocess.run(
                 ["xinglin", "record", "list", "--home", "hospital", "--json"],
                 cwd=desk, env=environment, capture_output=True, check=True,
             )  # fmt: skip
-            command = block.replace("RECORD", json.loads(listed.stdout)["records"][0]["record"])
+            command = command.replace("RECORD", json.loads(listed.stdout)["records"][0]["record"])
         done = subprocess.run(
             ["/bin/sh", "-eu", "-c", command], cwd=desk, env=environment, capture_output=True, check=False
         )
@@ -94,6 +111,51 @@ class TestVerifying:
         path.write_text(json.dumps(keys | {"chain": written["chain"], "keys": [pinned], "quorum": 1}))
         said = follow(GUIDES / page, handed_over)
         assert all(output.splitlines()[2].startswith("P3") and output.count("\n") == 17 for output in said.values())
+
+
+@pytest.fixture
+def office(desk: Path) -> Path:
+    """Return the desk of a records office: a hospital with old stays, papers, a statement."""
+    make_old_hospital(desk / "hospital", notes=1)
+    write_passphrase(desk)
+    for name in ("paper.pdf", "release.pdf", "statement.txt"):
+        (desk / name).write_text(f"what {name} says")
+    return desk
+
+
+def test_records_are_held_sealed_and_destroyed_as_the_page_says(office: Path) -> None:
+    """The English page; the Chinese one has the same commands (``TestTwins``)."""
+    home = office / "hospital"
+    holds: list[str] = []
+    with opened(home) as node:
+        accounts = {"FIRST": administrator(node), "SECOND": officer(home)}
+    with opened_archive(home) as archive:
+        ids = {row.details.logical_id.decode(): identifier(row.record) for row in stored_records(archive)}
+
+    def said_by(noun: str) -> Any:
+        return xinglin(noun, "list", "--home", home, "--json").json
+
+    def words(block: str) -> dict[str, str]:
+        found = {**accounts, "RECORD": ids[f"{OLD}-1983-0"], "ENCOUNTER": f"{OLD}-1983"}
+        if "HOLD" in block:
+            holds[:] = [one["hold"] for one in said_by("hold")["holds"]]
+            found["HOLD"] = holds[0]
+        if "destruction order" in block:  # the page places two holds and shows how one is released
+            of_other = ("--home", home, holds[1], "--account")
+            xinglin("hold", "release", *of_other, accounts["FIRST"], "--document", office / "release.pdf")
+            assert xinglin("hold", "confirm", *of_other, accounts["SECOND"]).status == 0
+        if "EPISODE" in block:
+            found["EPISODE"] = said_by("episode")["episodes"][0]["episode"]
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XINGLIN_PASSPHRASE_FILE", str(office / "passphrase"))
+        said = follow(GUIDES / "records-office.md", office, words)
+    assert len(said) == 10
+    destroyed = next(output for block, output in said.items() if "carry-out" in block)
+    assert "1 destroyed, 0 wait" in destroyed
+    assert (office / "episode.pdf").read_bytes().startswith(b"%PDF")
+    assert (office / "record.certificate").stat().st_size > 100
 
 
 NO_TWIN = {

@@ -158,11 +158,16 @@ def test_two_nodes_link_a_person_and_the_reader_is_led_to_both(folder: Path) -> 
         here, other = linking.locate_person(site, account, TREAT, at_b)
         assert {one["type"] for one in here["records"]} == {"Encounter", "Observation", "Patient"}
         assert other["refused"] == "permit.no_consent", "A decides by itself"
-        for serving, account_of in ((b, account), (a, staff(site.nodes[1]))):
-            one = linking.all_links(serving)[0]
-            reason = identities.reason_for(Act.UNLINK, "person_objects")
-            linking.unlink_person(serving, account_of, identifier_bytes(one["link"]), reason)
+        reason = identities.reason_for(Act.UNLINK, "person_objects")
+        undone = linking.unlink_person(site, account, identifier_bytes(link["link"]), reason, TREAT)
+        assert undone["there"] == "undone"
         assert linking.all_links(a) == linking.all_links(b) == []
+        with refused("reading.person_not_here"):
+            b.reader.search(a, patients.acting(b, account), identifier_bytes(link["handle"]), TREAT)
+        for node in site.nodes:
+            chain = PrivateCalls(node)
+            states = [act_state(chain, number) for number in range(recorded(chain))]
+            assert [one.act for one in states if one is not None] == [Act.LINK, Act.UNLINK]
         assert len(linking.locate_person(site, account, TREAT, at_b)) == 1
     for name in (A, B):
         assert findings(folder / name) == []

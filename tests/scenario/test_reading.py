@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,7 +41,7 @@ from xinglin.service.basic.audit.model import AccessEntry, TwinState
 from xinglin.service.basic.patient_index.model import Grade
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.protection.errors import ProtectionRowDamaged
-from xinglin.service.basic.protection.model import Situation
+from xinglin.service.basic.protection.model import Asking
 from xinglin.service.basic.reading.custodian import Custodian, SeenRequests
 from xinglin.service.basic.reading.errors import RequestReplayed
 from xinglin.service.basic.reading.reader import ReaderAccount
@@ -257,8 +257,8 @@ class Between:
         parts = replace(custodian._parts, log=self)
         return Custodian(parts, custodian._head).answer(request, payload)
 
-    def log(self, entry: AccessEntry) -> Logged:
-        logged = self.serving.custodian._parts.log.log(entry)
+    def log_many(self, entries: Sequence[AccessEntry]) -> Sequence[Logged | Exception]:
+        logged = self.serving.custodian._parts.log.log_many(entries)
         happens, self.happens = self.happens, lambda: None
         happens()
         return logged
@@ -309,10 +309,11 @@ def test_damage_of_what_a_decision_rests_on_is_a_refusal_on_record(town: Town) -
     wanted = town.records(b"Observation")[4]
 
     class Damaged:
-        def of(self, *_: object) -> Situation:
+        def asking(self, *_: object, **__: object) -> Asking:
             raise ProtectionRowDamaged(number=1)
 
-    parts = replace(town.a.custodian._parts, situations=Damaged())
+    there = town.a.custodian._parts
+    parts = replace(there, deciding=replace(there.deciding, situations=Damaged()))
     damaged = Between(replace(town.a, custodian=Custodian(parts, town.a.custodian._head)))
     with pytest.raises(PlatformError) as refusal:
         town.b.reader.read(damaged, town.reader, wanted, Purpose.TREAT)

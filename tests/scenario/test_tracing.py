@@ -70,6 +70,7 @@ def case(homes_of_town: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         auditor = add_account(a, (Role.AUDITOR,), "Auditor at A").account
         regulator = add_account(town.site.nodes[3], (Role.AUDITOR,), "Inspector").account
         match_person(town.b, town.a, town.physician.account, Purpose.TREAT, town.at_b)
+        town.found()
         old = town.rows(b"Observation")[0]
         town.read(old.details.commitment)
         content = json.loads(town.a.archive.vault.read(identifier(old.record)))
@@ -198,6 +199,10 @@ def test_the_patient_is_told_who_has_seen_what_at_both_hospitals(case: Case) -> 
     assert {row.hash.hex() for row in rows} <= {one["entry"] for one in here["lines"]}
     asked = [one for one in here["lines"] if one["type"] == "" and one["action"] == "trace"]
     assert [one["account"] for one in asked] == [town.own.account] * 2  # the questions before this one
+    others = [
+        (one["action"], one["account"]) for one in here["lines"] if one["type"] == "" and one["action"] != "trace"
+    ]
+    assert others == [(action, town.physician.account) for action in ("match", "match", "search")]
     receipt = decode(SignedReceipt, bytes.fromhex(there["receipt"]))
     assert receipt.receipt.entry.hex() == there["entry"]
     named = suite("gm")

@@ -98,6 +98,7 @@ class KnownPersons:
     births: dict[bytes, date | None] = field(default_factory=dict)
     deaths: dict[bytes, int] = field(default_factory=dict)
     merged: dict[bytes, list[bytes]] = field(default_factory=dict)
+    into: dict[bytes, list[tuple[bytes, int]]] = field(default_factory=dict)
     links: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
 
     def linked(self, member: str, handle: bytes) -> bytes | None:
@@ -108,6 +109,9 @@ class KnownPersons:
 
     def joined(self, person: bytes) -> list[bytes]:
         return [person, *self.merged.get(person, [])]
+
+    def followed(self, person: bytes) -> list[tuple[bytes, int]]:
+        return [(person, 0), *self.into.get(person, [])]
 
     def born(self, person: bytes) -> date | None:
         return self.births.get(person)
@@ -135,6 +139,9 @@ class UsedQuotas:
 
     def over(self, account: str, at_ms: int) -> bool:
         return account in self.used
+
+    def take(self, account: str, at_ms: int) -> bool:
+        return account not in self.used
 
 
 class ProtectionHome:
@@ -178,6 +185,7 @@ class ProtectionHome:
             self.mandates,
             self.episodes,
             self.quotas,
+            self.persons.followed,
         )
         self.situations = Situations(self.party.member, sources)
 

@@ -121,8 +121,9 @@ def give(town: Town, source: random.Random) -> dict[str, str]:
         from_ms=now - 2_000,
         until_ms=now + YEAR_MS,
     )
-    bound = [(town.servings[name].node, town.person(name, about)) for name in HOSPITALS]
-    given = give_by_own_key(town.archive(source.choice(HOSPITALS)).node, wanted, bound)
+    at = source.choice(HOSPITALS)
+    bound = [town.address(name, town.person(name, about), at) for name in HOSPITALS]
+    given = give_by_own_key(town.archive(at).node, wanted, bound)
     said = {"consent": given.consent, "key": given.key.hex(), "patient": str(PATIENTS.index(about))}
     tell(**said)
     for name in HOSPITALS:

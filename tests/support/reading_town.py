@@ -24,12 +24,13 @@ from xinglin.node.archive import Archive, open_archive
 from xinglin.node.chains import random_bytes
 from xinglin.node.node import Group, Node, open_node, run_group
 from xinglin.node.opening import open_for_business
-from xinglin.node.read_ports import ReadQuota
+from xinglin.node.read_ports import IndexLinks, ReadQuota
 from xinglin.node.reading import reading
-from xinglin.node.serving import Serving, open_serving
+from xinglin.node.serving import Serving, described, open_serving
 from xinglin.node.setup import GROUP, adopt, consortium_genesis, make_home
 from xinglin.node.site import Site
 from xinglin.service.basic.audit.messages import AccessReceipt
+from xinglin.service.basic.reading.custodian import Custodian
 from xinglin.service.basic.reading.model import Answer
 from xinglin.service.basic.reading.reader import ReaderAccount
 from xinglin.service.lifecycle.storage.model import StoredRecord
@@ -137,6 +138,8 @@ class Asking:
 
     town: Town
     hospital: str
+    custodian: Custodian | None = None
+    """Who answers instead of the node's own custodian, where a test wants another one."""
 
     @property
     def serving(self) -> Serving:
@@ -152,7 +155,7 @@ class Asking:
 
     def answer(self, request: bytes, payload: bytes = b"") -> bytes:
         """Pass a request on, and compare the answer with what the disk has before anybody uses it."""
-        data = self.serving.answer(request, payload)
+        data = (self.custodian or self.serving.custodian).answer(request, payload)
         answer = decode(Answer, data)
         receipt = answer.receipt.receipt
         self.town.receipts[self.hospital].append(receipt)
@@ -192,6 +195,16 @@ class Town:
         found = persons.person_of(b"his", f"{hospital}-{number}".encode())
         assert found is not None
         return found
+
+    def address(self, hospital: str, person: bytes, carrier: str) -> tuple[str, bytes]:
+        """Return how a consent that another hospital carries names a node, and a patient of it: by the pair's link."""
+        node, member = self.servings[hospital].node, self.archive(carrier).node.member
+        if hospital == carrier:
+            return node, person
+        persons = self.archive(hospital).persons
+        link = IndexLinks(persons).match(described(persons, person), member)
+        assert link
+        return node, link
 
     def known(self, row: StoredRecord, hospital: str) -> Known:
         """Return a record as the test knows it."""

@@ -76,7 +76,7 @@ class Acts(Questions):
         )
         bound = some(about.hospitals, names // 16)
         node = self.town.archive(at).node
-        custodians = [(self.town.servings[name].node, self.town.person(name, about)) for name in bound]
+        custodians = [self.town.address(name, self.town.person(name, about), at) for name in bound]
         if life % 7 == 0:
             staff = (self.town.staff[f"{at}-clerk"].key_name, self.town.staff[f"{at}-clerk2"].key_name)
             given_consent = give_at_counter(node, wanted, custodians, staff)

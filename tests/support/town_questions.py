@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -22,6 +23,10 @@ from xinglin.node.consents import (
     GivenConsent,
 )
 from xinglin.node.serving import described
+from xinglin.service.basic.audit.log import Logged
+from xinglin.service.basic.audit.model import AccessEntry
+from xinglin.service.basic.reading.custodian import Custodian
+from xinglin.service.basic.reading.ports import EntryLog
 from xinglin.stakeholders.purposes import Action, Copy, Purpose
 
 T = TypeVar("T")
@@ -29,7 +34,7 @@ Numbers = Sequence[int]
 YEAR_MS = 366 * 86_400_000
 PURPOSES = (Purpose.TREAT, Purpose.ETREAT, Purpose.HRESCH, Purpose.HOPERAT, Purpose.HPAYMT, Purpose.LEGAL)
 ASKED_FOR = (Purpose.TREAT, Purpose.TREAT, Purpose.TREAT, *PURPOSES)
-STORM_SECONDS = 0.15
+STORM_SECONDS, SLOW_SECONDS = 0.15, 0.03
 
 
 class Differs(AssertionError):
@@ -185,43 +190,98 @@ class Questions:
             raise Differs(f"{what}: {found}, expected {expected}")
 
     def act_storm(self, consent: int, who: int, record: int, carrier: int) -> None:
-        """Several read at once while a consent is revoked: what is asked after the receipt follows it."""
+        """Several read at once while a consent is revoked: what is decided after the receipt follows it."""
         open_ = [one for one in self.naive.consents if not one.revoked and one.acknowledged]
+        live = [one for one in open_ if not one.wanted.prohibits]
         if not open_:
             return
-        chosen = pick(open_, consent)
+        chosen = pick(live or open_, consent)
         at = pick(sorted(chosen.acknowledged), carrier)
         reader, wanted, purpose = self._about(replace(chosen, custodians=(at,)), who, record, who // 3)
         readers = [reader, reader, pick([one for one in self.staff if one.role == 3], who)]
-        seen: list[tuple[Account, float, str, int, Clocks]] = []
-        stop = threading.Event()
-
-        def go_on(reader: Account) -> None:
-            while not stop.is_set():
-                begun = time.monotonic()
-                code, got, clocks = self._ask(at, lambda: self._asked(reader, wanted, purpose, Action.READ))
-                seen.append((reader, begun, code, 0 if got is None else int(got.copy), clocks))
-
-        threads = [threading.Thread(target=go_on, args=(reader,)) for reader in readers]
-        for thread in threads:
-            thread.start()
-        time.sleep(STORM_SECONDS)
-        before = replace(chosen, revoked=False, acknowledged=set(chosen.acknowledged))
-        self.revoke(chosen, at)
-        receipt = time.monotonic()
-        time.sleep(STORM_SECONDS)
-        stop.set()
-        for thread in threads:
-            thread.join()
+        storm = Storm(self, wanted, purpose)
+        with storm.of(readers):
+            time.sleep(STORM_SECONDS)
+            before = replace(chosen, revoked=False, acknowledged=set(chosen.acknowledged))
+            self.revoke(chosen, at)
+            receipt = time.monotonic()
+            time.sleep(STORM_SECONDS)
         earlier = replace(self.naive, consents=[before if one is chosen else one for one in self.naive.consents])
-        for reader, begun, code, copy, clocks in seen:
+        for reader, decided, code, copy, clocks in storm.seen:
             may = self.naive.read(reader, wanted, Action.READ, purpose, clocks)
-            if begun < receipt:
+            if decided < receipt:
                 may |= earlier.read(reader, wanted, Action.READ, purpose, clocks)
             self._require((code, copy) in may, f"read of {wanted.name} while revoking", (code, copy), may)
             self.counts[code or "served"] += 1
             if not code:
                 self.served[wanted.commitment, reader.account, copy] += 1
+
+
+class SlowLog:
+    """A custodian's log (port ``EntryLog``) that takes its time, and notes when each thread's last entry was durable.
+
+    After that the custodian decides again (RD9): so it is known of each read after which moment it was decided.
+    """
+
+    def __init__(self, log: EntryLog) -> None:
+        self._log = log
+        self.durable: dict[int, float] = {}
+
+    def log(self, entry: AccessEntry) -> Logged:
+        """Log, wait, note."""
+        place = self._log.log(entry)
+        time.sleep(SLOW_SECONDS)
+        self.durable[threading.get_ident()] = time.monotonic()
+        return place
+
+
+class Storm:
+    """Readers who read one record again and again, each on a thread of its own.
+
+    ``seen`` has of each read: who, a moment before it was last decided, the code of the refusal, the copy, the clocks.
+    """
+
+    def __init__(self, questions: Questions, wanted: Known, purpose: Purpose) -> None:
+        self._questions, self._wanted, self._purpose = questions, wanted, purpose
+        custodian = questions.town.servings[wanted.hospital].custodian
+        self._log = SlowLog(custodian._parts.log)
+        self._custodian = Custodian(replace(custodian._parts, log=self._log), custodian._head)
+        self._stop = threading.Event()
+        self._faults: list[BaseException] = []
+        self.seen: list[tuple[Account, float, str, int, Clocks]] = []
+
+    @contextmanager
+    def of(self, readers: Sequence[Account]) -> Iterator[None]:
+        """Let them read until the block ends; raise what went wrong in any of them."""
+        threads = [threading.Thread(target=self._go_on, args=(reader,)) for reader in readers]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+        for fault in self._faults:
+            raise fault
+
+    def _go_on(self, reader: Account) -> None:
+        try:
+            while not self._stop.is_set():
+                self._read(reader)
+        except BaseException as fault:  # noqa: BLE001  (told by whoever waits)
+            self._faults.append(fault)
+
+    def _read(self, reader: Account) -> None:
+        questions, wanted = self._questions, self._wanted
+        node = replace(questions.town.node(wanted.hospital), custodian=self._custodian)
+        serving, begun = questions.town.servings[reader.hospital], time.monotonic()
+        who = questions.town.reader(reader)
+        code, got, clocks = questions._ask(
+            wanted.hospital, lambda: serving.reader.read(node, who, wanted.commitment, self._purpose)
+        )
+        decided = max(begun, self._log.durable.get(threading.get_ident(), begun))
+        self.seen.append((reader, begun if code else decided, code, 0 if got is None else int(got.copy), clocks))
 
 
 def other(hospital: str) -> str:

@@ -20,6 +20,7 @@ from xinglin.cli import (
     consent,
     demo_command,
     destruction,
+    episode,
     hold,
     init,
     ledger,
@@ -49,6 +50,7 @@ app.add_typer(notice.app, name="notice")
 app.add_typer(patient.app, name="patient")
 app.add_typer(destruction.app, name="destruction")
 app.add_typer(hold.app, name="hold")
+app.add_typer(episode.app, name="episode")
 app.add_typer(access.app, name="access")
 app.add_typer(consent.app, name="consent")
 app.add_typer(proof.app, name="proof")

@@ -84,14 +84,21 @@ def access(
 
 @app.command("read")
 def read(
-    reads: Annotated[int, typer.Option("--reads", min=1, max=10_000_000, help="How many.")] = 5_000,
-    threads: Annotated[int, typer.Option("--threads", min=1, max=256, help="Readers that wait at once.")] = 8,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of FHIR bundles; made up when not given.")] = None,
+    reads: Annotated[int, typer.Option("--reads", min=1, max=10_000_000, help="How many, of each figure.")] = 5_000,
+    readers: Annotated[
+        str, typer.Option("--readers", help="Numbers of readers that wait at once, separated by commas.")
+    ] = "1,8",
+    records: Annotated[
+        str, typer.Option("--records", help="Records in the vault; several, ascending, compare sizes in one run.")
+    ] = "10000",
     folder: FolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Permitted reads per second: decided, audited, on record before the content comes, compared by the reader."""
-    _show(bench_read(reads, threads, data, folder), as_json=as_json)
+    waiting, sizes = _numbers(readers, "readers", 256), _numbers(records, "records", 10_000_000)
+    if sizes != sorted(set(sizes)):
+        raise typer.BadParameter("records: ascending")
+    _show(bench_read(reads, waiting, sizes, folder), as_json=as_json)
 
 
 @app.command("empi")
@@ -125,6 +132,16 @@ def growth(
     if numbers != sorted(numbers) or len(numbers) < 2 or numbers[0] < 1:
         raise typer.BadParameter("at least two sizes, ascending")
     _show(bench_growth(numbers, sample, folder), as_json=as_json)
+
+
+def _numbers(text: str, what: str, most: int) -> list[int]:
+    try:
+        numbers = [int(one) for one in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{what} are whole numbers separated by commas") from None
+    if not all(1 <= one <= most for one in numbers):
+        raise typer.BadParameter(f"{what} are from 1 to {most}")
+    return numbers
 
 
 def _show(measured: dict[str, Any], *, as_json: bool) -> None:

@@ -84,7 +84,7 @@ def demo(
     files = _given(data, home) if data is not None else None
     _prepare(home)
     start = time.perf_counter()
-    stage = Stage(home, Console(stderr=True, highlight=False, soft_wrap=True))
+    stage = Stage(home, Console(stderr=True, highlight=False, soft_wrap=True), language=locale or "en")
     if files is None:
         (home / _COHORT).mkdir()
         (home / _COHORT / _MARK).touch()
@@ -112,6 +112,7 @@ def _ending(stage: Stage, seconds: float, result: dict[str, Any]) -> list[str]:
         f"Proof bundles:  {', '.join(Path(file).name for file in result['bundles'].values())}; trust: {TRUST}",
         f"Papers:         {', '.join(Path(file).name for file in result['papers'].values())}",
         f"Look at a home: xinglin ledger show {at_a} {passphrase}",
+        "More to look at: xinglin record holders, access person, consent list, destruction list, notice list",
         f"Check a proof:  xinglin-verify {home / RECORD_BUNDLE} --trust {home / TRUST}",
     ]
 

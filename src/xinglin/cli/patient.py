@@ -267,15 +267,18 @@ def unlink(
     account: AccountOption,
     reason: ReasonOption,
     note: NoteOption = "",
+    purpose: PurposeOption = Purpose.TREAT,
     others: WithOption = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Undo a link with another node, on record."""
+    """Undo a link with another node, on record; the other node undoes its side where its home is named by --with."""
     asked, why = identifier_bytes(link), _why(Act.UNLINK, reason, note)
     with opened_site(home, others, passphrase_file) as site:
-        done = linking.unlink_person(site.serving, account, asked, why)
-    show(done, [f"Person {done['person']} is linked with member {done['member']} no more."], as_json=as_json)
+        done = linking.unlink_person(site, account, asked, why, purpose)
+    there = "undone there too" if done["there"] == "undone" else f"not undone there [{done['there']}]"
+    lines = [f"Person {done['person']} is linked with member {done['member']} no more; {there}."]
+    show(done, lines, as_json=as_json)
 
 
 @app.command("locate")

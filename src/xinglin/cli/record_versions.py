@@ -12,6 +12,7 @@ from xinglin.cli.files import read_file
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened, opened_site
 from xinglin.cli.output import language, show
 from xinglin.cli.record import RecordArgument, app
+from xinglin.cli.record_locating import locate
 from xinglin.cli.record_trace import trace
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
@@ -24,6 +25,7 @@ from xinglin.service.lifecycle.collection.fhir.model import Limits
 
 __all__ = ["app"]
 app.command("trace")(trace)
+app.command("locate")(locate)
 _REASONS = ", ".join(reason.name.lower() for reason in Reason)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from functools import lru_cache
 
 from xinglin.kernel.errors import IdentifierInvalid
 
@@ -30,6 +31,7 @@ def identifier(random16: bytes) -> str:
     return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
 
 
+@lru_cache(maxsize=65_536)  # readers and members come again and again
 def identifier_bytes(value: str) -> bytes:
     """Return the 16 bytes of an identifier.
 

@@ -14,7 +14,7 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock
 from xinglin.node.directory import Directory
-from xinglin.node.read_ports import ChainAgreements, VaultRecords
+from xinglin.node.read_ports import ChainAgreements
 from xinglin.node.serving import Deciding
 from xinglin.service.basic.protection.coverage import consent_fails
 from xinglin.service.basic.protection.model import Decision, Situation, Step, Target
@@ -22,9 +22,10 @@ from xinglin.service.basic.protection.rules import explain
 from xinglin.service.basic.protection.service import Asked
 from xinglin.service.basic.protection.tables import CARE_PURPOSES, CLINICAL
 from xinglin.service.basic.protection.words import RULE_WORDS, said_words
-from xinglin.service.basic.reading.custodian import labels_of
+from xinglin.service.basic.reading.deciding import labels_of
 from xinglin.service.basic.reading.errors import RecordNotHere
 from xinglin.service.basic.sharing.agreements.errors import AgreementMissing
+from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.stakeholders.kinds import MemberKind, Role
 from xinglin.stakeholders.labels import Special
 from xinglin.stakeholders.purposes import Action, Basis, Purpose
@@ -51,10 +52,10 @@ def explain_read(
         RecordNotHere: the record is not here.
         AccountNotFound: the chain has no such account.
     """
-    records = VaultRecords(serving.archive)
-    row = records.find(commitment)
-    if row is None:
-        raise RecordNotHere
+    records = serving.protection.records
+    row = records.find([commitment])[0]
+    if not isinstance(row, StoredRecord):
+        raise row or RecordNotHere
     now = SystemClock().now_ms()
     when = now if at_ms is None else at_ms
     asked = _asked(serving, account, purpose, when)

@@ -14,8 +14,11 @@ from xinglin.kernel.identifiers import identifier
 from xinglin.node.patients import acting, found_values, link_values, refusal_values
 from xinglin.node.serving import Serving, described
 from xinglin.node.site import HomeNotOpen, Site
+from xinglin.service.basic.audit.messages import Asked
 from xinglin.service.basic.patient_index.errors import DecisionNotFound
 from xinglin.service.basic.patient_index.model import Link
+from xinglin.service.basic.reading.deciding import UNLINK
+from xinglin.service.basic.reading.errors import PersonNotHere
 from xinglin.service.basic.reading.looks import Look
 from xinglin.service.basic.reading.ports import CustodianNode
 from xinglin.service.basic.reading.reader import ReaderAccount
@@ -70,19 +73,32 @@ def all_links(serving: Serving, person: bytes | None = None) -> list[dict[str, A
     return [link_values(one) for one in found]
 
 
-def unlink_person(serving: Serving, account: str, link: bytes, reason: str) -> dict[str, Any]:
-    """Undo a link at this node; reads since its time rested on it.
+def unlink_person(
+    site: Site, account: str, link: bytes, reason: str, purpose: Purpose = Purpose.HOPERAT
+) -> dict[str, Any]:
+    """Undo a link at this node, and at the other where its home is open; reads since its time rested on it.
+
+    Returns: the link that was; ``there`` is ``undone``, or why the other node still has it.
 
     Raises:
         DecisionNotFound: no link of that id is in force.
         PlatformError: see ``Looks.look``.
     """
-    index = serving.archive.persons
+    serving = site.serving
+    index, who = serving.archive.persons, acting(serving, account)
     found = next((one for one in index.all_links() if one.link == link), None)
     if found is None:
         raise DecisionNotFound(what="link", decision=link)
-    serving.looks.look(acting(serving, account), Look.UNLINK, [index.found_as(found.person)], Purpose.HOPERAT)
-    return link_values(index.unlink(link, reason, account))
+    serving.looks.look(who, Look.UNLINK, [index.found_as(found.person)], Purpose.HOPERAT)
+    values = link_values(index.unlink(link, reason, account))
+    try:
+        other = site.serving_of(site.find(found.node))
+        refused = serving.reader.ask(other, who, Asked("person", found.handle), UNLINK, purpose).refusal()
+    except HomeNotOpen as refusal:
+        refused = refusal
+    # Where the other node has given it back before, nothing is left there.
+    gone = refused is None or isinstance(refused, PersonNotHere)
+    return values | {"there": "undone" if gone or refused is None else refused.code}
 
 
 def locate_person(site: Site, account: str, purpose: Purpose, person: bytes) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.access import open_trace
 from xinglin.node.accounts import account_signer
-from xinglin.node.read_ports import VaultRecords
 from xinglin.node.serving import Serving, look_mark
 from xinglin.service.basic.audit.model import NO_RECORD
 from xinglin.service.basic.audit.projection import AccessRow
@@ -81,7 +80,7 @@ def person_records(serving: Serving, account: str, purpose: Purpose, person: byt
     """
     root = serving.archive.persons.found_as(person)
     found = serving.reader.search(serving, acting(serving, account), root, purpose)
-    states, vault = VaultRecords(serving.archive), serving.archive.vault
+    states, vault = serving.protection.records, serving.archive.vault
     values = []
     for one in found:
         stored = vault.find_commitment(one.commitment)

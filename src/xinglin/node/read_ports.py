@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from xinglin.kernel.encoding import decode, state_key
-from xinglin.kernel.errors import Invalid
+from xinglin.kernel.errors import Invalid, PlatformError
 from xinglin.node.archive import Archive
 from xinglin.node.chains import random_bytes
 from xinglin.node.node import Node
@@ -26,20 +26,23 @@ from xinglin.service.basic.coordination.outbox.store import Delivery, OutboxStor
 from xinglin.service.basic.correction.rules import current_of, predecessor_of
 from xinglin.service.basic.destruction.model import Standing as RecordStanding
 from xinglin.service.basic.patient_index.errors import PersonNotFound
+from xinglin.service.basic.patient_index.identity.model import Reason
+from xinglin.service.basic.patient_index.identity.rules import stated
 from xinglin.service.basic.patient_index.model import Grade, Traits
 from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.model import Episode, RecordState
-from xinglin.service.basic.reading.custodian import NOBODY
+from xinglin.service.basic.reading.deciding import NOBODY
 from xinglin.service.basic.reading.errors import PersonLost, RecordUnregistered
 from xinglin.service.basic.sharing.agreements.model import AgreementOfPair, AgreementState
 from xinglin.service.basic.sharing.agreements.rules import uncovered
 from xinglin.service.lifecycle.collection.fhir.times import parse
-from xinglin.service.lifecycle.storage.model import StoredRecord
+from xinglin.service.lifecycle.storage.model import RecordDetails, StoredRecord
+from xinglin.service.lifecycle.storage.remembered import Remembered, Versions
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Purpose
 
-_BATCHES, _PERSONS = 64, 512
+_BATCHES, _PERSONS, _SUBJECTS = 64, 512, 8_192
 READS_PER_MINUTE = 600
 """Requests of one account in a minute, before it is over its quota."""
 
@@ -49,30 +52,34 @@ class VaultRecords:
 
     Args:
         archive: the home's records, opened.
+        versions: of the stores ``vault`` and ``index``.
     """
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, versions: Versions) -> None:
         self._archive = archive
         self._vault = archive.vault
         self._outbox = OutboxStore(archive.vault.database, archive.vault.keyring.keys)
         self._batches: OrderedDict[str, tuple[bytes, ...]] = OrderedDict()
+        self._persons: Remembered[tuple[bytes, bytes], bytes | None] = Remembered(versions.of("index"), _SUBJECTS)
         self._lock = threading.Lock()
 
-    def find(self, commitment: bytes) -> StoredRecord | None:
+    def find(self, commitments: Sequence[bytes]) -> list[StoredRecord | PlatformError | None]:
         """See ``Records.find``; a correction that is not linked yet is no record."""
-        stored = self._vault.find_commitment(commitment)
-        return stored if stored is not None and self._linked(stored) else None
+        return [
+            None if isinstance(one, StoredRecord) and not self._linked(one) else one
+            for one in self._vault.find_commitments(commitments)
+        ]
 
-    def audited(self, stored: StoredRecord) -> OpenedRecord:
+    def audited(self, stored: Sequence[StoredRecord]) -> list[OpenedRecord | PlatformError]:
         """See ``Records.audited``."""
-        opened = self._vault.open_many([stored])[0]
-        if not isinstance(opened, OpenedRecord):
-            raise opened
-        registered = self._registered(stored.details.batch)
-        item = stored.details.item
-        if item >= len(registered) or registered[item] != stored.details.commitment:
-            raise RecordUnregistered
-        return opened
+        return [
+            (self._unregistered(one.stored.details) or one) if isinstance(one, OpenedRecord) else one
+            for one in self._vault.open_many(stored)
+        ]
+
+    def by_handle(self, handle: bytes) -> StoredRecord | None:
+        """See ``Records.by_handle``."""
+        return self._vault.find_handle(handle)
 
     def of_person(self, person: bytes) -> Sequence[StoredRecord]:
         """See ``Records.of_person``."""
@@ -87,7 +94,8 @@ class VaultRecords:
         details = stored.details
         if not details.subject:
             return NOBODY
-        person = self._archive.persons.person_of(details.source, details.subject)
+        subject = details.source, details.subject
+        person = self._persons.get(subject, lambda: self._archive.persons.assigned(*subject))
         if person is None:
             raise PersonLost
         return person
@@ -107,6 +115,15 @@ class VaultRecords:
         """Tell whether a record is none that corrects another and that a crash has left before it was linked."""
         value = self._archive.node.private_ledger().value
         return not stored.details.version or predecessor_of(value, stored.details.commitment) is not None
+
+    def _unregistered(self, details: RecordDetails) -> PlatformError | None:
+        """Return why a record is not the one that the consortium chain registered, None when it is."""
+        try:
+            registered = self._registered(details.batch)
+        except PlatformError as damage:
+            return damage
+        there = details.item < len(registered) and registered[details.item] == details.commitment
+        return None if there else RecordUnregistered()
 
     def _registered(self, batch: str) -> tuple[bytes, ...]:
         """Return the commitments of a registered batch, as the log of the consortium chain has them."""
@@ -148,6 +165,10 @@ class IndexPersons:
         """See ``Persons.joined``."""
         return self._index.joined(person)
 
+    def followed(self, person: bytes) -> Sequence[tuple[bytes, int]]:
+        """See ``Persons.followed``."""
+        return self._index.followed(person)
+
     def born(self, person: bytes) -> date | None:
         """See ``Persons.born``."""
         return next((day for one in self._traits(person) if (day := _day(one.birth)) is not None), None)
@@ -180,10 +201,12 @@ class IndexLinks:
 
     Args:
         index: of the home, opened.
+        own: the home's member, whose accounts name persons by their ids.
     """
 
-    def __init__(self, index: PatientIndex) -> None:
+    def __init__(self, index: PatientIndex, own: str) -> None:
         self._index = index
+        self._own = own
         self._lock = threading.Lock()
 
     def person(self, link: bytes, member: str) -> bytes | None:
@@ -199,20 +222,29 @@ class IndexLinks:
         sure = [one for one in found if one.grade is Grade.MATCH]
         if len(sure) != 1:
             return b""
+        return self._given(sure[0].person, member)
+
+    def of(self, person: bytes, member: str) -> bytes:
+        """See ``Links.of``."""
+        found = self._index.found_as(person)
+        return found if member == self._own else self._given(found, member)
+
+    def give_up(self, link: bytes, member: str, account: str) -> bool:
+        """See ``Links.give_up``."""
+        person = self._index.person_by_handle(member, link)
+        if person is None:
+            return False
+        for one in self._index.links(person):
+            if (one.node, one.handle) == (member, link):
+                self._index.unlink(one.link, stated(Reason.OTHER, "given back by the other node"), account)
+        return True
+
+    def _given(self, person: bytes, member: str) -> bytes:
         with self._lock:  # two at once must not get two links
-            for link in self._index.links(sure[0].person):
+            for link in self._index.links(person):
                 if link.node == member:
                     return link.handle
-            return self._index.link(sure[0].person, member, random_bytes(16), "match").handle
-
-
-@dataclass(frozen=True, slots=True)
-class _Encounters:
-    """The episodes of a person, as of the last row of the vault and the subjects that the person had."""
-
-    last: int
-    subjects: tuple[tuple[bytes, bytes], ...]
-    episodes: list[tuple[bytes, Episode]]
+            return self._index.link(person, member, random_bytes(16), "match").handle
 
 
 class VaultEpisodes:
@@ -221,45 +253,38 @@ class VaultEpisodes:
     Args:
         archive: the home's records, opened.
         state: of a record; an Encounter that was corrected or destroyed is no episode.
+        versions: of the stores ``vault`` and ``index``.
     """
 
-    def __init__(self, archive: Archive, state: Callable[[bytes], tuple[RecordState, bytes]]) -> None:
+    def __init__(
+        self, archive: Archive, state: Callable[[bytes], tuple[RecordState, bytes]], versions: Versions
+    ) -> None:
         self._archive = archive
         self._state = state
-        self._known: OrderedDict[bytes, _Encounters] = OrderedDict()
-        self._lock = threading.Lock()
+        self._known: Remembered[bytes, list[tuple[bytes, Episode]]] = Remembered(
+            versions.of("vault", "index"), _PERSONS
+        )
 
     def of(self, person: bytes, at_ms: int) -> Episode | None:
         """See ``Episodes.of``."""
-        for commitment, one in self._encounters(person):
+        for commitment, one in self._known.get(person, lambda: self._encounters(person)):
             open_then = one.from_ms <= at_ms and (one.until_ms is None or at_ms < one.until_ms)
             if open_then and self._state(commitment)[0] is RecordState.STANDING:
                 return one
         return None
 
     def _encounters(self, person: bytes) -> list[tuple[bytes, Episode]]:
-        """Return commitments and episodes, the latest first; opened again only once the vault or the person grew."""
+        """Return commitments and episodes of a person, the latest first."""
+        vault = self._archive.vault
         try:
-            subjects = tuple(self._archive.persons.subjects_of(person))
+            subjects = self._archive.persons.subjects_of(person)
         except PersonNotFound:
             return []
-        vault = self._archive.vault
-        last = vault.index.last_number()
-        with self._lock:
-            known = self._known.get(person)
-        if known is not None and known.last == last and known.subjects == subjects:
-            return known.episodes
         rows = [row for row in vault.records_of(subjects) if row.details.type == b"Encounter"]
         opened = zip(rows, vault.open_many(rows), strict=True)
         read = [(row, _episode(row, one.parts.original[1])) for row, one in opened if isinstance(one, OpenedRecord)]
         episodes = [(row.details.commitment, episode) for row, episode in read if episode is not None]
-        episodes.sort(key=lambda one: one[1].from_ms, reverse=True)
-        with self._lock:
-            self._known[person] = _Encounters(last, subjects, episodes)
-            self._known.move_to_end(person)
-            if len(self._known) > _PERSONS:
-                self._known.popitem(last=False)
-        return episodes
+        return sorted(episodes, key=lambda one: one[1].from_ms, reverse=True)
 
 
 class ChainAgreements:
@@ -287,7 +312,7 @@ class ChainAgreements:
 
 @dataclass(slots=True)
 class ReadQuota:
-    """Implements the port ``Quotas``: at most so many entries of an account in a minute, since this process began."""
+    """Implements the port ``Quotas``: at most so many requests of an account in a minute, since this process began."""
 
     per_minute: int = READS_PER_MINUTE
     _times: dict[str, deque[int]] = field(default_factory=dict)
@@ -296,36 +321,48 @@ class ReadQuota:
     def over(self, account: str, at_ms: int) -> bool:
         """See ``Quotas.over``."""
         with self._lock:
-            times = self._times.get(account, deque())
-            while times and times[0] <= at_ms - 60_000:
-                times.popleft()
-            return len(times) >= self.per_minute
+            return len(self._of_last_minute(account, at_ms)) >= self.per_minute
 
-    def note(self, account: str, at_ms: int) -> None:
-        """Count one entry of an account."""
+    def take(self, account: str, at_ms: int) -> bool:
+        """See ``Quotas.take``; what finds none left takes nothing."""
         with self._lock:
-            self._times.setdefault(account, deque()).append(at_ms)
+            times = self._of_last_minute(account, at_ms)
+            left = len(times) < self.per_minute
+            if left:
+                times.append(at_ms)
+            return left
+
+    def _of_last_minute(self, account: str, at_ms: int) -> deque[int]:
+        times = self._times.setdefault(account, deque())
+        while times and times[0] <= at_ms - 60_000:
+            times.popleft()
+        return times
 
 
-class CountedLog:
-    """An access log that counts entries against the quota.
+class OpenLog:
+    """An access log that takes entries only while the private chain is open.
 
     Args:
         log: where entries go.
-        quota: what they count against.
         require_open: refuses when the chain is closed.
     """
 
-    def __init__(self, log: AccessLog, quota: ReadQuota, require_open: Callable[[], None]) -> None:
+    def __init__(self, log: AccessLog, require_open: Callable[[], None]) -> None:
         self._log = log
-        self._quota = quota
         self._require_open = require_open
 
     def log(self, entry: AccessEntry) -> Logged:
         """Log an entry; see ``AccessLog.log``."""
         self._require_open()
-        self._quota.note(entry.account, entry.time)
         return self._log.log(entry)
+
+    def log_many(self, entries: Sequence[AccessEntry]) -> Sequence[Logged | Exception]:
+        """Log entries together; see ``AccessLog.log_many``."""
+        try:
+            self._require_open()
+        except PlatformError as closed:
+            return [closed for _ in entries]
+        return self._log.log_many(entries)
 
 
 def _day(partial: int) -> date | None:

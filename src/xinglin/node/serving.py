@@ -22,9 +22,9 @@ from xinglin.node.node import Node
 from xinglin.node.opening import anchoring
 from xinglin.node.read_ports import (
     ChainAgreements,
-    CountedLog,
     IndexLinks,
     IndexPersons,
+    OpenLog,
     ReadQuota,
     VaultEpisodes,
     VaultRecords,
@@ -44,6 +44,8 @@ from xinglin.service.basic.protection.service import Situations, Sources
 from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.basic.reading.acts import Acts
 from xinglin.service.basic.reading.custodian import Custodian, Parts, SeenRequests
+from xinglin.service.basic.reading.deciding import Decider
+from xinglin.service.basic.reading.desk import Desk
 from xinglin.service.basic.reading.entries import ConsortiumHead
 from xinglin.service.basic.reading.looks import Looks
 from xinglin.service.basic.reading.model import Custody
@@ -51,6 +53,7 @@ from xinglin.service.basic.reading.reader import Reader, ReaderAccount
 from xinglin.service.basic.tracing.model import TRACE
 from xinglin.service.basic.tracing.seeing import Lookups, Seeing
 from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
+from xinglin.service.lifecycle.storage.remembered import Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Protection:
     mandates: Mandates
     quota: ReadQuota
     situations: Situations
+    records: VaultRecords
+    versions: Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ class Serving(Deciding):
     """A node that answers readers, and reads for its own accounts; to other nodes it is a ``CustodianNode``."""
 
     custodian: Custodian
+    desk: Desk
     acts: Acts
     reader: Reader
     anchors: AnchorKeeper
@@ -99,10 +105,10 @@ class Serving(Deciding):
 
     def answer(self, request: bytes, payload: bytes = b"") -> bytes:
         """Answer a signed request; see ``CustodianNode.answer``."""
-        asked = read_request(request).request
-        if (asked.action, asked.asked.what) == (TRACE, "person"):
+        signed = read_request(request)
+        if (signed.request.action, signed.request.asked.what) == (TRACE, "person"):
             return self.seeing.answer(request)
-        return self.custodian.answer(request, payload)
+        return self.desk.answer(signed, payload)
 
     def account(self, account: str, key_name: str) -> ReaderAccount:
         """Return an account of this home that reads, by the name of its key."""
@@ -122,12 +128,34 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
     break_glass = BreakGlass(node.member, facts, store, random_bytes)
     guardians = Guardians(store, persons, random_bytes)
     mandates = Mandates(store, random_bytes)
+    versions = Versions(
+        vault=archive.vault.database.version, index=archive.persons.version, protection=store.database.version
+    )
+    records = VaultRecords(archive, versions)
     sources = Sources(
-        facts, consents, break_glass, guardians, mandates, VaultEpisodes(archive, VaultRecords(archive).state), counted
+        chain=facts,
+        consents=consents,
+        break_glass=break_glass,
+        guardians=guardians,
+        mandates=mandates,
+        episodes=VaultEpisodes(archive, records.state, versions),
+        quotas=counted,
+        followed=persons.followed,
+        version=versions.of("protection", "index"),
     )
     situations = Situations(node.member, sources)
-    counter = Counter(suite, facts, store)
-    return Protection(store, consents, counter, break_glass, guardians, mandates, counted, situations)
+    return Protection(
+        store=store,
+        consents=consents,
+        counter=Counter(suite, facts, store),
+        break_glass=break_glass,
+        guardians=guardians,
+        mandates=mandates,
+        quota=counted,
+        situations=situations,
+        records=records,
+        versions=versions,
+    )
 
 
 @contextmanager
@@ -162,15 +190,22 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 custody=custody,
                 suite=consortium.rules.suite,
                 values=consortium.value,
-                records=VaultRecords(archive),
-                situations=protection.situations,
-                agreements=ChainAgreements(node),
-                links=IndexLinks(archive.persons),
+                deciding=Decider(
+                    custody=custody,
+                    suite=consortium.rules.suite,
+                    records=protection.records,
+                    unchanging=protection.versions.held,
+                    situations=protection.situations,
+                    quotas=protection.quota,
+                    agreements=ChainAgreements(node),
+                    links=IndexLinks(archive.persons, node.member),
+                ),
                 seen=SeenRequests(recent_requests(private, clock.now_ms()), clock.now_ms()),
-                log=CountedLog(log, protection.quota, anchors.require_open),
+                log=OpenLog(log, anchors.require_open),
                 private_chain=private.rules.chain,
                 signer=node.signer(SERVICE),
                 clock=clock,
+                mark=look_mark(archive.vault.keyring.keys),
             )
 
             def note(call: Operation) -> None:
@@ -187,17 +222,18 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 random_bytes,
             )
             head = partial(_head_of, consortium)
-            mark, acts = look_mark(archive.vault.keyring.keys), Acts(parts, head)
+            acts, custodian = Acts(parts, head), Custodian(parts, head)
             yield Serving(
                 archive=archive,
                 protection=protection,
-                custodian=Custodian(parts, head),
+                custodian=custodian,
+                desk=Desk(custodian),
                 acts=acts,
                 reader=reader,
                 anchors=anchors,
-                looks=Looks(parts, head, mark, random_bytes),
+                looks=Looks(parts, head, parts.mark, random_bytes),
                 trace=trace,
-                seeing=Seeing(parts, acts, head, Lookups(trace, archive.persons.joined, mark)),
+                seeing=Seeing(parts, acts, head, Lookups(trace, archive.persons.joined)),
             )
     finally:
         protection.store.close()

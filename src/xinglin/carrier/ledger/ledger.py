@@ -238,6 +238,7 @@ class Ledger(LedgerReading):
                 # What goes is looked up here, so that no height is pinned between that and its going.
                 transaction = self.store.commit(replace(write, deletes={**write.deletes, **self._stale(candidate)}))
                 former, self._version = self._version, candidate.version
+                self._compared.move(candidate.version, candidate.outcome.changes)
                 self._log, self.tip = candidate.log, candidate.tip
         except PlatformError:
             self.discard(candidate)

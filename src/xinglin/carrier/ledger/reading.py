@@ -14,6 +14,7 @@ from pathlib import Path
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.check import Checked, check_forms
 from xinglin.carrier.ledger.checkpoint import Head
+from xinglin.carrier.ledger.compared import ComparedValues
 from xinglin.carrier.ledger.errors import (
     CheckpointUnavailable,
     LogEntryNotFound,
@@ -74,6 +75,7 @@ class LedgerReading:
         self.store = store
         self._versions = versions
         self._version = version
+        self._compared = ComparedValues(version)
         self._pins: dict[str, frozenset[int]] = {}
         self._held: dict[int, int] = {}  # tree versions of pinned heights, the one used last at the end
         self._swap = threading.Lock()  # store and tree are of one block, and pins stay, while it is held
@@ -91,20 +93,38 @@ class LedgerReading:
             yield StateView(view)
 
     def value(self, key: bytes) -> bytes | None:
-        """Return a value of the committed state, compared with the tree.
+        """Return a value of the committed state, compared with the tree; see ``values``."""
+        known = self._compared.get(key)
+        return self.values((key,))[key] if known is ... else known
+
+    def values(self, keys: Collection[bytes]) -> Mapping[bytes, bytes | None]:
+        """Return values of the committed state, compared with the tree; None for what is not there.
+
+        Each is as of the newest block or, where one is committed meanwhile, of the block before.
 
         Raises:
-            ValueDamaged: the stored value is not the one that was committed.
+            ValueDamaged: a stored value is not the one that was committed.
         """
+        known, unknown = self._compared.get_many(keys)
+        if unknown:
+            version, compared = self._looked_up(unknown)
+            self._compared.keep(version, compared)
+            known.update(compared)
+        return known
+
+    def _looked_up(self, keys: Sequence[bytes]) -> tuple[int, Mapping[bytes, bytes | None]]:
+        """Return values as stored once they were compared, and the version of the tree that they have been with."""
+        version = self._version
         try:
-            found = self.store.get("state", key)
-            if self._versions.hold(self._version, {key: found}):
-                return found
+            with self.store.snapshot() as view:
+                found = {key: view.get("state", key) for key in keys}
+            if self._versions.hold(version, found):
+                return version, found
         except TreeVersionUnknown:
             pass
         # A block may have been committed between the two looks: look again, at one block.
-        with self._consistent() as (view, version, _):
-            return self._verified(version, {key: view.get("state", key)})[key]
+        with self._consistent() as (view, copy, _):
+            return copy, self._verified(copy, {key: view.get("state", key) for key in keys})
 
     def head_at(self, height: int) -> Head:
         """Return the head that the chain had after a height.

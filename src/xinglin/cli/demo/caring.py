@@ -12,30 +12,22 @@ from xinglin.cli.demo.records import SOURCE
 from xinglin.cli.demo.scene import YEAR_MS, Scene, code_of, refusal_of
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import AddedAccount, add_account
-from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.chains import SystemClock
 from xinglin.node.consents import acknowledge, give_by_own_key
+from xinglin.node.explaining import explain_read
+from xinglin.node.protecting import add_guardian, grant_tasks, open_glass, review_glass
 from xinglin.node.read_ports import IndexPersons
 from xinglin.service.basic.audit.messages import Asked
-from xinglin.service.basic.notices.model import NoticeKind, Recipient
-from xinglin.service.basic.notices.rules import notice_id
-from xinglin.service.basic.notices.service import NewNotice
-from xinglin.service.basic.notices.store import Opening, Step
-from xinglin.service.basic.protection.break_glass import Emergency, OpenedGlass
-from xinglin.service.basic.protection.consents.rules import subject_commitment
+from xinglin.service.basic.protection.break_glass import Emergency
 from xinglin.service.basic.protection.guardians import GuardianEvidence
-from xinglin.service.basic.protection.model import Decision, Target
-from xinglin.service.basic.protection.rules import explain
-from xinglin.service.basic.protection.service import Asked as Acting
 from xinglin.service.basic.protection.store_model import Verdict
 from xinglin.service.basic.protection.terms import birthday_ms
 from xinglin.service.basic.reading.reader import Received
-from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.stakeholders.kinds import Role
-from xinglin.stakeholders.labels import Category, Level, Special
 from xinglin.stakeholders.purposes import Action, Basis, Purpose
 
 _HOUR_MS = 3_600_000
-_REASON = ("Found unconscious; allergies and medication unknown", "患者昏迷，过敏史与用药史不明")
+_REASON = "Found unconscious; allergies and medication unknown"
 
 
 def care(scene: Scene, chosen: Cast) -> None:
@@ -44,7 +36,7 @@ def care(scene: Scene, chosen: Cast) -> None:
     physician = add_account(scene.hospital_a, (Role.PRACTITIONER,), "Physician on duty at hospital A")
     _care_relationship(scene, physician, chosen.cared_for)
     _break_glass(scene, physician, chosen.emergency, scene.record(chosen.counter, b"Observation"))
-    _guardian(scene)
+    _guardian(scene, physician)
     _dead(scene, physician, chosen.dying)
 
 
@@ -81,47 +73,23 @@ def _break_glass(scene: Scene, physician: AddedAccount, person: bytes, others: b
     stage, record = scene.stage, scene.record(person, b"Observation")
     before = _own_read(scene, physician, record, Purpose.ETREAT).refusal()
     stage.require(before is not None, "an emergency is not enough without a grant")
-    glass = scene.a.protection.break_glass
-    opened = glass.open(physician.account, person, Emergency(2, _REASON[0]), SystemClock().now_ms())
+    opened = open_glass(scene.a, physician.account, person, Emergency(2, _REASON))
     received = _own_read(scene, physician, record, Purpose.ETREAT)
     _rests_on(scene, received, Basis.EMERGENCY, "the grant opens this patient's records")
     other = _own_read(scene, physician, others, Purpose.ETREAT).refusal()
     stage.require(other is not None, "a grant is for one patient")
-    tasks = [row.value.id for row in glass.tasks()]
-    stage.require(opened.grant.id in tasks, "a review task waits")
-    told = _told(scene, opened, record)
-    grant = identifier(opened.grant.id)
-    stage.say(
-        f"emergency: without a grant refused [{before.code if before else ''}]; grant {grant} for two hours: permitted"
-    )
+    grant, notice = opened["grant"], opened["notice"]
+    stage.require(grant in [row["grant"] for row in grant_tasks(scene.a)], "a review task waits")
+    stage.say(f"emergency: without a grant refused [{code_of(before)}]; grant {grant} for two hours: permitted")
     auditor = add_account(scene.hospital_a, (Role.AUDITOR,), "Auditor of hospital A who reviews emergencies")
-    glass.review(grant, auditor.account, Verdict.JUSTIFIED, SystemClock().now_ms())
-    stage.require(opened.grant.id not in [row.value.id for row in glass.tasks()], "the review is done")
+    review_glass(scene.a, grant, auditor.account, Verdict.JUSTIFIED)
+    stage.require(grant not in [row["grant"] for row in grant_tasks(scene.a)], "the review is done")
     stage.say("  a review task was due within three days, and is done by an auditor: justified")
-    stage.say(f"  notice to the patient: {told}")
+    stage.require(notice["recipient"]["patient"] and notice["step"] != "stored", "the notice is on A's private chain")
+    stage.say(f"  notice to the patient: {notice[stage.language]}")
 
 
-def _told(scene: Scene, opened: OpenedGlass, record: bytes) -> str:
-    """Send the patient the notice that a grant comes with; return its words."""
-    node, notice = scene.hospital_a, opened.notice
-    hash_, salt = node.consortium.rules.suite.hash, random_bytes(16)
-    recipient = Recipient(scene.a.member, subject=(subject_commitment(hash_, salt, notice.person),))
-    name = node.settings.name
-    new = NewNotice(
-        notice=notice_id(hash_, NoticeKind.BREAK_GLASS, opened.grant.id),
-        kind=NoticeKind.BREAK_GLASS,
-        recipient=recipient,
-        about=record,
-        facts={"institution": (name, name), "reason": _REASON},
-        due=opened.grant.review_by_ms,
-        opening=Opening(salt, notice.person),
-    )
-    sent = scene.site.notices_of(node).send(new)
-    scene.stage.require(sent.step is not Step.STORED, "the notice is on A's private chain")
-    return sent.en
-
-
-def _guardian(scene: Scene) -> None:
+def _guardian(scene: Scene, physician: AddedAccount) -> None:
     """A child's guardian consents; on the 18th birthday that consent opens nothing any more, by rule."""
     stage, persons = scene.stage, IndexPersons(scene.a.archive.persons)
     child = a_child(scene)
@@ -129,34 +97,26 @@ def _guardian(scene: Scene) -> None:
     if not child or born is None:
         stage.say("no living child with a record at A in these bundles: guardianship is not shown")
         return
-    adult, now = birthday_ms(born, 18), SystemClock().now_ms()
-    evidence = scene.hospital_a.consortium.rules.suite.hash(b"birth certificate, scanned")
-    guardians = scene.a.protection.guardians
-    relation = guardians.add(child, GuardianEvidence("Mother of the child", "mother", evidence, now - _HOUR_MS))
+    adult = birthday_ms(born, 18)
+    paper = b"birth certificate, scanned"
+    stated = GuardianEvidence("Mother of the child", "mother", b"", SystemClock().now_ms() - _HOUR_MS)
+    relation = add_guardian(scene.a, physician.account, child, stated, paper)
     wanted = scene.wanted(adult + YEAR_MS, guardian=relation)
     given = give_by_own_key(scene.hospital_a, wanted, [(scene.a.node, child)])
     acknowledge(scene.a, given.consent)
     record = scene.record(child)
     _, received = scene.read(record)
     _rests_on(scene, received, Basis.CONSENT, "the guardian's consent permits")
-    row = next(row for row in scene.rows(child) if row.details.commitment == record)
-    days = [datetime.fromtimestamp((adult + shift * 86_400_000) / 1000, UTC).date() for shift in (-1, 1)]
-    before, after = (_explained(scene, child, row, adult + shift * 86_400_000) for shift in (-1, 1))
-    stage.require(before.permit and before.basis is Basis.CONSENT, "the day before the 18th birthday it still permits")
-    stage.require(after.code == "permit.guardian", "after the 18th birthday the guardian's consent has no effect")
-    stage.say(f"guardian: a child born in {born.year}, the mother consents by her own key; B reads, basis consent")
-    stage.say(
-        f"  explained for {days[0]}: permitted; for {days[1]}, past the 18th birthday: refused [{after.code}] by rule"
+    moments = [adult + shift * 86_400_000 for shift in (-1, 1)]
+    days = [datetime.fromtimestamp(moment / 1000, UTC).date() for moment in moments]
+    before, after = (explain_read(scene.a, record, scene.reader.account, Purpose.TREAT, one) for one in moments)
+    stage.require(
+        before["permit"] and before["basis"] == "consent", "the day before the 18th birthday it still permits"
     )
-
-
-def _explained(scene: Scene, person: bytes, row: StoredRecord, at_ms: int) -> Decision:
-    """Return what A would decide at another date on a read by B's physician, as ``access explain`` does."""
-    details = row.details
-    target = Target(Category(details.category), Level(details.level), Special(details.special))
-    acting = Acting(Action.READ, Purpose.TREAT, scene.b.member, scene.reader.account, scene.reader.signer.key)
-    now = SystemClock().now_ms()
-    return explain(scene.a.protection.situations.of(acting, person, target, now, at_ms))[0]
+    stage.expect(after["code"], "permit.guardian", "after the 18th birthday the guardian's consent has no effect")
+    stage.say(f"guardian: a child born in {born.year}, the mother consents by her own key; B reads, basis consent")
+    code = after["code"]
+    stage.say(f"  explained for {days[0]}: permitted; for {days[1]}, past the 18th birthday: refused [{code}] by rule")
 
 
 def _dead(scene: Scene, physician: AddedAccount, patient: bytes) -> None:
@@ -185,7 +145,7 @@ def _long_dead(scene: Scene, physician: AddedAccount, person: bytes) -> None:
     given = give_by_own_key(scene.hospital_a, scene.wanted(SystemClock().now_ms() + YEAR_MS), [(scene.a.node, person)])
     code = refusal_of(lambda: acknowledge(scene.a, given.consent))
     stage.expect(code, "consent.refused", "no consent of a dead patient is taken in")
-    scene.a.protection.break_glass.open(physician.account, person, Emergency(1, _REASON[0]), SystemClock().now_ms())
+    scene.a.protection.break_glass.open(physician.account, person, Emergency(1, _REASON), SystemClock().now_ms())
     refusal = _own_read(scene, physician, scene.record(person), Purpose.ETREAT).refusal()
     stage.expect(code_of(refusal), "permit.frozen", "there is no emergency for the dead")
     stage.say(

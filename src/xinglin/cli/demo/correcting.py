@@ -72,7 +72,7 @@ def _told(scene: Scene, record: str, author: str) -> None:
     acknowledge_notice(scene.hospital_b, inbox, waiting[0].sender, waiting[0].notice, reader)
     after = radius_values(looking.blast_radius(record))["holders"]
     stage.require(after[0]["acknowledged"] > 0, "the acknowledgement is at A")
-    stage.say(f"  told: {waiting[0].en}")
+    stage.say(f"  told: {waiting[0].zh if stage.language == 'zh' else waiting[0].en}")
     count = f"{len(after)} account, of hospital B, told and acknowledged"
     stage.say(f"  who has the wrong version ('xinglin record holders'): {count}")
     stage.figures["correction"] = {"record": record, "holders": len(after), "by": author}

@@ -141,7 +141,9 @@ class Scene:
             said = "a permit" if refusal is None else refusal.code
             self.stage.require(False, f"{what} is refused with {code} and not with {said}")
             return
-        self.refusals.append(Refusal(what, refusal.code, refusal.number, refusal.sentence(), request))
+        self.refusals.append(
+            Refusal(what, refusal.code, refusal.number, refusal.sentence(self.stage.language), request)
+        )
 
     def entry_of(self, received: Received) -> AccessEntry:
         """Return the entry on A's private chain that an answer led to, the last where there are two."""
@@ -202,19 +204,21 @@ def open_scene(stage: Stage) -> Iterator[Scene]:
 
 
 def agree(custodian: Serving, reader: Serving) -> str:
-    """Have two hospitals sign that one's accounts may ask the other, and return the agreement's id."""
+    """Have two hospitals sign that one's accounts may ask the other, and return the agreement's id.
+
+    It reaches far, to all categories and levels: what is read beyond the patient's consent is refused for that.
+    """
     now = SystemClock().now_ms()
-    purposes, categories = (Purpose.ETREAT, Purpose.HRESCH, Purpose.TREAT), (*CATEGORIES, Category.MEDICAL_PAYMENT)
-    until = now + YEAR_MS
+    until = now + 20 * YEAR_MS
+    purposes = (Purpose.ETREAT, Purpose.HRESCH, Purpose.PATRQT, Purpose.TREAT)
     terms = AgreementTerms(
-        custodian.member, reader.member, purposes, categories, Level.STRICT, now - 1_000, until, bytes(32)
+        custodian.member, reader.member, purposes, tuple(Category), Level.STRICT, now - 1_000, until, bytes(32)
     )
     return sign_agreement(custodian.archive.node, reader.archive.node, terms)
 
 
 def turned(scene: Scene) -> Scene:
     """Return the scene with the hospitals in each other's place: B has the records, a physician of A reads them."""
-    agree(scene.b, scene.a)
     physician = add_account(scene.hospital_a, (Role.PRACTITIONER,), "Physician of hospital A who reads at B")
     reader = scene.a.account(physician.account, physician.key_name)
     return Scene(scene.stage, scene.group, scene.site, scene.b, scene.a, Wire(scene.b), physician, reader)

@@ -52,13 +52,14 @@ class DemoContradiction(Integrity):
 
 @dataclass(slots=True)
 class Stage:
-    """The demonstration's folder, its homes, its figures."""
+    """The demonstration's folder, its homes, its figures; ``language`` of refusals and notices: ``en`` or ``zh``."""
 
     folder: Path
     console: Console
     passphrase: bytes = field(default_factory=lambda: random_bytes(16).hex().encode())
     new: dict[str, NewHome] = field(default_factory=dict)
     applicant: NewHome | None = None
+    language: str = "en"
     figures: dict[str, Any] = field(default_factory=dict)
     begun: float = field(default_factory=time.perf_counter)
 

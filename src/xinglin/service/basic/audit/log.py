@@ -80,6 +80,21 @@ class AccessLog:
         """
         return self.submit(entry).result(WAIT_SECONDS)
 
+    def log_many(self, entries: Sequence[AccessEntry]) -> list[Logged | Exception]:
+        """Log entries together, on the caller's own thread; return where each is, or what ``log`` raises of it."""
+        said: dict[int, Logged | Exception] = {}
+        items: list[tuple[int, bytes]] = []
+        for number, entry in enumerate(entries):
+            try:
+                items.append((number, self._item(entry)))
+            except PlatformError as refusal:
+                said[number] = refusal
+        for first in range(0, len(items), self._most):
+            batch = items[first : first + self._most]
+            logged = self._commit([item for _, item in batch])
+            said.update((number, one) for (number, _), one in zip(batch, logged, strict=True))
+        return [said[number] for number in range(len(entries))]
+
     def submit(self, entry: AccessEntry) -> Future[Logged]:
         """Hand in an entry; the future ends when it is durable. Raises EncodingInvalid and LogClosed as ``log``."""
         waiting = _Waiting(encode(entry), Future())
@@ -98,9 +113,19 @@ class AccessLog:
             self._changed.notify()
         self._thread.join()
 
+    def _item(self, entry: AccessEntry) -> bytes:
+        """Return an entry as it is logged; raises EncodingInvalid, and LogClosed once the log is closed."""
+        if self._closing:
+            raise LogClosed
+        return encode(entry)
+
     def _run(self) -> None:
         while batch := self._take():
-            self._commit(batch)
+            for one, said in zip(batch, self._commit([waiting.item for waiting in batch]), strict=True):
+                if isinstance(said, Logged):
+                    one.future.set_result(said)
+                else:
+                    one.future.set_exception(said)
 
     def _take(self) -> list[_Waiting]:
         """Wait for entries and take as many as fit in a batch; none when the log is closed and empty."""
@@ -110,25 +135,20 @@ class AccessLog:
             self._last = min(len(self._waiting), self._most)
             return [self._waiting.popleft() for _ in range(self._last)]
 
-    def _commit(self, batch: Sequence[_Waiting]) -> None:
+    def _commit(self, items: Sequence[bytes]) -> list[Logged | Exception]:
+        """Commit entries as one batch; return where each is, or why it is nowhere."""
         try:
-            committed = self._submit([one.item for one in batch])
-        except PlatformError as refusal:
-            _fail(batch, refusal)
-            return
+            committed = self._submit(items)
+            refusal = None if committed.code == 0 else self._chain.refusal(committed)
         except Exception as fault:  # noqa: BLE001  (whatever it is, nobody may be left waiting)
-            _fail(batch, fault)
-            return
-        if committed.code == 0:
-            for position, one in enumerate(batch):
-                place = (committed.index, position, committed.height)
-                one.future.set_result(Logged(entry_hash(self._suite.hash, one.item), *place))
-        elif len(batch) == 1:
-            _fail(batch, self._chain.refusal(committed))
-        else:
-            # One entry that the contract refuses must not keep the others from being logged.
-            for one in batch:
-                self._commit([one])
+            return [fault for _ in items]
+        if refusal is None:
+            hashes = (entry_hash(self._suite.hash, item) for item in items)
+            return [Logged(one, committed.index, at, committed.height) for at, one in enumerate(hashes)]
+        if len(items) == 1:
+            return [refusal]
+        # One entry that the contract refuses must not keep the others from being logged.
+        return [said for item in items for said in self._commit([item])]
 
     def _submit(self, items: Sequence[bytes]) -> Committed:
         call = operation(self._suite, NAMESPACE, "log", LogAccess(), items)
@@ -138,8 +158,3 @@ class AccessLog:
 def _batch_items(parameters: Parameters) -> int:
     """Return how many entries of the largest size fit in one transaction of a chain."""
     return max(1, min(parameters.max_items, parameters.max_transaction_bytes // (2 * parameters.max_item_bytes)))
-
-
-def _fail(batch: Sequence[_Waiting], refusal: BaseException) -> None:
-    for one in batch:
-        one.future.set_exception(refusal)

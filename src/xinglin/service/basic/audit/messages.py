@@ -28,16 +28,17 @@ LINK_BYTES, COMMITMENT_BYTES = 16, 32
 class Asked(ChainObject, frozen=True):
     """What a request asks for.
 
-    ``record`` and its commitment, or ``person`` and the link of 16 bytes that the custodian's node gave for one.
+    ``record`` and its commitment, ``person`` and the link of 16 bytes that the custodian's node gave for one, or
+    ``handle`` and the 16 bytes by which a locator names a record at that node.
     """
 
-    what: Literal["record", "person"]
+    what: Literal["record", "person", "handle"]
     name: Annotated[bytes, msgspec.Meta(min_length=LINK_BYTES, max_length=COMMITMENT_BYTES)]
 
     def __post_init__(self) -> None:
         """Refuse a name of another length than its kind has, when it is made and when it is decoded."""
         if len(self.name) != (COMMITMENT_BYTES if self.what == "record" else LINK_BYTES):
-            raise ValueError("a record is named by 32 bytes, a person by 16")
+            raise ValueError("a record is named by 32 bytes, a person and a handle by 16")
 
 
 class PresentedConsent(ChainObject, frozen=True):

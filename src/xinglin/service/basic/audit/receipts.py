@@ -7,7 +7,7 @@ consortium chain says comes in as a callable, signing as a ``Signer``. Whether t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ from xinglin.kernel.encoding import (
     decode,
     state_key,
 )
-from xinglin.kernel.errors import Invalid
+from xinglin.kernel.errors import Invalid, PlatformError
 from xinglin.kernel.hashing import Hash, Tag, tagged
 from xinglin.service.basic.audit.errors import (
     ReceiptInvalid,
@@ -118,6 +118,45 @@ def read_receipt(data: bytes) -> SignedReceipt:
         raise ReceiptInvalid(reason=refusal.code) from None
 
 
+def authenticate_many(
+    suite: Suite, signed: Sequence[SignedRequest], hashes: Sequence[bytes], here: Here, value: Values
+) -> list[KeyState | PlatformError]:
+    """Check who asks, of several requests; see ``authenticate``, whose errors are returned.
+
+    Args:
+        suite: of the consortium chain.
+        signed: the requests as they came.
+        hashes: the hash of each.
+        here: whom they must be for.
+        value: the consortium chain's state.
+    """
+    found = [_asker(one, here, value) for one in signed]
+    asked = [place for place, one in enumerate(found) if isinstance(one, KeyState)]
+    verified = suite.verify_many(
+        [signed[place].key for place in asked],
+        [hashes[place] for place in asked],
+        [signed[place].signature for place in asked],
+    )
+    for place, good in zip(asked, verified, strict=True):
+        if not good:
+            found[place] = RequestSignatureInvalid(account=signed[place].request.account)
+    return found
+
+
+def _asker(signed: SignedRequest, here: Here, value: Values) -> KeyState | PlatformError:
+    """Return who a request says that it is of, before the dear part of finding out, or why it needs no more."""
+    request = signed.request
+    for what, found, expected in (("chain", request.chain, here.chain), ("node", request.custodian, here.node)):
+        if found != expected:
+            return RequestElsewhere(what=what, found=found)
+    if not here.now <= request.valid_until <= here.now + MAX_REQUEST_MS + MAX_AHEAD_MS:
+        return RequestExpired(valid_until=request.valid_until, now=here.now, maximum=MAX_REQUEST_MS)
+    known = _key(value, signed.key)
+    if known is None or (known.account, known.member) != (request.account, request.member):
+        return RequestSignatureInvalid(account=request.account)
+    return known
+
+
 def authenticate(suite: Suite, signed: SignedRequest, here: Here, value: Values) -> KeyState:
     """Check who asks (AR2 to AR4); whether key, account and member are in force is the policy's to say, on record.
 
@@ -135,18 +174,10 @@ def authenticate(suite: Suite, signed: SignedRequest, here: Here, value: Values)
         RequestSignatureInvalid: the signature does not verify, or the key is not one of the account that is named:
             it is not known who asked.
     """
-    request = signed.request
-    for what, found, expected in (("chain", request.chain, here.chain), ("node", request.custodian, here.node)):
-        if found != expected:
-            raise RequestElsewhere(what=what, found=found)
-    if not here.now <= request.valid_until <= here.now + MAX_REQUEST_MS + MAX_AHEAD_MS:
-        raise RequestExpired(valid_until=request.valid_until, now=here.now, maximum=MAX_REQUEST_MS)
-    known = _key(value, signed.key)
-    if known is None or (known.account, known.member) != (request.account, request.member):
-        raise RequestSignatureInvalid(account=request.account)
-    if not suite.verify(signed.key, request_hash(suite.hash, request), signed.signature):
-        raise RequestSignatureInvalid(account=request.account)
-    return known
+    found = authenticate_many(suite, [signed], [request_hash(suite.hash, signed.request)], here, value)[0]
+    if isinstance(found, KeyState):
+        return found
+    raise found
 
 
 def check_receipt(suite: Suite, signed: SignedReceipt, request: bytes, custodian: str, value: Values) -> None:

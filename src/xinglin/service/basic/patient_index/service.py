@@ -21,6 +21,7 @@ from xinglin.service.basic.patient_index.links import Links
 from xinglin.service.basic.patient_index.merges import Merges
 from xinglin.service.basic.patient_index.model import Decision, Match, Registration, Traits
 from xinglin.service.basic.patient_index.taking import Taking
+from xinglin.service.lifecycle.storage.database import Version
 from xinglin.service.lifecycle.storage.disk import writing
 
 
@@ -181,6 +182,11 @@ class PatientIndex(Merges, Links):
             if there and person not in seen:
                 seen.add(person)
                 yield person
+
+    def version(self) -> Version:
+        """Return what changes with every registration and decision; compare it and no more (``Database.version``)."""
+        with self._lock:  # what is written counts from when it is in memory too
+            return self._store.database.version()
 
     @property
     def size(self) -> int:

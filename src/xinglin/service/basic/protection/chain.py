@@ -6,7 +6,8 @@ Every value is compared with the state tree before it is used, by the ledger. Wr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from xinglin.carrier.access.registry.model import NAMESPACE as REGISTRY
 from xinglin.carrier.access.registry.model import AccountState, KeyState, MemberState, NodeState
@@ -81,8 +82,14 @@ class LedgerFacts:
 
     def _value(self, kind: type[T], namespace: str, *parts: str | bytes) -> T | None:
         stored = self._ledger.value(state_key(namespace, *parts))
-        return None if stored is None else decode(kind, stored)
+        return None if stored is None else cast(T, _decoded(kind, stored))
 
     def _last_parts(self, prefix: bytes) -> list[str]:
         with self._ledger.state() as state:
             return [str(decode(tuple[Any, ...], key)[-1]) for key, _ in state.scan(prefix)]
+
+
+@lru_cache(maxsize=16_384)
+def _decoded(kind: type[Any], stored: bytes) -> Any:
+    """Return a value of the chain, which are frozen: the same member, account and key are asked for again and again."""
+    return decode(kind, stored)

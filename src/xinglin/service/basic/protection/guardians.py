@@ -6,6 +6,7 @@ that day. Relations and defaults are ended or followed by newer ones, never remo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -125,8 +126,17 @@ class Guardians:
 
     def default(self, person: bytes, at_ms: int) -> tuple[PatientDefault, bytes]:
         """Return the default in force at a time, and the guardianship it was set under (empty: the patient's own)."""
-        known = [row.value for row in self._store.of_person(KeptDefault, person) if row.value.since_ms <= at_ms]
-        if not known:
-            return PatientDefault.UNSET, b""
-        newest = max(known, key=lambda one: one.since_ms)
-        return newest.value, newest.guardian[0] if newest.guardian else b""
+        return default_at(self.defaults(person), at_ms)
+
+    def defaults(self, person: bytes) -> tuple[KeptDefault, ...]:
+        """Return every default that was ever entered for a person, oldest first."""
+        return tuple(row.value for row in self._store.of_person(KeptDefault, person))
+
+
+def default_at(defaults: Sequence[KeptDefault], at_ms: int) -> tuple[PatientDefault, bytes]:
+    """Return which of a person's defaults is in force at a time, and its guardianship; see ``Guardians.default``."""
+    known = [one for one in defaults if one.since_ms <= at_ms]
+    if not known:
+        return PatientDefault.UNSET, b""
+    newest = max(known, key=lambda one: one.since_ms)
+    return newest.value, newest.guardian[0] if newest.guardian else b""

@@ -200,15 +200,22 @@ class Episode:
     accounts: frozenset[bytes] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """Everything that a decision rests on; ``low_ms`` and ``high_ms`` are the smaller and the larger clock (T1)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who asks to do what, and both clocks: all that PM1 to PM6 look at, whoever and whatever is asked about."""
 
     action: Action
     purpose: Purpose
     now_ms: int
     chain_ms: int
     reader: Reader
+    stale_after_ms: int = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation(Asking):
+    """Everything that a decision rests on; ``low_ms`` and ``high_ms`` are the smaller and the larger clock (T1)."""
+
     target: Target
     patient: Patient
     held: tuple[Held, ...] = ()
@@ -218,7 +225,6 @@ class Situation:
     patient_default: PatientDefault = PatientDefault.UNSET
     default_guardian: bytes = b""
     institution_default: InstitutionDefault = InstitutionDefault.OVERSIGHT
-    stale_after_ms: int = 10_000
     low_ms: int = field(init=False)
     high_ms: int = field(init=False)
 

@@ -81,6 +81,13 @@ class Persons(Protocol):
         """Return the person and everyone who was merged into it: what they have forbidden goes on binding."""
         ...
 
+    def followed(self, person: bytes) -> Sequence[tuple[bytes, int]]:
+        """Return the person and everyone whom it was merged into, each with the time (ms) since when; 0 for itself.
+
+        What one of these said after that time was said of the person too; what was said before was not.
+        """
+        ...
+
     def born(self, person: bytes) -> date | None:
         """Return the whole date of birth, None where it is not known to the day."""
         ...
@@ -102,5 +109,9 @@ class Quotas(Protocol):
     """How much an account may read."""
 
     def over(self, account: str, at_ms: int) -> bool:
-        """Tell whether the account has used up what it may read."""
+        """Tell whether the account has used up what it may read; takes nothing."""
+        ...
+
+    def take(self, account: str, at_ms: int) -> bool:
+        """Take one request from what the account may read, and tell whether there was one left: in one step."""
         ...

@@ -25,6 +25,7 @@ from xinglin.service.basic.protection.coverage import (
 )
 from xinglin.service.basic.protection.model import (
     Article,
+    Asking,
     Decision,
     Held,
     InstitutionDefault,
@@ -96,9 +97,9 @@ def decide(s: Situation) -> Decision:
     raise AssertionError("PM16 always decides")
 
 
-def gate(s: Situation) -> Decision | None:
+def gate(s: Asking) -> Decision | None:
     """Return the refusal of whoever may ask nothing (PM1 to PM6), None for a reader that may ask."""
-    answers = (ask(s) for rule, ask in RULES if rule <= Rule.ROLE)
+    answers = (ask(s) for _, ask in GATE)
     return next((answer for answer in answers if answer is not None), None)
 
 
@@ -136,30 +137,30 @@ _ACCOUNT = {Standing.UNKNOWN: AccountNotKnown, Standing.ENDED: AccountHasEnded}
 _KEY = {Standing.UNKNOWN: KeyNotKnown, Standing.ENDED: KeyHasEnded, Standing.COMPROMISED: KeyCompromised}
 
 
-def _chain(s: Situation) -> Answer:
+def _chain(s: Asking) -> Answer:
     return _refuse(Rule.CHAIN, ChainStale) if stale(s) and not s.reader.own else None
 
 
-def _member(s: Situation) -> Answer:
+def _member(s: Asking) -> Answer:
     refusal = _MEMBER.get(s.reader.member_standing)
     return None if refusal is None else _refuse(Rule.MEMBER, refusal)
 
 
-def _account(s: Situation) -> Answer:
+def _account(s: Asking) -> Answer:
     refusal = _ACCOUNT.get(s.reader.account_standing)
     return None if refusal is None else _refuse(Rule.ACCOUNT, refusal)
 
 
-def _key(s: Situation) -> Answer:
+def _key(s: Asking) -> Answer:
     refusal = _KEY.get(s.reader.key_standing)
     return None if refusal is None else _refuse(Rule.KEY, refusal)
 
 
-def _quota(s: Situation) -> Answer:
+def _quota(s: Asking) -> Answer:
     return _refuse(Rule.QUOTA, QuotaUsed) if s.reader.over_quota else None
 
 
-def _role(s: Situation) -> Answer:
+def _role(s: Asking) -> Answer:
     reads_nothing = s.action in _SERVING and READING_ROLES.isdisjoint(s.reader.roles)
     return _refuse(Rule.ROLE, RoleReadsNothing) if reads_nothing else None
 
@@ -369,13 +370,17 @@ _NOTES: Final[dict[Rule, Callable[[Situation], str]]] = {
 }
 """Why a rule passed on, where there is more to say than that it did."""
 
-RULES: Final[tuple[tuple[Rule, Callable[[Situation], Answer]], ...]] = (
+GATE: Final[tuple[tuple[Rule, Callable[[Asking], Answer]], ...]] = (
     (Rule.CHAIN, _chain),
     (Rule.MEMBER, _member),
     (Rule.ACCOUNT, _account),
     (Rule.KEY, _key),
     (Rule.QUOTA, _quota),
     (Rule.ROLE, _role),
+)
+"""The rules that ask who asks; they decide alike about any record."""
+RULES: Final[tuple[tuple[Rule, Callable[[Situation], Answer]], ...]] = (
+    *GATE,
     (Rule.RECORD, _record),
     (Rule.OWN_ACT, _own_act),
     (Rule.COURT_ORDER, _court_order),

@@ -5,28 +5,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from xinglin.carrier.access.registry.model import AccountState, KeyState, MemberState
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.service.basic.protection.break_glass import BreakGlass
-from xinglin.service.basic.protection.consents.service import Consents
-from xinglin.service.basic.protection.guardians import Guardians
+from xinglin.service.basic.protection.consents.service import Consents, KeptTerms
+from xinglin.service.basic.protection.guardians import Guardians, default_at
 from xinglin.service.basic.protection.mandates import Mandates
 from xinglin.service.basic.protection.model import (
+    Asking,
+    BreakGlassGrant,
     Episode,
     InstitutionDefault,
+    Mandate,
+    Patient,
     Reader,
     Situation,
     Standing,
     Target,
 )
 from xinglin.service.basic.protection.ports import ConsortiumFacts, Episodes, Quotas
+from xinglin.service.basic.protection.store_model import KeptDefault
+from xinglin.service.lifecycle.storage.remembered import Remembered
 from xinglin.stakeholders.kinds import MemberKind, Status
 from xinglin.stakeholders.purposes import Action, Purpose
 
 STALE_AFTER_MS = 10_000
 """How old the newest block may be before no permit rests on a consent (design D7)."""
+_PERSONS = 1_024
 _MEMBER = {Status.ACTIVE: Standing.IN_FORCE, Status.SUSPENDED: Standing.SUSPENDED, Status.ENDED: Standing.ENDED}
 
 
@@ -52,6 +60,20 @@ class Sources:
     mandates: Mandates
     episodes: Episodes
     quotas: Quotas
+    followed: Callable[[bytes], Sequence[tuple[bytes, int]]] = lambda person: ((person, 0),)
+    """Whom a person was merged into, and since when; see ``Persons.followed``."""
+    version: Callable[[], Hashable] = object
+    """Returns what changes with every change of the stores and the index; the default remembers nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OnRecord:
+    """What the stores and the index have of one person; nothing of the chain, nothing that depends on the time."""
+
+    patient: Patient
+    terms: tuple[KeptTerms, ...]
+    mandates: tuple[Mandate, ...]
+    defaults: tuple[KeptDefault, ...]
 
 
 class Situations:
@@ -75,6 +97,7 @@ class Situations:
         self._sources = sources
         self._institution_default = institution_default
         self._stale_after_ms = stale_after_ms
+        self._of_persons: Remembered[bytes, _OnRecord] = Remembered(sources.version, _PERSONS)
 
     def of(self, asked: Asked, person: bytes, target: Target, now_ms: int, at_ms: int | None = None) -> Situation:
         """Return the situation of one request.
@@ -87,30 +110,74 @@ class Situations:
             at_ms: another moment to look at (``access explain --at``): both clocks are then there. Members and accounts
                 are as known now; keys, consents, guardianships, grants and defaults have their times.
         """
-        s = self._sources
-        now, chain = (now_ms, s.chain.time_ms()) if at_ms is None else (at_ms, at_ms)
-        late = max(now, chain)
-        default, guardian = s.guardians.default(person, late)
-        emergency = asked.purpose is Purpose.ETREAT
-        return Situation(
+        now = now_ms if at_ms is None else at_ms
+        over = self._sources.quotas.over(asked.account, now)
+        return self.about(asked, self.asking(asked, now_ms, at_ms, over_quota=over), person, target)
+
+    def asking(self, asked: Asked, now_ms: int, at_ms: int | None = None, *, over_quota: bool) -> Asking:
+        """Return what is to be known of who asks, before anything is looked up of what is asked for.
+
+        Args:
+            asked: as for ``of``.
+            now_ms: as for ``of``.
+            at_ms: as for ``of``.
+            over_quota: whether the account has used up what it may read.
+        """
+        now, chain = (now_ms, self._sources.chain.time_ms()) if at_ms is None else (at_ms, at_ms)
+        return Asking(
             action=asked.action,
             purpose=asked.purpose,
             now_ms=now,
             chain_ms=chain,
-            reader=self._reader(asked, late),
+            reader=self._reader(asked, max(now, chain), over_quota=over_quota),
+            stale_after_ms=self._stale_after_ms,
+        )
+
+    def about(self, asked: Asked, asking: Asking, person: bytes, target: Target) -> Situation:
+        """Return the situation of one who asks, about one record of a person; see ``of``."""
+        s, now, chain = self._sources, asking.now_ms, asking.chain_ms
+        late = max(now, chain)
+        known = self._of_persons.get(person, lambda: self._on_record(person))
+        default, guardian = default_at(known.defaults, late)
+        emergency = asked.purpose is Purpose.ETREAT
+        return Situation(
+            action=asking.action,
+            purpose=asking.purpose,
+            now_ms=now,
+            chain_ms=chain,
+            reader=asking.reader,
+            stale_after_ms=asking.stale_after_ms,
             target=target,
-            patient=s.guardians.patient(person),
-            held=s.consents.held(person),
-            grant=s.break_glass.grant_for(person, asked.account, now) if emergency else None,
-            mandates=s.mandates.of(person),
+            patient=known.patient,
+            held=s.consents.now(known.terms),
+            grant=self._grant(person, asked.account, now) if emergency else None,
+            mandates=known.mandates,
             episode=_begun(s.episodes.of(person, late), min(now, chain)) if asked.member == self._member else None,
             patient_default=default,
             default_guardian=guardian,
             institution_default=self._institution_default,
-            stale_after_ms=self._stale_after_ms,
         )
 
-    def _reader(self, asked: Asked, at_ms: int) -> Reader:
+    def _on_record(self, person: bytes) -> _OnRecord:
+        """Return what is on record of a person, and of whom it was merged into, from then on.
+
+        Guardianships open nothing by themselves, so all of them are looked at.
+        """
+        s, followed = self._sources, self._sources.followed(person)
+        guardianships = (one for other, _ in followed for one in s.guardians.patient(other).guardianships)
+        return _OnRecord(
+            replace(s.guardians.patient(person), guardianships=tuple(guardianships)),
+            s.consents.terms(person),
+            tuple(one for other, since in followed for one in s.mandates.of(other) if one.from_ms >= since),
+            tuple(one for other, since in followed for one in s.guardians.defaults(other) if one.since_ms >= since),
+        )
+
+    def _grant(self, person: bytes, account: str, now: int) -> BreakGlassGrant | None:
+        """Return the newest grant of an account for a person or whom it was merged into: an emergency does not wait."""
+        found = (self._sources.break_glass.grant_for(one, account, now) for one, _ in self._sources.followed(person))
+        return max((one for one in found if one is not None), key=lambda one: one.from_ms, default=None)
+
+    def _reader(self, asked: Asked, at_ms: int, *, over_quota: bool) -> Reader:
         chain = self._sources.chain
         member, account = chain.member(asked.member), chain.account(asked.account)
         return Reader(
@@ -122,7 +189,7 @@ class Situations:
             member_standing=_member_standing(member),
             account_standing=_account_standing(account, asked.member),
             key_standing=_key_standing(chain.key(asked.key), asked.account, at_ms),
-            over_quota=self._sources.quotas.over(asked.account, at_ms),
+            over_quota=over_quota,
         )
 
 

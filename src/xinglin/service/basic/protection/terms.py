@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TypeVar
 
 from xinglin.service.basic.protection.model import (
+    Asking,
     Grantees,
     Guardianship,
     Held,
@@ -39,7 +40,7 @@ def dead(s: Situation) -> bool:
     return happened(s, s.patient.died_ms)
 
 
-def stale(s: Situation) -> bool:
+def stale(s: Asking) -> bool:
     """Tell whether the chain's newest block is too old (PM1)."""
     return s.now_ms - s.chain_ms > s.stale_after_ms
 

@@ -17,7 +17,8 @@ from xinglin.service.basic.audit.receipts import Here, authenticate, read_reques
 from xinglin.service.basic.protection.model import Decision, RecordState, Situation, Target
 from xinglin.service.basic.protection.rules import decide
 from xinglin.service.basic.protection.service import Asked
-from xinglin.service.basic.reading.custodian import Parts, labels_of
+from xinglin.service.basic.reading.custodian import Parts
+from xinglin.service.basic.reading.deciding import labels_of
 from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
 from xinglin.service.basic.reading.errors import ActionUnknown, RecordNotHere
 from xinglin.service.lifecycle.storage.model import StoredRecord
@@ -55,7 +56,7 @@ class Acts:
         """Permit the correction of the record that a signed request names (PM8); as ``permit``."""
 
         def decided(signed: SignedRequest, purpose: Purpose, row: StoredRecord) -> Decision:
-            state, current = self._parts.records.state(row.details.commitment)
+            state, current = self._parts.deciding.records.state(row.details.commitment)
             return decide(self.situation(signed, purpose, Action.CORRECT, row, state, current))
 
         return self.permit(data, Action.CORRECT.value, decided)
@@ -76,10 +77,11 @@ class Acts:
         parts, now = self._parts, self._parts.clock.now_ms()
         signed = read_request(data)
         authenticate(parts.suite, signed, Here(parts.custody.chain, parts.custody.node, now), parts.values)
-        parts.seen.once(request_hash(parts.suite.hash, signed.request), now)
+        hash_ = request_hash(parts.suite.hash, signed.request)
+        parts.seen.once(hash_, now)
         row, decision, refusal = self._looked_at(signed, action, decided)
         came = Came(NO_RECORD if row is None else row.details.commitment, decision, refusal)
-        logged = parts.log.log(entry_of(parts.suite.hash, signed, came, self._head(), now))
+        logged = parts.log.log(entry_of(signed, hash_, came, self._head(), now))
         if refusal is not None or row is None or decision is None:
             raise refusal or RecordNotHere
         return Act(signed, row, decision, logged)
@@ -103,10 +105,11 @@ class Acts:
             state: the record's; as standing where its content is no matter.
             current: its current version's commitment, where it is superseded.
         """
-        parts, request = self._parts, signed.request
-        asked = Asked(action, purpose, request.member, request.account, signed.key)
+        deciding, asked = self._parts.deciding, _asked(signed, purpose, action)
+        # The request has taken from the quota by now, and it may have been the last that was left.
+        asking = deciding.situations.asking(asked, self._parts.clock.now_ms(), over_quota=False)
         target = Target(*labels_of(row), Special(row.details.special), state, current)
-        return parts.situations.of(asked, parts.records.person_of(row), target, parts.clock.now_ms())
+        return deciding.situations.about(asked, asking, deciding.records.person_of(row), target)
 
     def _looked_at(
         self, signed: SignedRequest, action: str, decided: Decide
@@ -116,13 +119,19 @@ class Acts:
             if request.action != action or request.asked.what != "record":
                 raise ActionUnknown(what=f"{request.action} of a {request.asked.what}")
             purpose = purpose_of(request)
-            row = self._parts.records.find(request.asked.name)
-            if row is None:
+            deciding = self._parts.deciding
+            found = deciding.records.find([request.asked.name])[0]
+            if isinstance(found, PlatformError):
+                raise found
+            row = found
+            asked = _asked(signed, purpose, Action.CORRECT if action == Action.CORRECT else Action.HISTORY)
+            _, refused = deciding.asking(asked, self._parts.clock.now_ms())
+            if row is None and refused is None:
                 raise RecordNotHere
-            decision = decided(signed, purpose, row)
+            decision = decided(signed, purpose, row) if refused is None and row is not None else refused
         except PlatformError as refusal:
             return row, None, refusal
-        return row, decision, None if decision.refusal is None else decision.refusal(rule=int(decision.rule))
+        return row, decision, None if decision is None else _refusal(decision)
 
 
 def purpose_of(request: AccessRequest) -> Purpose:
@@ -131,3 +140,11 @@ def purpose_of(request: AccessRequest) -> Purpose:
         return Purpose(request.purpose)
     except ValueError:
         raise ActionUnknown(what=f"{request.action} {request.purpose}") from None
+
+
+def _asked(signed: SignedRequest, purpose: Purpose, action: Action) -> Asked:
+    return Asked(action, purpose, signed.request.member, signed.request.account, signed.key)
+
+
+def _refusal(decision: Decision) -> PlatformError | None:
+    return None if decision.refusal is None else decision.refusal(rule=int(decision.rule))

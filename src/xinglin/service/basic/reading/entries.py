@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xinglin.kernel.errors import PlatformError
-from xinglin.kernel.hashing import Hash
 from xinglin.service.basic.audit.messages import SignedRequest
 from xinglin.service.basic.audit.model import AccessEntry, OpenedCopy, Proven, ReaderProof
-from xinglin.service.basic.audit.receipts import request_hash
 from xinglin.service.basic.protection.model import Decision
 from xinglin.stakeholders.purposes import Basis, Copy
 
@@ -31,12 +29,12 @@ class Came:
     copy: Copy = Copy.NONE
 
 
-def entry_of(hash_: Hash, signed: SignedRequest, came: Came, head: ConsortiumHead, now: int) -> AccessEntry:
+def entry_of(signed: SignedRequest, request_hash: bytes, came: Came, head: ConsortiumHead, now: int) -> AccessEntry:
     """Return the entry of a request.
 
     Args:
-        hash_: of the consortium chain's suite.
         signed: the request; its signature has been checked.
+        request_hash: its hash.
         came: what it came to.
         head: the consortium head that was decided on.
         now: the node's clock, ms.
@@ -53,7 +51,7 @@ def entry_of(hash_: Hash, signed: SignedRequest, came: Came, head: ConsortiumHea
         reference=decision.reference if decision is not None else b"",
         purpose=request.purpose,
         copy=OpenedCopy(came.copy if permitted else Copy.NONE),
-        request=request_hash(hash_, request),
+        request=request_hash,
         proven=Proven.SIGNATURE,
         proof=(ReaderProof(signed.key, signed.signature),),
         seen_height=head.height,

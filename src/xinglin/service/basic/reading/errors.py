@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinglin.kernel.errors import Denied, Integrity, Invalid, NotFound
+from xinglin.kernel.errors import Conflict, Denied, Integrity, Invalid, NotFound, Unavailable
 
 
 class RecordNotHere(NotFound):
@@ -93,6 +93,26 @@ class PersonLost(Integrity):
     zh = "患者主索引中没有该记录所属的患者。"
     hint_en = "Restore the index from a backup; whose prohibitions hold can't be told until then."
     hint_zh = "请从备份恢复索引；在此之前无法判断适用谁的禁止声明。"
+
+
+class RequestUnsettled(Conflict):
+    """What the request rests on changed each time its entry had become durable."""
+
+    code, number, clause = "reading.unsettled", 5910, "H4"
+    en = "What the request rests on kept changing while it was answered; nothing was handed back."
+    zh = "应答期间请求所依据的内容不断变化；未返回任何内容。"
+    hint_en = "Ask again. What was decided is on the private chain."
+    hint_zh = "请重新请求。已作出的决定记录在私有链上。"
+
+
+class AnsweringEnded(Unavailable):
+    """The thread that was answering this request, with others, was made to stop."""
+
+    code, number, clause = "reading.ended", 5911, "H4"
+    en = "The node stopped while it was answering."
+    zh = "节点在应答过程中停止。"
+    hint_en = "Ask again when the node runs."
+    hint_zh = "请在节点运行后重新请求。"
 
 
 class LooksNot(Denied):

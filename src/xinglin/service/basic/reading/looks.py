@@ -17,16 +17,13 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.audit.messages import AccessRequest
 from xinglin.service.basic.audit.messages import Asked as AskedFor
 from xinglin.service.basic.audit.model import NO_RECORD
-from xinglin.service.basic.audit.receipts import sign_request
-from xinglin.service.basic.protection.model import Target
-from xinglin.service.basic.protection.rules import gate
+from xinglin.service.basic.audit.receipts import request_hash, sign_request
 from xinglin.service.basic.protection.service import Asked
 from xinglin.service.basic.reading.custodian import Parts
 from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
 from xinglin.service.basic.reading.errors import LooksNot
 from xinglin.service.basic.reading.reader import VALID_MS, ReaderAccount
 from xinglin.stakeholders.kinds import Role
-from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Action, Basis, Purpose
 from xinglin.stakeholders.rights import COUNTER
 
@@ -105,9 +102,9 @@ class Looks:
             consents=(),
             valid_until=now + VALID_MS,
         )
-        signed = sign_request(parts.suite.hash, request, who.signer)
+        signed, hash_ = sign_request(parts.suite.hash, request, who.signer), request_hash(parts.suite.hash, request)
         refusal = self._refusal(who, what, purpose, now)
-        entry = entry_of(parts.suite.hash, signed, Came(NO_RECORD, None, refusal), self._head(), now)
+        entry = entry_of(signed, hash_, Came(NO_RECORD, None, refusal), self._head(), now)
         parts.log.log(
             replace(
                 entry,
@@ -121,10 +118,8 @@ class Looks:
     def _refusal(self, who: ReaderAccount, what: Look, purpose: Purpose, now: int) -> PlatformError | None:
         # As for an act of one's own institution: what stands and how much, not the reading of records.
         asked = Asked(Action.SEAL, purpose, self._parts.custody.member, who.account, who.signer.key)
-        nobody = Target(Category.PERSONAL_ATTRIBUTES, Level.PUBLIC)
-        situation = self._parts.situations.of(asked, _NOBODY, nobody, now)
-        decision = gate(situation)
+        asking, decision = self._parts.deciding.asking(asked, now)
         if decision is not None and decision.refusal is not None:
             return decision.refusal(rule=int(decision.rule))
         roles = LOOKING_ROLES if what in _LOOKING else COUNTER
-        return LooksNot(act=what.value) if roles.isdisjoint(situation.reader.roles) else None
+        return LooksNot(act=what.value) if roles.isdisjoint(asking.reader.roles) else None

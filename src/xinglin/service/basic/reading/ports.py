@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.protection.model import RecordState
@@ -17,16 +18,19 @@ from xinglin.stakeholders.purposes import Purpose
 class Records(Protocol):
     """The records of this node. MUST be usable from several threads."""
 
-    def find(self, commitment: bytes) -> StoredRecord | None:
-        """Return the row of a record, None when it is not here; raises Integrity when it was altered."""
+    def find(self, commitments: Sequence[bytes]) -> Sequence[StoredRecord | PlatformError | None]:
+        """Return for each record its row, None when it is not here, Integrity when it was altered."""
         ...
 
-    def audited(self, stored: StoredRecord) -> OpenedRecord:
-        """Return a record after the audit of its integrity: row, keys, bytes, commitment, registration (H6).
+    def audited(self, stored: Sequence[StoredRecord]) -> Sequence[OpenedRecord | PlatformError]:
+        """Return each record after the audit of its integrity: row, keys, bytes, commitment, registration (H6).
 
-        Raises:
-            Integrity: something is not what was committed; nothing of it is returned.
+        Where something is not what was committed, the finding is returned and nothing of the record.
         """
+        ...
+
+    def by_handle(self, handle: bytes) -> StoredRecord | None:
+        """Return the record that locators name by a handle, None when there is none (any more); raises as above."""
         ...
 
     def of_person(self, person: bytes) -> Sequence[StoredRecord]:
@@ -34,7 +38,10 @@ class Records(Protocol):
         ...
 
     def person_of(self, stored: StoredRecord) -> bytes:
-        """Return whose a record is, 16 zero bytes for what is about no person."""
+        """Return whose a record is, 16 zero bytes for what is about no person.
+
+        That is the person to whom its registration was first assigned, whoever it was merged into since.
+        """
         ...
 
     def state(self, commitment: bytes) -> tuple[RecordState, bytes]:
@@ -68,12 +75,24 @@ class Links(Protocol):
         """
         ...
 
+    def of(self, person: bytes, member: str) -> bytes:
+        """Return the link by which a member names a person, given now if it has none; this node's own uses its id."""
+        ...
+
+    def give_up(self, link: bytes, member: str, account: str) -> bool:
+        """Undo the link that was given to a member, on the word of one of its accounts; False when there is none."""
+        ...
+
 
 class EntryLog(Protocol):
     """Where access entries go."""
 
     def log(self, entry: AccessEntry) -> Logged:
         """Log an entry and return when it is durable."""
+        ...
+
+    def log_many(self, entries: Sequence[AccessEntry]) -> Sequence[Logged | Exception]:
+        """Log entries and return when they are durable: where each is, or why it is nowhere."""
         ...
 
 

@@ -26,7 +26,7 @@ from xinglin.service.basic.audit.receipts import (
     request_hash,
     sign_request,
 )
-from xinglin.service.basic.reading.custodian import MATCH, match_name
+from xinglin.service.basic.reading.deciding import MATCH, match_name
 from xinglin.service.basic.reading.errors import AnswerInvalid
 from xinglin.service.basic.reading.model import Answer, Custody, Disclosure, Found
 from xinglin.service.basic.reading.ports import CustodianNode

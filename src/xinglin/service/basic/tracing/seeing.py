@@ -24,11 +24,12 @@ from xinglin.service.basic.audit.receipts import (
     request_hash,
     sign_receipt,
 )
-from xinglin.service.basic.protection.model import Decision, Rule, Situation, Target
-from xinglin.service.basic.protection.rules import decide, gate
+from xinglin.service.basic.protection.model import Decision, Rule
+from xinglin.service.basic.protection.rules import decide
 from xinglin.service.basic.protection.service import Asked
 from xinglin.service.basic.reading.acts import Acts, purpose_of
-from xinglin.service.basic.reading.custodian import MAX_FOUND, Parts
+from xinglin.service.basic.reading.custodian import Parts
+from xinglin.service.basic.reading.deciding import MAX_FOUND
 from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
 from xinglin.service.basic.reading.errors import ActionUnknown, PersonNotHere
 from xinglin.service.basic.reading.model import Answer, Seen, SeenEntry, SeenRecord
@@ -37,7 +38,6 @@ from xinglin.service.basic.tracing.errors import PersonNotShown
 from xinglin.service.basic.tracing.model import TRACE
 from xinglin.service.basic.tracing.rules import OVERSEERS, REQUESTS
 from xinglin.service.lifecycle.storage.model import StoredRecord
-from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Action, Basis, Purpose
 
 UNTYPED = "Resource"
@@ -45,15 +45,10 @@ UNTYPED = "Resource"
 
 @dataclass(frozen=True, slots=True)
 class Lookups:
-    """Where entries about persons are found.
-
-    ``ids`` returns all ids that a person was kept under; ``mark`` gives 16 bytes for a person and a request hash that
-    only this node can make, and that entries of looks at a person hold as their reference.
-    """
+    """Where entries about persons are found; ``ids`` returns all ids that a person was kept under."""
 
     trace: AccessProjection
     ids: Callable[[bytes], Sequence[bytes]]
-    mark: Callable[[bytes, bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +92,7 @@ class Seeing:
         parts.seen.once(hash_, now)
         ruling, refusal = self._ruled(signed, now)
         decision = ruling.decision if ruling is not None else None
-        entry = entry_of(parts.suite.hash, signed, Came(NO_RECORD, decision, refusal), self._head(), now)
+        entry = entry_of(signed, hash_, Came(NO_RECORD, decision, refusal), self._head(), now)
         logged = parts.log.log(entry)
         receipt = receipt_of(parts.private_chain, entry, logged.entry, logged.index, logged.item)
         facts = {} if refusal is None else refusal.facts
@@ -123,22 +118,22 @@ class Seeing:
         if request.action != TRACE or request.asked.what != "person":
             raise ActionUnknown(what=f"{request.action} of a {request.asked.what}")
         purpose, own = purpose_of(request), request.member == parts.custody.member
-        situation = self._situation(signed, purpose, now)
-        refused = gate(situation)
+        asked = Asked(Action.HISTORY, purpose, request.member, request.account, signed.key)
+        asking, refused = parts.deciding.asking(asked, now)
         if refused is not None:
             return _Ruling(b"", (), 0, refused)
         if not own and purpose in REQUESTS:
-            missing = parts.agreements.uncovered(request.member, purpose, now, None, None)
+            missing = parts.deciding.agreements.uncovered(request.member, purpose, now, None, None)
             if missing:
                 raise AgreementMissing(reason=missing)
-        overseer = own and bool(situation.reader.roles & OVERSEERS) and purpose not in REQUESTS
+        overseer = own and bool(asking.reader.roles & OVERSEERS) and purpose not in REQUESTS
         if not overseer and purpose not in REQUESTS:
             raise PersonNotShown(reason=f"not for the purpose {purpose.value} of an account of these roles")
-        person = request.asked.name if own else parts.links.person(request.asked.name, request.member)
-        rows = parts.records.of_person(person)[:MAX_FOUND] if person is not None else []
+        person = request.asked.name if own else parts.deciding.links.person(request.asked.name, request.member)
+        rows = parts.deciding.records.of_person(person)[:MAX_FOUND] if person is not None else []
         if person is None or not rows:
             raise PersonNotHere
-        mark = self._lookups.mark(self._lookups.ids(person)[0], request_hash(parts.suite.hash, request))
+        mark = self._parts.mark(self._lookups.ids(person)[0], request_hash(parts.suite.hash, request))
         if overseer:
             return _Ruling(person, rows, 0, Decision(Rule.INSTITUTION_DEFAULT, None, Basis.LEGAL_DUTY, mark))
         return self._requested(signed, purpose, now, person, rows, mark)
@@ -171,12 +166,9 @@ class Seeing:
 
     def _uncovered(self, signed: SignedRequest, purpose: Purpose, now: int, row: StoredRecord) -> str:
         target = self._acts.situation(signed, purpose, Action.HISTORY, row).target
-        return self._parts.agreements.uncovered(signed.request.member, purpose, now, target.category, target.level)
-
-    def _situation(self, signed: SignedRequest, purpose: Purpose, now: int) -> Situation:
-        request = signed.request
-        asked = Asked(Action.HISTORY, purpose, request.member, request.account, signed.key)
-        return self._parts.situations.of(asked, bytes(16), Target(Category.PERSONAL_ATTRIBUTES, Level.PUBLIC), now)
+        return self._parts.deciding.agreements.uncovered(
+            signed.request.member, purpose, now, target.category, target.level
+        )
 
     # --- what is told ---
 
@@ -198,7 +190,7 @@ class Seeing:
 
     def _looks(self, person: bytes) -> list[AccessRow]:
         """Return the entries that this node has marked as about a person: who looked it up, and who asked this."""
-        ids, mark = self._lookups.ids(person), self._lookups.mark
+        ids, mark = self._lookups.ids(person), self._parts.mark
         rows = self._lookups.trace.entries_of([NO_RECORD])
         marked = [row for row in rows if row.entry.reference]
         return [row for row in marked if any(mark(one, row.entry.request) == row.entry.reference for one in ids)]

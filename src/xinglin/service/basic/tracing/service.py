@@ -19,7 +19,7 @@ from xinglin.service.basic.destruction.model import RecordStanding
 from xinglin.service.basic.protection.model import Decision, Rule
 from xinglin.service.basic.protection.rules import decide, gate
 from xinglin.service.basic.reading.acts import Acts
-from xinglin.service.basic.reading.custodian import labels_of
+from xinglin.service.basic.reading.deciding import labels_of
 from xinglin.service.basic.tracing.errors import TraceNotShown
 from xinglin.service.basic.tracing.model import (
     TRACE,

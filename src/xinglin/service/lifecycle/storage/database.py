@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,10 @@ _UNWRITABLE = frozenset(
 
 
 _Clean = Callable[[Any], Any]
+Version = tuple[int, int]
+"""What a file held at a moment: two are equal only if nothing was committed in between."""
+_watchers = count()
+"""Numbers the connections that watch: what one says of a file can't be compared with what another says."""
 
 
 class Blob(sa.types.UserDefinedType[bytes]):
@@ -111,6 +117,8 @@ class Database:
         self._version = version
         self._inserts: dict[sa.Table, str] = {}
         self._queries: dict[sa.Select[Any], tuple[str, list[_Clean]]] = {}
+        self._watching = threading.Lock()
+        self._watcher: tuple[int, sqlite3.Connection] | None = None
         self.engine = sa.create_engine(f"sqlite:///{path}")
         sa.event.listen(self.engine, "connect", _prepare)
         sa.event.listen(self.engine, "begin", _begin)
@@ -156,6 +164,10 @@ class Database:
 
     def close(self) -> None:
         """Close every connection; the file then holds everything and the WAL is gone."""
+        with self._watching:
+            if self._watcher is not None:
+                self._watcher[1].close()
+                self._watcher = None
         self.engine.dispose()
 
     @contextmanager
@@ -174,6 +186,25 @@ class Database:
             raise self._fault(error.orig) from None
         except UnicodeDecodeError as error:  # the driver can't read its own message about a damaged schema
             raise self._fault(error) from None
+
+    def version(self) -> Version:
+        """Return what changes with every commit to the file, by this process or another; compare it and no more.
+
+        SQLite tells a connection of the commits of all others, so the one that asks here never writes.
+
+        Raises:
+            StorageUnwritable, DatabaseDamaged: as ``transaction``.
+        """
+        with self._watching:
+            try:
+                if self._watcher is None:
+                    connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+                    connection.execute("PRAGMA busy_timeout=10000")
+                    self._watcher = next(_watchers), connection
+                number, connection = self._watcher
+                return number, int(connection.execute("PRAGMA data_version").fetchone()[0])
+            except sqlite3.Error as error:
+                raise self._fault(error) from None
 
     def insert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert rows, each with a value for every column in the table's order.

@@ -40,6 +40,7 @@ _replace = _records.update().where(_records.c.number == sa.bindparam("row"))
 _some_numbers = sa.select(_records).where(_records.c.number.in_(sa.bindparam("numbers", expanding=True)))
 _by_record = sa.select(_records).where(_records.c.record == sa.bindparam("record"))
 _by_commitment = sa.select(_records).where(_records.c.commitment == sa.bindparam("commitment"))
+_by_commitments = sa.select(_records).where(_records.c.commitment.in_(sa.bindparam("commitments", expanding=True)))
 _by_lookup = sa.select(_records).where(_records.c.lookup.in_(sa.bindparam("lookups", expanding=True)))
 _slice = (
     sa.select(_records)
@@ -112,6 +113,17 @@ class Index:
     def by_commitment(self, commitment: bytes) -> StoredRecord | None:
         """Return the row of a record commitment, 32 bytes; as ``by_number``."""
         return self._one(_by_commitment, self._keys.lookups([_commitment(commitment)])[0])
+
+    def by_commitments(self, commitments: Sequence[bytes]) -> list[StoredRecord | RowDamaged | None]:
+        """Return for each record commitment its row, None for those not there, damaged ones as errors."""
+        lookups = self._keys.lookups([_commitment(one) for one in commitments])
+        rows = [
+            row
+            for start in range(0, len(lookups), _AT_ONCE)
+            for row in self.database.fetch_in(_by_commitments, lookups[start:][:_AT_ONCE])
+        ]
+        opened = dict(zip((row[3] for row in rows), self._opened(rows), strict=True))
+        return [opened.get(lookup) for lookup in lookups]
 
     def by_numbers(self, numbers: Sequence[int]) -> list[StoredRecord]:
         """Return the rows of numbers, those that are there, in order.

@@ -7,7 +7,7 @@ it says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,7 +212,7 @@ class Keyring:
     def secrets_of(self, records: Sequence[tuple[int, bytes]]) -> list[RecordSecrets | KeyMissing | KeyRowDamaged]:
         """Return for each (number, record id) its secrets or why they can't be had."""
         rows = self._rows([number for number, _ in records])
-        patients = {row[1]: self._open_patient(row[1], *row[3:]) for row in rows.values()}
+        patients = self._open_patients({row[1]: row[3:] for row in rows.values()})
         found: list[RecordSecrets | KeyMissing | KeyRowDamaged] = []
         good: list[tuple[int, bytes, bytes, bytes]] = []
         for place, (number, record) in enumerate(records):
@@ -292,13 +292,20 @@ class Keyring:
         self._database.insert(connection, _patients, rows)
 
     def _open_patient(self, number: int, subject: bytes, wrapped: bytes) -> _Patient | KeyRowDamaged | None:
-        if not wrapped:
-            return None
-        try:
-            key = self._patient_sealer.open(wrapped, _patient_aad(number, subject))
-        except (Integrity, Invalid):
-            return KeyRowDamaged(table="patients", number=number)
-        return _Patient(number, subject, key)
+        return self._open_patients({number: (subject, wrapped)})[number]
+
+    def _open_patients(self, rows: Mapping[int, tuple[Any, ...]]) -> dict[int, _Patient | KeyRowDamaged | None]:
+        """Return for each number, with (subject, wrapped key), the patient; None where the row is not there."""
+        there = {number: row for number, row in rows.items() if row[1]}
+        keys = self._patient_sealer.open_many(
+            [wrapped for _, wrapped in there.values()],
+            [_patient_aad(number, subject) for number, (subject, _) in there.items()],
+        )
+        opened = {
+            number: KeyRowDamaged(table="patients", number=number) if key is None else _Patient(number, row[0], key)
+            for (number, row), key in zip(there.items(), keys, strict=True)
+        }
+        return {number: opened.get(number) for number in rows}
 
 
 def _handle(handle: bytes) -> tuple[int | bytes, ...]:

@@ -26,6 +26,7 @@ from xinglin.service.lifecycle.storage.errors import (
     EntryDamaged,
     RecordNotFound,
     RecordShredded,
+    RowDamaged,
     StorageMissing,
     VaultBehindHead,
     VaultLocked,
@@ -204,6 +205,10 @@ class Vault:
     def find_commitment(self, commitment: bytes) -> StoredRecord | None:
         """Return the row of a record commitment, None when it is not here; raises RowDamaged."""
         return self.index.by_commitment(commitment)
+
+    def find_commitments(self, commitments: Sequence[bytes]) -> list[StoredRecord | RowDamaged | None]:
+        """Return for each record commitment its row, None for those not here, damaged ones as errors."""
+        return self.index.by_commitments(commitments)
 
     def find_handle(self, handle: bytes) -> StoredRecord | None:
         """Return the row of the record that locators name by a handle, None when it is not here (any more).

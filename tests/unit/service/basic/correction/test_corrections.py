@@ -235,6 +235,28 @@ def test_every_reason_has_words_in_both_languages() -> None:
     assert all(english.isascii() and not chinese.isascii() for english, chinese in REASONS.values())
 
 
+def test_who_read_a_version_only_when_it_had_been_corrected_knew(home: CorrectionHome) -> None:
+    before = home.read_by_the_other()
+    correct(home, home.record(), reason=Reason.TRANSCRIPTION)
+    later = Given(before.member, new_id(), first=LINKED_AT, last=LINKED_AT)
+    home.readers.given[home.row().details.commitment].append(later)
+    held = home.corrections.looking.blast_radius(home.record()).holders
+    assert [(one.account, one.knew, bool(one.told)) for one in held] == [
+        (before.account, False, True),
+        (later.account, True, False),
+    ]
+
+
+@pytest.mark.requirement("S7.1f", "S8.6b")
+def test_a_destroyed_version_is_still_one(home: CorrectionHome) -> None:
+    old = home.record()
+    row, new = home.row(), correct(home, old)
+    gone = replace(row.details, destroyed=1, source=b"", logical_id=b"", subject=b"")
+    home.intake.storage.vault.index.replace(row.number, row.record, gone)
+    for record in (old, new):
+        assert [one.record for one in home.corrections.looking.versions(record)] == [old, new]
+
+
 # --- a resource read alone ---
 
 ADDRESS = "urn:uuid:0000000a-0000-4000-8000-000000000000"

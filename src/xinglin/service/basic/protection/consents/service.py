@@ -6,13 +6,13 @@ is read from the chain whenever it is asked. What is addressed to others stays c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from xinglin.carrier.crypto.errors import OpenFailed
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.kernel.errors import PlatformError
-from xinglin.kernel.identifiers import identifier_bytes
+from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.service.basic.protection.consents.model import (
     AcknowledgeConsent,
     ConsentOpening,
@@ -30,7 +30,7 @@ from xinglin.service.basic.protection.errors import (
 )
 from xinglin.service.basic.protection.model import Grantees, Held
 from xinglin.service.basic.protection.ports import ConsortiumFacts, Persons
-from xinglin.service.basic.protection.store import ProtectionStore, Row
+from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.basic.protection.store_model import KeptConsent, KeptPaper
 from xinglin.stakeholders.labels import Special
 
@@ -53,6 +53,15 @@ class TakenIn:
 
     calls: list[AcknowledgeConsent]
     refused: list[PlatformError]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTerms:
+    """A consent or prohibition as this node keeps it: whose it is here, and by what name the opening means whom."""
+
+    held: Held
+    person: bytes
+    named: bytes
 
 
 class Consents:
@@ -126,16 +135,42 @@ class Consents:
 
     def held(self, person: bytes) -> tuple[Held, ...]:
         """Return the consents and prohibitions of a person with what the chain says of each now."""
-        others = [one for one in self._persons.joined(person) if one != person]
-        rows = self._store.of_person(KeptConsent, person)
-        # Consents never follow a merge unconfirmed, prohibitions always do (in doubt for the patient).
-        rows += [
+        return self.now(self.terms(person))
+
+    def now(self, terms: Iterable[KeptTerms]) -> tuple[Held, ...]:
+        """Return what counts of the consents and prohibitions of a person, with what the chain says of each now."""
+        return tuple(held for one in terms if (held := self.with_chain(one)) is not None)
+
+    def terms(self, person: bytes) -> tuple[KeptTerms, ...]:
+        """Return the consents and prohibitions of a person as this node keeps them; only the chain has what follows."""
+        followed = dict(self._persons.followed(person))
+        # Consents never follow a merge unconfirmed: one counts for whoever was the person when it was given.
+        # Prohibitions always do (in doubt for the patient).
+        rows = [
             row
-            for other in others
-            for row in self._store.of_person(KeptConsent, other)
+            for one in dict.fromkeys((*followed, *self._persons.joined(person)))
+            for row in self._store.of_person(KeptConsent, one)
             if row.value.opening.terms.prohibits
+            or (one in followed and row.value.opening.terms.given_ms >= followed[one])
         ]
-        return tuple(self._held(row.value) for row in rows if self._still_theirs(row))
+        return tuple(KeptTerms(_held(row.value.opening.terms), row.person, row.value.opening.person) for row in rows)
+
+    def with_chain(self, kept: KeptTerms) -> Held | None:
+        """Return a consent or prohibition with its acknowledgement by this node and its revocation, as of now.
+
+        None where it counts no more: a consent that came by a link that was undone. A prohibition always counts.
+        """
+        held, consent = kept.held, identifier(kept.held.id)
+        state = self._chain.consent(consent)
+        if kept.named != kept.person and not held.prohibits:
+            linked = None if state is None else self._persons.linked(state.member, kept.named)
+            if linked is None or kept.person not in self._persons.joined(linked):
+                return None
+        return replace(
+            held,
+            acknowledged_ms=self._chain.acknowledged_by(consent, self._node),
+            revoked_ms=state.revoked_ms[0] if state is not None and state.revoked_ms else None,
+        )
 
     def views(self, person: bytes) -> Iterator[ConsentView]:
         """Yield a person's consents that this node holds, for the person to see."""
@@ -195,15 +230,6 @@ class Consents:
             return opening.person
         return self._persons.linked(state.member, opening.person) or bytes(16)  # nobody
 
-    def _still_theirs(self, row: Row[KeptConsent]) -> bool:
-        """Tell whether a consent counts: one that came by a link that was undone no more, a prohibition always."""
-        opening = row.value.opening
-        if opening.person == row.person or opening.terms.prohibits:
-            return True
-        state = self._chain.consent(opening.terms.consent)
-        linked = None if state is None else self._persons.linked(state.member, opening.person)
-        return linked is not None and row.person in self._persons.joined(linked)
-
     def _check(self, consent: str, state: ConsentState, opening: ConsentOpening, person: bytes) -> None:
         fault = terms_fault(self._suite.hash, opening, consent, state.terms, self._node)
         died, given = self._persons.died_ms(person), opening.terms.given_ms
@@ -216,26 +242,23 @@ class Consents:
         if fault:
             raise ConsentRefused(consent=consent, reason=fault)
 
-    def _held(self, kept: KeptConsent) -> Held:
-        terms = kept.opening.terms
-        state = self._chain.consent(terms.consent)
-        return Held(
-            id=identifier_bytes(terms.consent),
-            prohibits=terms.prohibits == 1,
-            grantees=Grantees(
-                frozenset(map(identifier_bytes, terms.members)),
-                frozenset(terms.roles),
-                frozenset(map(identifier_bytes, terms.accounts)),
-            ),
-            purposes=frozenset(terms.purposes),
-            categories=frozenset(terms.categories),
-            level=terms.level,
-            special=Special(terms.special),
-            copy=terms.copy,
-            given_ms=terms.given_ms,
-            from_ms=terms.from_ms,
-            until_ms=terms.until_ms,
-            guardian=identifier_bytes(terms.guardian[0]) if terms.guardian else b"",
-            acknowledged_ms=self._chain.acknowledged_by(terms.consent, self._node),
-            revoked_ms=state.revoked_ms[0] if state is not None and state.revoked_ms else None,
-        )
+
+def _held(terms: ConsentTerms) -> Held:
+    return Held(
+        id=identifier_bytes(terms.consent),
+        prohibits=terms.prohibits == 1,
+        grantees=Grantees(
+            frozenset(map(identifier_bytes, terms.members)),
+            frozenset(terms.roles),
+            frozenset(map(identifier_bytes, terms.accounts)),
+        ),
+        purposes=frozenset(terms.purposes),
+        categories=frozenset(terms.categories),
+        level=terms.level,
+        special=Special(terms.special),
+        copy=terms.copy,
+        given_ms=terms.given_ms,
+        from_ms=terms.from_ms,
+        until_ms=terms.until_ms,
+        guardian=identifier_bytes(terms.guardian[0]) if terms.guardian else b"",
+    )

@@ -1,0 +1,324 @@
+"""Reads at one hospital: whatever takes a permit away is seen by the very next read, whoever changed it and where."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.correction_home import MemoryPersons, MemoryReaders
+from tests.support.fhir_bundles import collection
+from tests.support.old_stays import OLD, RECENT
+from tests.support.reading_home import ReadingHome, make_reading_hospital, reading_home, take_into
+from xinglin.carrier.access.registry.model import EndKey
+from xinglin.kernel.errors import PlatformError
+from xinglin.kernel.identifiers import identifier
+from xinglin.node.access import open_trace
+from xinglin.node.accounts import add_account
+from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.consents import call, revoke
+from xinglin.node.corrections import correct_by_account, make_corrections
+from xinglin.node.destruction import records_office
+from xinglin.node.founding import ADMINISTRATOR
+from xinglin.node.notices import open_notices
+from xinglin.service.basic.audit.log import Logged
+from xinglin.service.basic.audit.model import AccessEntry
+from xinglin.service.basic.correction.model import Reason
+from xinglin.service.basic.correction.service import Parties
+from xinglin.service.basic.protection.mandates import StatedMandate
+from xinglin.service.basic.protection.model import Article, PatientDefault
+from xinglin.service.basic.reading.custodian import Custodian
+from xinglin.stakeholders.kinds import Role
+from xinglin.stakeholders.labels import Category, Level
+from xinglin.stakeholders.purposes import Copy, Purpose
+
+NONE = "permit.no_consent"
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a hospital's home."""
+    return make_reading_hospital(tmp_path_factory.mktemp("reads") / "home")
+
+
+@pytest.fixture(scope="module")
+def home(path: Path) -> Iterator[ReadingHome]:
+    """Let the hospital serve."""
+    with reading_home(path) as serving:
+        yield serving
+
+
+@pytest.mark.requirement("S7.2a", "S6.3c")
+def test_a_revocation_counts_for_the_next_read(home: ReadingHome) -> None:
+    note = home.note(0)
+    assert home.told(note) == NONE
+    given = home.consent()
+    assert [home.told(note), home.told(note)] == ["served", "served"]
+    revoke(home.archive.node, given)
+    assert home.told(note) == "permit.revoked"
+
+
+@pytest.mark.requirement("S7.2a")
+def test_a_prohibition_counts_for_the_next_read(home: ReadingHome) -> None:
+    note, given = home.note(0), home.consent()
+    assert home.told(note) == "served"
+    ban = home.forbid(home.person)
+    assert home.told(note) == "permit.prohibited"
+    revoke(home.archive.node, ban)
+    assert home.told(note) == "served"
+    revoke(home.archive.node, given)
+
+
+@pytest.mark.requirement("S7.2a")
+def test_a_default_and_a_mandate_count_for_the_next_read(home: ReadingHome) -> None:
+    note, guardians, now = home.note(1), home.serving.protection.guardians, SystemClock().now_ms()
+    home.consent(replace(home.wanted(), until_ms=now + 1, from_ms=now))  # which has ended before it is read
+    before = home.told(note)
+    assert before != "served"
+    guardians.set_default(home.person, PatientDefault.TREATMENT, now)
+    assert home.told(note) == "served"
+    guardians.set_default(home.person, PatientDefault.CLOSED, now + 1)
+    assert home.told(note) == before
+    clinical = [Category.HEALTH_STATUS, Category.MEDICAL_APPLICATION]
+    duty = StatedMandate(
+        Article.PATIENT_REQUEST, bytes(32), [Purpose.PATRQT], clinical, Level.STRICT, now - 1, now + 60_000
+    )
+    with pytest.raises(PlatformError):
+        home.serving.reader.read(home.serving, home.reader, note, Purpose.PATRQT)
+    home.serving.protection.mandates.enter(home.person, duty, home.account.account)
+    assert home.serving.reader.read(home.serving, home.reader, note, Purpose.PATRQT).commitment == note
+
+
+@pytest.mark.requirement("H1", "S7.2a")
+def test_a_merge_of_persons_counts_for_the_next_read(home: ReadingHome) -> None:
+    note, given, persons = home.note(0), home.consent(), home.archive.persons
+    assert home.told(note) == "served"
+    ban = home.forbid(home.other)
+    assert home.told(note) == "served"
+    merged = persons.merge(home.person, home.other, "the same", home.account.account)
+    assert home.told(note) == "permit.prohibited"  # what either has forbidden binds
+    persons.unmerge(merged.merge, "not the same", home.account.account)
+    assert home.told(note) == "served"
+    revoke(home.archive.node, ban)
+    revoke(home.archive.node, given)
+
+
+@pytest.mark.requirement("S7.2a")
+def test_an_ended_key_counts_for_the_next_read(home: ReadingHome) -> None:
+    note, given = home.note(0), home.consent()
+    leaving = add_account(home.archive.node, (Role.PRACTITIONER,), "Physician who leaves")
+    them = replace(home, reader=home.serving.account(leaving.account, leaving.key_name))
+    assert them.told(note) == "served"
+    call(home.archive.node, "registry", "end_key", EndKey(leaving.key, ()), ADMINISTRATOR)
+    assert them.told(note) == "permit.key_ended"
+    revoke(home.archive.node, given)
+
+
+@pytest.mark.requirement("H12", "S7.2a")
+def test_a_correction_counts_for_the_next_read(home: ReadingHome) -> None:
+    row, given = home.rows()[2], home.consent()
+    assert home.told(row.details.commitment) == "served"
+    original = home.archive.vault.read(identifier(row.record)).replace(b"Unmistakable", b"Unremarkable")
+    with open_notices(home.archive) as notices:
+        corrections = make_corrections(home.archive, Parties(MemoryReaders(), MemoryPersons(), notices))
+        made = correct_by_account(
+            home.serving, corrections, identifier(row.record), original, Reason.TRANSCRIPTION, home.account.account
+        )
+    assert home.told(row.details.commitment) == "permit.superseded"
+    assert home.told(bytes.fromhex(made["commitment"])) == "served"
+    revoke(home.archive.node, given)
+
+
+@pytest.mark.requirement("S7.1b2", "S7.2a")
+def test_an_order_to_destroy_counts_for_the_next_read(home: ReadingHome) -> None:
+    row, given, node = home.rows()[3], home.consent(), home.archive.node
+    assert home.told(row.details.commitment) == "served"
+    clerk, officer = (add_account(node, (Role.COMPLIANCE_OFFICER,), f"Officer of records {one}") for one in (1, 2))
+    with records_office(home.archive) as office:
+        office.order([identifier(row.record)], "retention_ended", clerk.account)
+        assert home.told(row.details.commitment) == "permit.destroyed"
+        office.confirm([identifier(row.record)], officer.account)
+        assert home.told(row.details.commitment) == "permit.destroyed"
+        office.carry_out()
+    assert home.told(row.details.commitment) == "permit.destroyed"
+    revoke(home.archive.node, given)
+
+
+@pytest.mark.requirement("S7.2a")
+def test_an_admission_counts_for_the_next_read(home: ReadingHome) -> None:
+    (note,) = [one.details.commitment for one in home.rows() if one.details.logical_id == f"{OLD}-1983-0".encode()]
+    assert home.told(note) != "served"
+    stay = {
+        "resourceType": "Encounter",
+        "id": "today",
+        "status": "in-progress",
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
+        "subject": {"reference": f"Patient/{OLD}"},
+        "period": {"start": "2026-01-01T08:00:00+08:00"},
+    }
+    sex = {"resourceType": "Patient", "id": OLD, "gender": "male", "birthDate": "1950-02-03"}
+    take_into(home.archive, [collection(sex, stay)])
+    assert home.told(note) == "served"
+
+
+ANOTHER_PROCESS = """
+import sys
+from pathlib import Path
+from xinglin.kernel.identifiers import identifier_bytes
+from xinglin.node.chains import random_bytes
+from xinglin.service.basic.protection.guardians import Guardians
+from xinglin.service.basic.protection.model import PatientDefault
+from xinglin.service.basic.protection.store import ProtectionStore
+from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
+from xinglin.carrier.crypto.suite import suite
+
+folder, root, person, now = sys.argv[1:]
+store = ProtectionStore(Path(folder), InstitutionKeys(suite("gm"), bytes.fromhex(root)))
+Guardians(store, None, random_bytes).set_default(bytes.fromhex(person), PatientDefault.TREATMENT, int(now))
+store.close()
+"""
+
+
+@pytest.mark.requirement("S7.2a")
+def test_what_another_process_writes_counts_for_the_next_read(home: ReadingHome) -> None:
+    keys, folder = home.archive.vault.keyring.keys, home.archive.node.home.protection
+    rows = home.archive.vault.records_of(home.archive.persons.subjects_of(home.other))
+    (note,) = [one.details.commitment for one in rows if one.details.logical_id == f"{RECENT}-2017-1".encode()]
+    assert [home.told(note), home.told(note)] == [NONE, NONE]
+    arguments = [str(folder), keys._root.hex(), home.other.hex(), "1"]
+    subprocess.run([sys.executable, "-c", ANOTHER_PROCESS, *arguments], check=True)
+    assert home.told(note) == "served"
+
+
+@dataclass
+class Between:
+    """The hospital's node, with something that happens while the next access entry is on its way."""
+
+    home: ReadingHome
+    happens: list[Callable[[], object]] = field(default_factory=list)
+
+    @property
+    def node(self) -> str:
+        return self.home.serving.node
+
+    @property
+    def member(self) -> str:
+        return self.home.serving.member
+
+    def answer(self, request: bytes, payload: bytes = b"") -> bytes:
+        custodian = self.home.serving.custodian
+        return Custodian(replace(custodian._parts, log=self), custodian._head).answer(request, payload)
+
+    def log(self, entry: AccessEntry) -> Logged:
+        raise NotImplementedError
+
+    def log_many(self, entries: Sequence[AccessEntry]) -> Sequence[Logged | Exception]:
+        logged = self.home.serving.custodian._parts.log.log_many(entries)
+        if self.happens:
+            self.happens.pop(0)()
+        return logged
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[ReadingHome]:
+    """Return another hospital, of which nothing has happened yet; its account may ask 5 times a minute."""
+    with reading_home(make_reading_hospital(tmp_path / "home"), quota=5) as serving:
+        yield serving
+
+
+@pytest.mark.requirement("S6.3c", "H4")
+def test_what_narrows_a_permit_while_the_entry_is_on_its_way_narrows_what_is_served(plain: ReadingHome) -> None:
+    note, given = plain.note(0), plain.consent()
+    assert plain.read(note).copy is Copy.ORIGINAL
+    between = Between(plain)
+
+    def narrow() -> None:
+        plain.consent(replace(plain.wanted(), copy=Copy.DEIDENTIFIED))
+        revoke(plain.archive.node, given)
+
+    between.happens.append(narrow)
+    assert plain.read(note, between).copy is Copy.DEIDENTIFIED
+    with open_trace(plain.archive.node) as trace:
+        copies = [one.entry.copy for one in trace.entries_of([note])]
+    assert [int(one) for one in copies] == [1, 1, 2]  # the second read has two entries, and the second says so
+
+
+@pytest.mark.requirement("H4")
+def test_what_never_settles_is_not_served(plain: ReadingHome) -> None:
+    note, node = plain.note(0), plain.archive.node
+    consents = [plain.consent()]
+
+    def exchange() -> None:
+        consents.append(plain.consent())
+        revoke(node, consents.pop(0))
+
+    between = Between(plain, [exchange] * 20)
+    with pytest.raises(PlatformError) as refusal:
+        plain.read(note, between)
+    assert refusal.value.code == "reading.unsettled"
+    assert len(between.happens) == 12
+
+
+@pytest.mark.requirement("S8.3")
+def test_requests_at_the_same_time_do_not_pass_the_quota_together(plain: ReadingHome) -> None:
+    note, told = plain.note(0), list[str]()
+    plain.consent()
+    together = threading.Barrier(12)
+
+    def ask() -> None:
+        together.wait()
+        told.append(plain.told(note))
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == ["permit.quota"] * 7 + ["served"] * 5
+
+
+@pytest.mark.requirement("S8.3")
+def test_what_counts_against_the_quota(plain: ReadingHome) -> None:
+    note, node = plain.note(0), plain.archive.node
+    stolen = add_account(node, (Role.PRACTITIONER,), "Physician")
+    call(node, "registry", "end_key", EndKey(stolen.key, ()), ADMINISTRATOR)
+    them = replace(plain, reader=plain.serving.account(stolen.account, stolen.key_name))
+    assert [them.told(note) for _ in range(8)] == ["permit.key_ended"] * 8  # an ended key uses up nothing
+    quota = plain.serving.protection.quota
+    assert not quota.over(stolen.account, SystemClock().now_ms())
+    assert [plain.told(note) for _ in range(5)] == [NONE] * 5  # a refusal counts like any answer
+    plain.consent()
+    assert [plain.told(note) for _ in range(3)] == ["permit.quota"] * 3
+    asked, now = plain.account.account, SystemClock().now_ms()
+    assert quota.over(asked, now + 59_000 - 60_000)
+    assert not quota.over(asked, now + 60_001)  # what found nothing left has taken nothing
+
+
+@pytest.mark.requirement("H4", "S7.2a")
+def test_readers_at_the_same_time_get_each_their_own_answer(home: ReadingHome) -> None:
+    given = home.consent()
+    notes = [home.note(number) for number in range(3)] * 6 + [random_bytes(32) for _ in range(6)]
+    served: dict[int, str] = {}
+    together = threading.Barrier(len(notes))
+    before = home.archive.node.private_ledger().tip.height
+
+    def ask(number: int) -> None:
+        together.wait()
+        served[number] = home.told(notes[number])
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(notes))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    alone = {one: home.told(one) for one in notes}
+    assert served == {number: alone[note] for number, note in enumerate(notes)}
+    assert {served[18], served[23]} == {"reading.not_here"}
+    blocks = home.archive.node.private_ledger().tip.height - before - len(alone)
+    assert 0 < blocks < len(notes)  # entries of several are in one block
+    revoke(home.archive.node, given)
