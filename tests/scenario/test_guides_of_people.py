@@ -201,7 +201,7 @@ def test_a_privacy_officer_reviews_audits_and_follows_a_leak(folder: Path) -> No
 
     def entry() -> None:
         listed = desk.json(f"xinglin access record {words['COMMITMENT']} --home hospital-a")
-        desk.words["ENTRY"] = listed["entries"][-1]["entry"]
+        desk.words["ENTRY"] = listed["entries"][0]["entry"]
 
     desk.before["xinglin access responsible"] = entry
     checkpoint(folder)
