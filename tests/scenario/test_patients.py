@@ -128,6 +128,7 @@ def test_a_merge_is_on_record_and_undoing_it_lists_the_reads_of_the_other(site: 
     assert [(one["account"], one["commitment"], one["purpose"]) for one in undone["reads"]] == [
         (account, gained[0], "treat")
     ]
+    assert [(one["account"], one["action"]) for one in undone["searches"]] == [(account, "search")]
     assert undone["reads"][0]["of"] == ("one" if undone["other"] == identifier(person) else "other")
     assert len(patients.person_records(site.serving, account, TREAT, person)) == len(before)
     chain = PrivateCalls(site.node)

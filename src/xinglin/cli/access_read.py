@@ -35,6 +35,9 @@ AtOption = Annotated[
     str, typer.Option("--at", help="Node or member that keeps the records; its home is named with --with.")
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="File for the content; else standard output.")]
+GrantOption = Annotated[
+    str, typer.Option("--grant", help="Emergency grant of this home, presented to another; purpose etreat.")
+]
 HistoryOption = Annotated[bool, typer.Option("--history", help="Read it also if it is an earlier version.")]
 
 
@@ -49,6 +52,7 @@ def read(
     consent: Annotated[
         list[str] | None, typer.Option("--consent", help="Id of a consent that the request names; several times.")
     ] = None,
+    grant: GrantOption = "",
     history: HistoryOption = False,
     out: OutOption = None,
     others: WithOption = None,
@@ -60,13 +64,14 @@ def read(
     With --json the content is in base64 within the object, because the exact bytes are what the commitment is of.
     """
     what, wanted = read_choice("--purpose", Purpose, purpose), read_ids(consent)
+    emergency = read_ids([grant])[0] if grant else ""
     if at:
         read_hash(record)
     check_out(out)
     with _parties(home, others, passphrase_file, at) as (reader, custodian):
         commitment = bytes.fromhex(record) if at else commitment_of(custodian, record)
         action = Action.HISTORY if history else Action.READ
-        done = read_record(reader, custodian, account, commitment, what, wanted, action)
+        done = read_record(reader, custodian, account, commitment, what, wanted, action, emergency)
     give_out(done, out, as_json=as_json)
 
 
@@ -78,14 +83,16 @@ def search(
     account: AccountOption,
     purpose: PurposeOption,
     at: AtOption = "",
+    grant: GrantOption = "",
     others: WithOption = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell which records of a patient a read for this purpose would open, here or at another institution."""
     whose, what = identifier_bytes(person), read_choice("--purpose", Purpose, purpose)
+    emergency = read_ids([grant])[0] if grant else ""
     with _parties(home, others, passphrase_file, at) as (reader, custodian):
-        done = search_person(reader, custodian, account, whose, what)
+        done = search_person(reader, custodian, account, whose, what, emergency)
     rows = [found_values(one) for one in done.found]
     data = {"found": rows, "receipt": receipt_values(done.receipt), "receipt_file": str(done.kept)}
     lines = [f"{row['commitment']}  {row['type']:<22}  level {row['level']}  {row['copy']}" for row in rows]

@@ -219,7 +219,9 @@ def unmerge(
     lines += [
         f"  {one['account']} of {one['member']} was given {one['commitment']} of {one['of']}" for one in done["reads"]
     ]
-    show(done, [*lines, f"{len(done['reads'])} reads while the merge stood"], as_json=as_json)
+    lines += [f"  {one['account']} of {one['member']}: {one['action']} that told of both" for one in done["searches"]]
+    counted = f"{len(done['reads'])} reads and {len(done['searches'])} searches while the merge stood"
+    show(done, [*lines, counted], as_json=as_json)
 
 
 @app.command("match")

@@ -67,6 +67,7 @@ class Tag(StrEnum):
     SUBJECT_CERTIFICATE = "subject-certificate"
     SUBJECT_STATEMENT = "subject-statement"
     BREAK_GLASS = "break-glass"
+    EMERGENCY_GRANT = "emergency-grant"
     HEAD_SLOT = "head-slot"
     BLOCK_RECORD = "block-record"
     VAULT_KEY = "vault-key"

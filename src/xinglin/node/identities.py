@@ -12,14 +12,18 @@ from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.access import open_trace
 from xinglin.node.patients import acting
-from xinglin.node.serving import Serving
-from xinglin.service.basic.audit.model import OpenedCopy
+from xinglin.node.serving import Serving, look_mark
+from xinglin.service.basic.audit.model import NO_RECORD, OpenedCopy
 from xinglin.service.basic.patient_index.errors import DecisionNotFound
 from xinglin.service.basic.patient_index.identity.model import Act, Reason
 from xinglin.service.basic.patient_index.identity.rules import REASONS_OF, stated
 from xinglin.service.basic.patient_index.model import Joined, Merged, Parted, Subject
+from xinglin.service.basic.reading.deciding import MATCH
 from xinglin.service.basic.reading.looks import Look
-from xinglin.stakeholders.purposes import Purpose
+from xinglin.stakeholders.purposes import Action, Purpose
+
+_TELLING = frozenset({Action.SEARCH.value, MATCH})
+"""Actions that tell of a person's records, or lead to them, without naming one."""
 
 
 class ReasonUnfit(Invalid):
@@ -110,6 +114,7 @@ def unmerge_persons(serving: Serving, account: str, merge: bytes, reason: str) -
         "of_other": _subjects(parted.of_other),
         "unsure": _subjects(parted.unsure),
         "reads": reads_between(serving, parted),
+        "searches": searches_between(serving, parted),
     }
 
 
@@ -150,6 +155,30 @@ def reads_between(serving: Serving, parted: Parted) -> list[dict[str, Any]]:
         if parted.since <= row.entry.time <= parted.until
         and row.entry.outcome == 0
         and row.entry.copy is not OpenedCopy.NONE
+    ]
+
+
+def searches_between(serving: Serving, parted: Parted) -> list[dict[str, Any]]:
+    """Return every search and match that was answered about the two while they were taken for one, in log order.
+
+    Each told of records of both, or gave a link to both. The entries are marked, and only this node can read that.
+    """
+    index, mark = serving.archive.persons, look_mark(serving.archive.vault.keyring.keys)
+    ids = [*index.joined(parted.one), *index.joined(parted.other)]
+    return [
+        {
+            "time_ms": row.entry.time,
+            "member": row.entry.member,
+            "account": row.entry.account,
+            "action": row.entry.action,
+            "purpose": row.entry.purpose,
+            "entry": row.hash.hex(),
+        }
+        for row in serving.trace.entries_of([NO_RECORD])
+        if row.entry.action in _TELLING
+        and row.entry.outcome == 0
+        and parted.since <= row.entry.time <= parted.until
+        and any(mark(one, row.entry.request) == row.entry.reference for one in ids)
     ]
 
 

@@ -18,12 +18,16 @@ from xinglin.kernel.errors import Denied
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.accounts import account_signer
 from xinglin.node.archive import open_archive
+from xinglin.node.desk import PatientNotLinked
+from xinglin.node.emergency import issued_grant
 from xinglin.node.node import open_node
 from xinglin.node.proofs import prove_record
 from xinglin.node.serving import Deciding, Serving, open_serving
 from xinglin.node.setup import GROUP
 from xinglin.node.site import open_site
-from xinglin.service.basic.audit.messages import Asked, PresentedConsent, SignedReceipt
+from xinglin.service.basic.audit.messages import Asked, PresentedConsent, SignedGrant, SignedReceipt
+from xinglin.service.basic.protection.errors import ReviewUnknown
+from xinglin.service.basic.protection.store_model import KeptGrant
 from xinglin.service.basic.reading.errors import AnswerInvalid
 from xinglin.service.basic.reading.model import Disclosure, Found
 from xinglin.service.basic.reading.reader import ReaderAccount, Received
@@ -88,6 +92,7 @@ def read_record(
     purpose: Purpose,
     consents: Sequence[str] = (),
     action: Action = Action.READ,
+    grant: str = "",
 ) -> ReadRecord:
     """Read one record under a permit and keep the receipt, a refusal's too.
 
@@ -99,23 +104,28 @@ def read_record(
         purpose: what for.
         consents: ids that the reader rests on; they add nothing that the custodian does not hold.
         action: ``read`` for the current version, ``history`` for any.
+        grant: id of an emergency grant of the reader's home, which is presented signed.
 
     Raises:
         AccountKeyMissing: the account's key is not here.
+        ReviewUnknown, MayNotAct, GrantNotTheirs, PatientNotLinked: the grant can't be presented.
         PlatformError: the refusal, which is on record at both.
         AnswerInvalid: what came is not the record that the chain commits to.
     """
     presented = [PresentedConsent(consent, b"") for consent in consents]
     asked = Asked("record", commitment)
     who = _reader(reader, account)
-    received = reader.reader.ask(custodian, who, asked, action.value, purpose, presented)
+    grants = _presented(reader, custodian, account, grant)
+    received = reader.reader.ask(custodian, who, asked, action.value, purpose, presented, grants=grants)
     kept = _settled(reader, received)
     if len(received.answer.disclosed) != 1:
         raise AnswerInvalid(reason="no record is in it")
     return ReadRecord(reader.reader.checked(received.answer.disclosed[0], commitment), received.receipt, kept)
 
 
-def search_person(reader: Serving, custodian: Serving, account: str, person: bytes, purpose: Purpose) -> FoundRecords:
+def search_person(
+    reader: Serving, custodian: Serving, account: str, person: bytes, purpose: Purpose, grant: str = ""
+) -> FoundRecords:
     """Return the records of a person that a read for this purpose would open; raises as ``read_record``.
 
     Args:
@@ -124,9 +134,12 @@ def search_person(reader: Serving, custodian: Serving, account: str, person: byt
         account: who asks.
         person: at one's own home its id of the person; elsewhere that, where the person is linked, or the link.
         purpose: what for.
+        grant: as ``read_record``.
     """
+    grants = _presented(reader, custodian, account, grant)
     named = Asked("person", name_at(reader, custodian, person))
-    received = reader.reader.ask(custodian, _reader(reader, account), named, Action.SEARCH.value, purpose)
+    who = _reader(reader, account)
+    received = reader.reader.ask(custodian, who, named, Action.SEARCH.value, purpose, grants=grants)
     kept = _settled(reader, received)
     return FoundRecords(received.answer.found, received.receipt, kept)
 
@@ -219,6 +232,19 @@ def receipt_values(signed: SignedReceipt) -> dict[str, Any]:
         "item": receipt.item,
         "time_ms": receipt.time,
     }
+
+
+def _presented(reader: Serving, custodian: Serving, account: str, grant: str) -> tuple[SignedGrant, ...]:
+    """Return the emergency grant as the custodian wants it; none where none is named, or at one's own home."""
+    if not grant or custodian.node == reader.node:
+        return ()
+    row = reader.protection.store.by_id(KeptGrant, identifier_bytes(grant))
+    if row is None:
+        raise ReviewUnknown(grant=grant)
+    link = name_at(reader, custodian, row.person)
+    if link == row.person:
+        raise PatientNotLinked(custodian=custodian.member)
+    return (issued_grant(reader.archive.node, row.value, account, custodian.node, link),)
 
 
 def _reader(serving: Serving, account: str) -> ReaderAccount:

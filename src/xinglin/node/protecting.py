@@ -10,24 +10,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from xinglin.carrier.access.registry.model import MemberState
-from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Denied
-from xinglin.kernel.hashing import Tag, tagged
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import MayNotAct, account_signer
-from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.chains import SystemClock
 from xinglin.node.directory import Directory
+from xinglin.node.emergency import tell_patient
 from xinglin.node.node import Node
-from xinglin.node.notices import NO_POST, notice_values, open_notices
+from xinglin.node.notices import NO_POST, notice_values
 from xinglin.node.serving import Deciding
-from xinglin.service.basic.notices.model import NoticeKind, Recipient
 from xinglin.service.basic.notices.ports import Post
-from xinglin.service.basic.notices.rules import notice_id
-from xinglin.service.basic.notices.service import NewNotice
-from xinglin.service.basic.notices.store import Opening
 from xinglin.service.basic.protection.break_glass import Emergency
-from xinglin.service.basic.protection.consents.rules import subject_commitment
 from xinglin.service.basic.protection.guardians import GuardianEvidence
 from xinglin.service.basic.protection.mandates import StatedMandate
 from xinglin.service.basic.protection.model import PatientDefault
@@ -205,28 +198,8 @@ def open_glass(
     account_signer(serving.archive.node, account)
     serving.archive.persons.subjects_of(person)
     opened = serving.protection.break_glass.open(account, person, emergency, SystemClock().now_ms())
-    return {**grant_values(opened.grant, person), "notice": tell_patient(serving, opened.grant, person, post)}
-
-
-def tell_patient(serving: Deciding, grant: KeptGrant, person: bytes, post: Post = NO_POST) -> dict[str, Any]:
-    """Send the patient the notice of a grant, once however often it is called; return it as plain values."""
-    node, hash_ = serving.archive.node, serving.archive.node.consortium.rules.suite.hash
-    mark = tagged(hash_, Tag.BREAK_GLASS, grant.id)
-    opening = Opening(random_bytes(16), person)
-    recipient = Recipient(node.member, subject=(subject_commitment(hash_, opening.salt, person),))
-    institution, reason = _name(node, grant.member), grant.reason.decode()
-    facts = {"institution": (institution, institution), "reason": (reason, reason)}
-    new = NewNotice(
-        notice=notice_id(hash_, NoticeKind.BREAK_GLASS, grant.id),
-        kind=NoticeKind.BREAK_GLASS,
-        recipient=recipient,
-        about=mark,
-        facts=facts,
-        due=grant.review_by_ms,
-        opening=opening,
-    )
-    with open_notices(serving.archive, post) as notices:
-        return notice_values(notices.send(new))
+    told = tell_patient(serving.archive, opened.grant, person, post)
+    return {**grant_values(opened.grant, person), "notice": notice_values(told)}
 
 
 def grant_tasks(serving: Deciding, *, only_open: bool = True) -> list[dict[str, Any]]:
@@ -276,8 +249,3 @@ def paper_hash(serving: Deciding, account: str, person: bytes, scan: bytes) -> b
 
 def _paper(serving: Deciding, account: str, person: bytes, scan: bytes) -> bytes:
     return serving.protection.consents.keep_paper(scan, person, account, SystemClock().now_ms())
-
-
-def _name(node: Node, member: str) -> str:
-    stored = node.consortium.value(state_key("registry", "member", member))
-    return decode(MemberState, stored or b"").name.decode()

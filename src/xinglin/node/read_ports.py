@@ -42,7 +42,8 @@ from xinglin.service.lifecycle.storage.vault import OpenedRecord
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Purpose
 
-_BATCHES, _PERSONS, _SUBJECTS = 64, 512, 8_192
+_BATCHES, _PERSONS, _SUBJECTS = 2_048, 512, 8_192
+_COMMITMENT_BYTES = 32
 READS_PER_MINUTE = 600
 """Requests of one account in a minute, before it is over its quota."""
 
@@ -59,7 +60,7 @@ class VaultRecords:
         self._archive = archive
         self._vault = archive.vault
         self._outbox = OutboxStore(archive.vault.database, archive.vault.keyring.keys)
-        self._batches: OrderedDict[str, tuple[bytes, ...]] = OrderedDict()
+        self._batches: OrderedDict[str, bytes] = OrderedDict()
         self._persons: Remembered[tuple[bytes, bytes], bytes | None] = Remembered(versions.of("index"), _SUBJECTS)
         self._lock = threading.Lock()
 
@@ -122,11 +123,11 @@ class VaultRecords:
             registered = self._registered(details.batch)
         except PlatformError as damage:
             return damage
-        there = details.item < len(registered) and registered[details.item] == details.commitment
-        return None if there else RecordUnregistered()
+        there = registered[details.item * _COMMITMENT_BYTES :][:_COMMITMENT_BYTES]
+        return None if there == details.commitment else RecordUnregistered()
 
-    def _registered(self, batch: str) -> tuple[bytes, ...]:
-        """Return the commitments of a registered batch, as the log of the consortium chain has them."""
+    def _registered(self, batch: str) -> bytes:
+        """Return the commitments of a registered batch, end to end, as the log of the consortium chain has them."""
         with self._lock:
             if batch in self._batches:
                 self._batches.move_to_end(batch)
@@ -135,7 +136,7 @@ class VaultRecords:
         if row is None or row.state is Delivery.STORED:
             raise RecordUnregistered
         entry = self._archive.node.consortium.entry(row.index)
-        commitments = tuple(decode(RecordItem, item).commitment for item in entry.transaction.operations[0].items)
+        commitments = b"".join(decode(RecordItem, item).commitment for item in entry.transaction.operations[0].items)
         with self._lock:
             self._batches[batch] = commitments
             if len(self._batches) > _BATCHES:

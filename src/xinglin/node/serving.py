@@ -17,6 +17,7 @@ from xinglin.kernel.encoding import decode, pack
 from xinglin.node.access import access_log, open_trace
 from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.emergency import HomeEmergencies
 from xinglin.node.founding import SEALING, SERVICE
 from xinglin.node.node import Node
 from xinglin.node.opening import anchoring
@@ -38,6 +39,7 @@ from xinglin.service.basic.protection.break_glass import BreakGlass
 from xinglin.service.basic.protection.chain import LedgerFacts
 from xinglin.service.basic.protection.consents.counter import Counter
 from xinglin.service.basic.protection.consents.service import Consents
+from xinglin.service.basic.protection.foreign_grants import ForeignGrants
 from xinglin.service.basic.protection.guardians import Guardians
 from xinglin.service.basic.protection.mandates import Mandates
 from xinglin.service.basic.protection.service import Situations, Sources
@@ -186,6 +188,9 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
     custody = Custody(consortium.rules.chain, node.member, node.settings.node)
     try:
         with anchored(node) as anchors, access_log(node) as log, open_trace(node) as trace:
+            links = IndexLinks(archive.persons, node.member)
+            emergencies = HomeEmergencies(archive, _foreign_grants(node, protection, links))
+            emergencies.tell_all(protection.break_glass.tasks())
             parts = Parts(
                 custody=custody,
                 suite=consortium.rules.suite,
@@ -198,7 +203,8 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                     situations=protection.situations,
                     quotas=protection.quota,
                     agreements=ChainAgreements(node),
-                    links=IndexLinks(archive.persons, node.member),
+                    links=links,
+                    emergencies=emergencies,
                 ),
                 seen=SeenRequests(recent_requests(private, clock.now_ms()), clock.now_ms()),
                 log=OpenLog(log, anchors.require_open),
@@ -241,6 +247,11 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
 
 def _head_of(consortium: Ledger) -> ConsortiumHead:
     return ConsortiumHead(consortium.tip.height, consortium.tip.time)
+
+
+def _foreign_grants(node: Node, protection: Protection, links: IndexLinks) -> ForeignGrants:
+    suite, facts = node.consortium.rules.suite, LedgerFacts(node.consortium)
+    return ForeignGrants(suite, node.settings.node, facts, protection.break_glass, links.person)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.support.correction_home import MemoryPersons, MemoryReaders
@@ -33,6 +34,7 @@ from xinglin.service.basic.correction.service import Parties
 from xinglin.service.basic.protection.mandates import StatedMandate
 from xinglin.service.basic.protection.model import Article, PatientDefault
 from xinglin.service.basic.reading.custodian import Custodian
+from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Copy, Purpose
@@ -321,4 +323,18 @@ def test_readers_at_the_same_time_get_each_their_own_answer(home: ReadingHome) -
     assert {served[18], served[23]} == {"reading.not_here"}
     blocks = home.archive.node.private_ledger().tip.height - before - len(alone)
     assert 0 < blocks < len(notes)  # entries of several are in one block
+    revoke(home.archive.node, given)
+
+
+@pytest.mark.requirement("H6")
+@pytest.mark.parametrize("item", [0, 1, 1_000_000])
+def test_a_record_that_its_batch_does_not_register_is_not_served(
+    home: ReadingHome, monkeypatch: pytest.MonkeyPatch, item: int
+) -> None:
+    given, row, vault = home.consent(), home.rows()[0], home.archive.vault
+    assert home.told(row.details.commitment) == "served"
+    wrong = item if item != row.details.item else item + 1
+    moved = StoredRecord(row.number, row.record, msgspec.structs.replace(row.details, item=wrong))
+    monkeypatch.setattr(vault, "find_commitments", lambda _: [moved])  # a row that says another place in its batch
+    assert home.told(row.details.commitment) == "reading.unregistered"
     revoke(home.archive.node, given)

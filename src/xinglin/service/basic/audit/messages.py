@@ -20,6 +20,7 @@ from xinglin.kernel.encoding import (
     Natural,
     PublicKey,
     Signature,
+    Text,
 )
 
 LINK_BYTES, COMMITMENT_BYTES = 16, 32
@@ -48,6 +49,37 @@ class PresentedConsent(ChainObject, frozen=True):
     opening: Annotated[bytes, msgspec.Meta(max_length=4_096)]
 
 
+class EmergencyGrant(ChainObject, frozen=True, kw_only=True):
+    """Break-glass that an institution gave one practitioner of its own, for one patient at one custodian's node.
+
+    ``link`` is the handle by which both institutions name the patient; ``level`` at most 4. Its hash is
+    H("emergency-grant", grant).
+    """
+
+    kind: Literal["emergency-grant"] = "emergency-grant"
+    version: Literal[1] = 1
+    chain: ChainId
+    id: Bytes16
+    member: Identifier
+    account: Identifier
+    custodian: Identifier
+    link: Bytes16
+    reason: Text
+    level: Annotated[int, msgspec.Meta(ge=1, le=4)]
+    from_ms: Milliseconds
+    until_ms: Milliseconds
+
+
+class SignedGrant(ChainObject, frozen=True, kw_only=True):
+    """An emergency grant with the signature of the institution's service account over its 32-byte hash."""
+
+    kind: Literal["signed-emergency-grant"] = "signed-emergency-grant"
+    version: Literal[1] = 1
+    grant: EmergencyGrant
+    key: PublicKey
+    signature: Signature
+
+
 class AccessRequest(ChainObject, frozen=True, kw_only=True):
     """What a reader's account asks of one custodian node; its hash is H("access-request", request)."""
 
@@ -63,6 +95,7 @@ class AccessRequest(ChainObject, frozen=True, kw_only=True):
     purpose: Name
     consents: Annotated[tuple[PresentedConsent, ...], msgspec.Meta(max_length=8)]
     valid_until: Milliseconds
+    grants: Annotated[tuple[SignedGrant, ...], msgspec.Meta(max_length=1)] = ()
 
 
 class SignedRequest(ChainObject, frozen=True, kw_only=True):

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from xinglin.kernel.identifiers import identifier, identifier_bytes
+from xinglin.service.basic.audit.messages import EmergencyGrant
 from xinglin.service.basic.protection.consents.drafts import Randomness
 from xinglin.service.basic.protection.errors import (
     BreakGlassDenied,
     BreakGlassHours,
     BreakGlassQuota,
     BreakGlassReason,
+    GrantRefused,
+    GrantRunning,
+    GrantsOfMember,
     ReviewDenied,
     ReviewDone,
     ReviewUnknown,
@@ -40,12 +44,14 @@ class BreakGlassLimits:
     """What an institution allows.
 
     ``max_hours``: of a grant, never more than 24; ``grants_per_day``: of an account in 24 hours;
-    ``review_hours``: from a grant until its review is overdue.
+    ``review_hours``: from a grant until its review is overdue; ``member_grants_per_day``: of another institution as a
+    whole in 24 hours, so that many accounts don't make a bulk of it.
     """
 
     max_hours: int = 24
     grants_per_day: int = 3
     review_hours: int = 72
+    member_grants_per_day: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +79,11 @@ class PatientNotice:
 
 @dataclass(frozen=True, slots=True)
 class OpenedGlass:
-    """A grant as given; ``notice`` is the caller's to send."""
+    """A grant as given; ``notice`` is the caller's to send; ``new`` is False for one that was let in before."""
 
     grant: KeptGrant
     notice: PatientNotice
+    new: bool = True
 
 
 class BreakGlass:
@@ -103,7 +110,7 @@ class BreakGlass:
         self._store = store
         self._randomness = randomness
         self._limits = limits or BreakGlassLimits()
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()
 
     def open(self, account: str, person: bytes, emergency: Emergency, now_ms: int) -> OpenedGlass:
         """Give a grant to an account of this institution.
@@ -125,30 +132,36 @@ class BreakGlass:
         grant = self._made(self._randomness(16), self._member, account, emergency, now_ms, admitted=0)
         return self._keep(grant, person, now_ms)
 
-    def admit(self, grant: KeptGrant, person: bytes, now_ms: int) -> OpenedGlass:
+    def admit(self, grant: EmergencyGrant, person: bytes, now_ms: int) -> OpenedGlass:
         """Let in a grant of another institution for its own practitioner, with a review of this node's own.
 
         Args:
-            grant: as presented with the reader's signed request; its review fields are not looked at.
+            grant: as presented with the reader's signed request; its signature has been checked.
             person: whom it concerns, in this node's index.
             now_ms: the node's clock.
 
         Raises:
             BreakGlassDenied: not an active practitioner of that institution, or the grant is this institution's own.
+            GrantRefused: another grant was let in under this id: for another account, patient, time or reason.
+            GrantRunning: another one of the account for this patient runs.
+            GrantsOfMember: the institution has presented too many today.
             BreakGlassReason, BreakGlassHours, ReviewOverdue, BreakGlassQuota: as ``open``.
         """
         if grant.member == self._member or self._practice(grant.account) != grant.member:
             raise BreakGlassDenied(account=grant.account)
-        known = self._store.by_id(KeptGrant, grant.id)
-        if known is not None and (known.value.account, known.person) != (grant.account, person):
-            raise BreakGlassDenied(account=grant.account)
-        if known is not None:
-            return OpenedGlass(known.value, _notice(known.value, person))
         hours = -(-(grant.until_ms - grant.from_ms) // HOUR_MS)
-        stated = Emergency(hours, grant.reason.decode("utf-8", "replace"), grant.level)
+        stated = Emergency(hours, grant.reason.decode("utf-8", "replace"), Level(grant.level))
         made = self._made(grant.id, grant.member, grant.account, stated, now_ms, admitted=1)
         made = replace(made, from_ms=grant.from_ms, until_ms=grant.until_ms)
-        return self._keep(made, person, now_ms)
+        with self._opening:
+            known = self._store.by_id(KeptGrant, grant.id)
+            if known is None:
+                self._check_alone(made, person, now_ms)
+                return self._keep(made, person, now_ms)
+        before = replace(known.value, review_by_ms=made.review_by_ms, review=())
+        if (before, known.person) != (made, person):
+            raise GrantRefused(reason="another one was let in under its id")
+        return OpenedGlass(known.value, _notice(known.value, person), new=False)
 
     def review(self, grant: str, account: str, verdict: Verdict, now_ms: int) -> KeptGrant:
         """Close the review of a grant.
@@ -193,7 +206,7 @@ class BreakGlass:
         ]
         if not rows:
             return None
-        newest = max(rows, key=lambda one: one.from_ms)
+        newest = max(rows, key=lambda one: (one.from_ms, one.until_ms))
         return BreakGlassGrant(
             id=newest.id,
             member=identifier_bytes(newest.member),
@@ -239,6 +252,17 @@ class BreakGlass:
             review_by_ms=now_ms + self._limits.review_hours * HOUR_MS,
             review=(),
         )
+
+    def _check_alone(self, grant: KeptGrant, person: bytes, now_ms: int) -> None:
+        """Refuse a second grant beside one that runs, and an institution's grants in bulk."""
+        for row in self._store.of_account(KeptGrant, identifier_bytes(grant.account)):
+            if row.person == person and row.value.admitted and now_ms < row.value.until_ms:
+                raise GrantRunning(account=grant.account)
+        since = now_ms - DAY_MS + self._limits.review_hours * HOUR_MS
+        theirs = [row.value for row in self._store.of_kind(KeptGrant) if row.value.member == grant.member]
+        lately = sum(one.review_by_ms > since for one in theirs)
+        if lately >= self._limits.member_grants_per_day:
+            raise GrantsOfMember(member=grant.member, grants=lately)
 
     def _keep(self, grant: KeptGrant, person: bytes, now_ms: int) -> OpenedGlass:
         with self._opening:  # two at once must not both be the last that the quota allows

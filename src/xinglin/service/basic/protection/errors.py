@@ -373,3 +373,43 @@ class ConsentNotHeld(NotFound):
     zh = "本节点未持有授权 {consent}。"
     hint_en = "It is addressed to other nodes, or not taken in yet: see 'xinglin consent acknowledge'."
     hint_zh = "它可能发往其他节点，或尚未接收：参见 xinglin consent acknowledge。"
+
+
+class GrantRefused(Denied):
+    """An emergency grant of another institution does not hold here."""
+
+    code, number, clause = "break_glass.grant", 5681, "S6.3c"
+    en = "The emergency grant of the other institution does not hold here: {reason}."
+    zh = "对方机构的紧急访问凭据在此不成立：{reason}。"
+    hint_en = "The institution gives it to one account, for one patient at one node; let it be issued again."
+    hint_zh = "凭据由机构签发给一个账户，用于一个节点上的一名患者；请重新签发。"
+
+
+class GrantNotTheirs(Denied):
+    """Only the institution that gave a grant issues it to others."""
+
+    code, number, clause = "break_glass.not_own", 5682, "S6.3c"
+    en = "The emergency access {grant} was given by another institution."
+    zh = "紧急访问 {grant} 由其他机构授予。"
+    hint_en = "Open one for your own practitioner."
+    hint_zh = "请为本机构医务人员申请。"
+
+
+class GrantRunning(Denied):
+    """A second grant beside one that runs."""
+
+    code, number, clause = "break_glass.running", 5683, "S8.3"
+    en = "Another emergency access of account {account} for this patient runs until it ends."
+    zh = "账户 {account} 对该患者的另一紧急访问仍在有效期内。"
+    hint_en = "Use the one that runs; open another one when it has ended."
+    hint_zh = "请使用仍有效的凭据；结束后再申请。"
+
+
+class GrantsOfMember(Denied):
+    """An institution's grants of a day are used up."""
+
+    code, number, clause = "break_glass.member_quota", 5684, "S8.3"
+    en = "Member {member} has presented {grants} emergency grants here within 24 hours."
+    zh = "成员 {member} 在 24 小时内已在此出示 {grants} 份紧急访问凭据。"
+    hint_en = "Talk to the custodian: an emergency is one patient, never many."
+    hint_zh = "请联系保管方：紧急访问针对个别患者，而非批量。"

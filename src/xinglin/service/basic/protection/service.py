@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from xinglin.carrier.access.registry.model import AccountState, KeyState, MemberState
 from xinglin.kernel.identifiers import identifier_bytes
+from xinglin.service.basic.audit.messages import SignedGrant
 from xinglin.service.basic.protection.break_glass import BreakGlass
 from xinglin.service.basic.protection.consents.service import Consents, KeptTerms
 from xinglin.service.basic.protection.guardians import Guardians, default_at
@@ -40,13 +41,17 @@ _MEMBER = {Status.ACTIVE: Standing.IN_FORCE, Status.SUSPENDED: Standing.SUSPENDE
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a reader asks: which account of which member, by which key, to do what for which purpose."""
+    """What a reader asks: which account of which member, by which key, to do what for which purpose.
+
+    ``grants``: the emergency grant of the reader's institution that came with the request, where one did.
+    """
 
     action: Action
     purpose: Purpose
     member: str
     account: str
     key: bytes
+    grants: tuple[SignedGrant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,16 +98,31 @@ class SeenRequests:
     def __init__(self, before: Iterable[bytes] = (), now: int = 0) -> None:
         until = now + MAX_REQUEST_MS + MAX_AHEAD_MS
         self._until = dict.fromkeys(before, until)
+        self._many = max(_MANY, 2 * len(self._until))
         self._lock = threading.Lock()
 
-    def once(self, request: bytes, now: int) -> None:
-        """Note a request; raises RequestReplayed for one that was noted."""
+    def once(self, request: bytes, valid_until: int, now: int) -> None:
+        """Note a request.
+
+        Args:
+            request: its hash.
+            valid_until: from when on it is refused anyway (ms).
+            now: the node's clock (ms).
+
+        Raises:
+            RequestReplayed: it was noted before.
+        """
         with self._lock:
             if request in self._until:
                 raise RequestReplayed
-            if len(self._until) > _MANY:
-                self._until = {one: until for one, until in self._until.items() if until >= now}
-            self._until[request] = now + MAX_REQUEST_MS + MAX_AHEAD_MS
+            if len(self._until) >= self._many:
+                self._forget(now)
+            self._until[request] = valid_until + MAX_AHEAD_MS  # the clock may be set back by as much
+
+    def _forget(self, now: int) -> None:
+        """Let go what has run out; the next time when there are twice as many, so that it costs each request little."""
+        self._until = {one: until for one, until in self._until.items() if until >= now}
+        self._many = max(_MANY, 2 * len(self._until))
 
 
 class Custodian:
@@ -170,7 +185,7 @@ class Custodian:
             try:
                 if isinstance(asker, PlatformError):
                     raise asker
-                parts.seen.once(hash_, now)
+                parts.seen.once(hash_, request.request.valid_until, now)
                 known.append(Known(request, hash_, payload))
             except PlatformError as refusal:
                 known.append(refusal)

@@ -24,7 +24,7 @@ from xinglin.service.basic.protection.service import Asked, Situations
 from xinglin.service.basic.reading.errors import ActionUnknown, CopyMissing, NoMatch, PersonNotHere, RecordNotHere
 from xinglin.service.basic.reading.model import Custody, Disclosure, Found
 from xinglin.service.basic.reading.outcome import Known, Outcome, said
-from xinglin.service.basic.reading.ports import Agreements, Links, Records
+from xinglin.service.basic.reading.ports import Agreements, Emergencies, Links, Records
 from xinglin.service.basic.sharing.agreements.errors import AgreementMissing
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
@@ -66,6 +66,7 @@ class Decider:
         quotas: how much accounts may read.
         agreements: with other members.
         links: persons as other members name them.
+        emergencies: what other institutions grant in an emergency.
         unchanging: begins a piece of work that asks once at most whether what is remembered still holds.
     """
 
@@ -76,6 +77,7 @@ class Decider:
     quotas: Quotas
     agreements: Agreements
     links: Links
+    emergencies: Emergencies
     unchanging: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def first(self, requests: Sequence[Known], now: int) -> list[Outcome]:
@@ -153,7 +155,7 @@ class Decider:
         except ValueError:
             return Outcome(refusal=ActionUnknown(what=f"{request.action} {request.purpose}"))
         action = Action(request.action) if known.of_record else Action.SEARCH
-        asked = Asked(action, purpose, request.member, request.account, known.signed.key)
+        asked = Asked(action, purpose, request.member, request.account, known.signed.key, request.grants)
         if isinstance(row, PlatformError):
             raise row
         asking, refused = self._gate(asked, now, first=first)
@@ -190,6 +192,8 @@ class Decider:
         if row is None:
             return Outcome(refusal=RecordNotHere())
         outcome = Outcome(row.details.commitment, row=row)
+        if asked.grants:
+            self._admit(asked, self.records.person_of(row), asking.now_ms)
         outcome.target = self.target(row)
         outcome.decision, outcome.refusal = self._decided(asked, asking, row, outcome.target)
         return outcome
@@ -213,11 +217,17 @@ class Decider:
         rows = self.records.of_person(person)[:MAX_FOUND] if person is not None else []
         if person is None or not rows:
             return Outcome(refusal=PersonNotHere())
+        self._admit(asked, person, asking.now_ms)
         found = tuple(self._findings(asked, asking, rows))
         if found:
             return Outcome(found=found, person=person)
         decision, refusal = self._decided(asked, asking, rows[-1], self.target(rows[-1]))  # what the newest says
         return Outcome(decision=decision, refusal=refusal, person=person)
+
+    def _admit(self, asked: Asked, person: bytes, now: int) -> None:
+        """Let in the emergency grant that came with the request (RD5); raises its refusal."""
+        for grant in asked.grants if asked.purpose is Purpose.ETREAT else ():
+            self.emergencies.admit(grant, asked, person, now)
 
     def _findings(self, asked: Asked, asking: Asking, rows: Sequence[StoredRecord]) -> Iterator[Found]:
         asking = replace(asking, action=Action.READ)

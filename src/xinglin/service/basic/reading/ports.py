@@ -7,8 +7,10 @@ from typing import Protocol
 
 from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.audit.log import Logged
+from xinglin.service.basic.audit.messages import SignedGrant
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.protection.model import RecordState
+from xinglin.service.basic.protection.service import Asked
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
 from xinglin.stakeholders.labels import Category, Level
@@ -81,6 +83,18 @@ class Links(Protocol):
 
     def give_up(self, link: bytes, member: str, account: str) -> bool:
         """Undo the link that was given to a member, on the word of one of its accounts; False when there is none."""
+        ...
+
+
+class Emergencies(Protocol):
+    """Emergency grants of other institutions."""
+
+    def admit(self, signed: SignedGrant, asked: Asked, person: bytes, now_ms: int) -> object:
+        """Let in a grant that came with a request for a patient, and tell the patient.
+
+        Raises:
+            PlatformError: it does not hold here, or this institution's rules are against it.
+        """
         ...
 
 

@@ -16,7 +16,7 @@ from xinglin.kernel.clock import Clock
 from xinglin.kernel.encoding import decode, encode
 from xinglin.kernel.errors import Invalid, PlatformError, error_for_number
 from xinglin.kernel.hashing import Tag, tagged
-from xinglin.service.basic.audit.messages import AccessRequest, Asked, PresentedConsent, SignedReceipt
+from xinglin.service.basic.audit.messages import AccessRequest, Asked, PresentedConsent, SignedGrant, SignedReceipt
 from xinglin.service.basic.audit.model import NAMESPACE, AnswerTwin, AskTwin
 from xinglin.service.basic.audit.receipts import (
     Values,
@@ -106,6 +106,7 @@ class Reader:
         purpose: Purpose,
         consents: Sequence[PresentedConsent] = (),
         action: Action = Action.READ,
+        grants: Sequence[SignedGrant] = (),
     ) -> Disclosure:
         """Return a record, compared with its commitment.
 
@@ -113,7 +114,7 @@ class Reader:
             PlatformError: the refusal; it is on record at the custodian and on the reader's chain.
             AnswerInvalid: what came is not the record that the chain commits to.
         """
-        received = self.ask(node, who, Asked("record", commitment), action.value, purpose, consents)
+        received = self.ask(node, who, Asked("record", commitment), action.value, purpose, consents, grants=grants)
         refusal = received.refusal()
         if refusal is not None:
             raise refusal
@@ -149,6 +150,7 @@ class Reader:
         purpose: Purpose,
         consents: Sequence[PresentedConsent] = (),
         payload: bytes = b"",
+        grants: Sequence[SignedGrant] = (),
     ) -> Received:
         """Ask one node and return its answer, a refusal too, once its receipt has been checked and noted.
 
@@ -168,6 +170,7 @@ class Reader:
             purpose=purpose.value,
             consents=tuple(consents),
             valid_until=self._clock.now_ms() + VALID_MS,
+            grants=tuple(grants),
         )
         hash_ = request_hash(self._suite.hash, request)
         signed = sign_request(self._suite.hash, request, who.signer)

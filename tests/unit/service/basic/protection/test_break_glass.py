@@ -6,7 +6,6 @@ import os
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 import pytest
 
 from tests.support.contract_parties import Consortium, Key, new_id
@@ -28,7 +27,7 @@ from xinglin.service.basic.protection.model import Rule, Target
 from xinglin.service.basic.protection.permit_errors import ReviewOverdue
 from xinglin.service.basic.protection.rules import decide
 from xinglin.service.basic.protection.service import Asked
-from xinglin.service.basic.protection.store_model import KeptGrant, Verdict
+from xinglin.service.basic.protection.store_model import Verdict
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.labels import Category, Level, Special
 from xinglin.stakeholders.purposes import Action, Basis, Purpose
@@ -164,42 +163,6 @@ def test_nobody_reviews_what_they_did_themselves(gm: Consortium, here: Protectio
     here.break_glass.review(identifier(other.id), both, Verdict.JUSTIFIED, gm.ledger.time)
     with pytest.raises(ReviewDenied):
         here.break_glass.review(identifier(own.id), both, Verdict.JUSTIFIED, gm.ledger.time)
-
-
-@pytest.mark.requirement("S6.3c")
-def test_another_institution_s_grant_is_admitted_with_a_review_of_one_s_own(
-    gm: Consortium, here: ProtectionHome, there: ProtectionHome
-) -> None:
-    now, at_there = gm.ledger.time, there.patient()
-    stated = replace(FAINTED, level=Level.STRICT, special=Special.HIV)
-    given = here.break_glass.open(account(gm, Role.PRACTITIONER), here.patient(), stated, now).grant
-    assert code_at(there, at_there) == "permit.no_consent"
-    opened = there.break_glass.admit(given, at_there, now + 5)
-    assert (opened.grant.admitted, opened.grant.special, opened.notice.person) == (1, 0, at_there)
-    assert (opened.grant.from_ms, opened.grant.until_ms) == (given.from_ms, given.until_ms)
-    assert code_at(there, at_there) == ""
-    assert code_at(there, at_there, replace(TARGET, level=Level.STRICT)) == "permit.level"
-    assert there.break_glass.admit(given, at_there, now + 6).grant == opened.grant  # the next request of that grant
-    assert len(there.break_glass.tasks()) == 1
-    with pytest.raises(BreakGlassDenied):
-        there.break_glass.admit(given, there.patient(), now + 6)  # one grant, one patient
-
-
-Forged = dict[str, Any]
-
-
-@pytest.mark.parametrize("forged", [{"account": None}, {"member": None}, {"until_ms": 25}, {"reason": b""}])
-def test_a_forged_grant_is_not_admitted(
-    gm: Consortium, here: ProtectionHome, there: ProtectionHome, forged: Forged
-) -> None:
-    now = gm.ledger.time
-    given = here.break_glass.open(account(gm, Role.PRACTITIONER), here.patient(), FAINTED, now).grant
-    auditor = gm.regulator.accounts[Role.AUDITOR][0]
-    values: Forged = {"account": auditor, "member": there.party.member, "until_ms": now + 25 * HOUR, "reason": b""}
-    changed: KeptGrant = msgspec.structs.replace(given, **{name: values[name] for name in forged})
-    with pytest.raises((BreakGlassDenied, BreakGlassHours, BreakGlassReason)):
-        there.break_glass.admit(changed, there.patient(), now)
-    assert there.break_glass.tasks() == []
 
 
 def test_an_institution_allows_less_but_never_more_than_24_hours(gm: Consortium, here: ProtectionHome) -> None:
