@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -102,6 +102,13 @@ class RetentionSettings(_Group):
     types: dict[str, int] = Field(
         {}, description="Longer terms for FHIR types, in years, whatever the stay: `{Immunization = 50}`."
     )
+
+    @field_validator("types")
+    @classmethod
+    def _bounded(cls, types: dict[str, int]) -> dict[str, int]:
+        if max(types.values(), default=0) > 1000:
+            raise ValueError("a term has more than 1000 years")
+        return types
 
 
 class Settings(BaseSettings):

@@ -27,7 +27,7 @@ from xinglin.kernel.encoding import decode, encode
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import add_account, end_account
+from xinglin.node.accounts import SamePerson, add_account, end_account
 from xinglin.node.archive import open_archive
 from xinglin.node.replaying import require_readable, standing_of
 from xinglin.node.serving import open_deciding
@@ -317,6 +317,30 @@ class TestRefused:
             with pytest.raises(SameAccount):
                 at.office.confirm([at.ids[NOTE]], at.one)
             assert at.office.carry_out()["certificates"] == []
+
+    @pytest.mark.requirement("S3.5")
+    def test_two_accounts_of_one_person_are_not_two_people(self, home: Path) -> None:
+        with at_the_office(home) as at:
+            also = add_account(at.archive.node, (Role.COMPLIANCE_OFFICER,), " Officer  of RECORDS").account
+            recent = at.ids[f"{RECENT}-2017-0"]
+            with pytest.raises(RetentionRuns):
+                at.office.order([recent], "retention_ended", at.two)
+            at.office.order([at.ids[NOTE]], "retention_ended", at.two)
+            [hold] = at.office.hold_records([recent], "court", PAPER, at.two)
+            at.office.release_hold(hold, PAPER, also)
+            for tried in (
+                lambda: at.office.lift(recent, also),
+                lambda: at.office.confirm([at.ids[NOTE]], also),
+                lambda: at.office.confirm_release(hold, at.two),
+            ):
+                with pytest.raises(SamePerson):
+                    tried()
+            [held] = at.office.held()
+            assert (held["state"], held["released_by"], held["confirmed_by"]) == ("releasing", also, "")
+            at.office.lift(recent, at.one)
+            at.office.confirm([at.ids[NOTE]], at.one)
+            at.office.confirm_release(hold, at.one)
+            assert [one["confirmed_by"] for one in at.office.held()] == [at.one]
 
     def test_reads_are_refused_from_the_orders_receipt_on(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("XINGLIN_PASSPHRASE_FILE", str(home.parent / "passphrase"))

@@ -202,7 +202,7 @@ class Town:
         if hospital == carrier:
             return node, person
         persons = self.archive(hospital).persons
-        link = IndexLinks(persons).match(described(persons, person), member)
+        link = IndexLinks(persons, self.archive(hospital).node.member).match(described(persons, person), member)
         assert link
         return node, link
 

@@ -52,19 +52,17 @@ def audit(town: Town) -> list[str]:
         ]
         found += _incomplete(node, custodian, rows)
         served = [one for one in receipts if one.outcome == 0]
-        if len(served) != sum(row.entry.outcome == 0 for row in rows) - _overtaken(rows):
+        if len(served) != _permitted(rows):
             found.append(f"{custodian}: {len(served)} served, the chain has other entries of permits")
         with open_trace(town.archive(other(custodian)).node) as trace:
             found += [f"{custodian}: open twin" for one in trace.open_twins(0)]
     return found
 
 
-def _overtaken(rows: Sequence[AccessRow]) -> int:
-    """Return how many permits were followed by a refusal of the same request: entered, never served (RD9)."""
-    outcomes: dict[bytes, list[int]] = {}
-    for row in rows:
-        outcomes.setdefault(row.entry.request, []).append(row.entry.outcome)
-    return sum(one[0] == 0 and len(one) == 2 and one[1] != 0 for one in outcomes.values())
+def _permitted(rows: Sequence[AccessRow]) -> int:
+    """Return how many requests were permitted: by their last entries, for those before were not answered (RD9)."""
+    last = {row.entry.request: row.entry.outcome for row in rows}
+    return sum(outcome == 0 for outcome in last.values())
 
 
 def _incomplete(node: Node, custodian: str, rows: Sequence[AccessRow]) -> Iterator[str]:

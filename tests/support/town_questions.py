@@ -230,9 +230,18 @@ class SlowLog:
     def log(self, entry: AccessEntry) -> Logged:
         """Log, wait, note."""
         place = self._log.log(entry)
+        self._wait()
+        return place
+
+    def log_many(self, entries: Sequence[AccessEntry]) -> Sequence[Logged | Exception]:
+        """Log, wait, note."""
+        places = self._log.log_many(entries)
+        self._wait()
+        return places
+
+    def _wait(self) -> None:
         time.sleep(SLOW_SECONDS)
         self.durable[threading.get_ident()] = time.monotonic()
-        return place
 
 
 class Storm:

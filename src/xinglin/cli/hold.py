@@ -122,7 +122,7 @@ def confirm(
 
 @app.command("list")
 def list_holds(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
-    """List the holds: scope, state, ground, who placed and released them and when, hashes of the papers."""
+    """List the holds: scope, state, ground, when and by whom placed, who released them, hashes of the papers."""
     with (
         opened(home, passphrase_file) as node,
         open_archive(node, writing=False) as archive,
@@ -135,7 +135,11 @@ def list_holds(home: HomeOption, passphrase_file: PassphraseOption = None, as_js
 
 def _lines(row: dict[str, Any]) -> list[str]:
     head = f"{row['hold']}  {row['state']:<9}  {row['ground']}  on {row['scope']}  {when(row['placed'])}"
-    return [f"{head} by {row['placed_by']}", *(f"  record {one or 'of another node'}" for one in row["records"])]
+    lines = [f"{head} by {row['placed_by']}, paper {row['document']}"]
+    if row["released_by"]:
+        second = f", confirmed by {row['confirmed_by']}" if row["confirmed_by"] else ""
+        lines.append(f"  release by {row['released_by']}{second}, paper {row['release_document']}")
+    return lines + [f"  record {one or 'of another node'}" for one in row["records"]]
 
 
 def _read(path: Path) -> bytes:

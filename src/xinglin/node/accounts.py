@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,6 +51,16 @@ class AccountKeyMissing(NotFound):
     hint_zh = "请在保存该账户密钥之处签名，或指定密钥在此的账户。"
 
 
+class SamePerson(Denied):
+    """The second of two acts was tried by another account of the person who did the first."""
+
+    code, number, clause = "account.same_person", 6096, "S3.5"
+    en = "The accounts {first} and {second} are of one responsible person."
+    zh = "账户 {first} 与 {second} 属于同一责任人。"
+    hint_en = "Two persons are needed: somebody else does the second act."
+    hint_zh = "须由两人分别操作：请由另一责任人执行第二步。"
+
+
 @dataclass(frozen=True, slots=True)
 class AddedAccount:
     """A new account: its id, its public key, and the name of the key in the home's key store."""
@@ -57,6 +68,29 @@ class AddedAccount:
     account: str
     key: bytes
     key_name: str
+
+
+def require_two_persons(node: Node, first: str, second: str) -> None:
+    """Refuse the second of two acts where both accounts are of one person, as far as this home knows who they are.
+
+    On the chain are salted commitments, by which nobody can tell; contracts compare accounts alone. One account for
+    both acts is left to the contract.
+
+    Raises:
+        SamePerson: what was stated of the two persons is the same, but for case and spaces.
+    """
+    stated = _stated(node, first)
+    if first != second and stated and stated == _stated(node, second):
+        raise SamePerson(first=first, second=second)
+
+
+def _stated(node: Node, account: str) -> str:
+    """Return what was stated of the person behind an account; empty where this home does not have it, or not whole."""
+    try:
+        statement = json.loads(node.home.person_opening(account) or b"")["statement"]
+        return " ".join(unicodedata.normalize("NFKC", statement).casefold().split())
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def add_account(node: Node, roles: Sequence[Role], person: str) -> AddedAccount:

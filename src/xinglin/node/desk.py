@@ -13,7 +13,7 @@ from typing import Any
 from xinglin.carrier.access.registry.model import NodeState
 from xinglin.kernel.errors import Conflict, Denied, Invalid, NotFound
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import account_signer
+from xinglin.node.accounts import account_signer, require_two_persons
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.consents import NodeNotFound, acknowledge, call, call_by, draft_of
 from xinglin.node.directory import Directory
@@ -141,11 +141,13 @@ def approve(serving: Serving, account: str, consent: str, scan: bytes | None = N
 
     Raises:
         ConsentDraftUnknown, ConsentLapsed, ConsentPaperDiffers: see ``Counter``.
+        SamePerson: the account is of the person who proposed it.
         AccountKeyMissing: the account's key is not here.
         PlatformError: the chain's refusal; the draft goes on waiting.
     """
     node, counter = serving.archive.node, serving.protection.counter
     waiting = counter.draft(consent, SystemClock().now_ms())
+    require_two_persons(node, waiting.account, account)
     if scan is not None:
         counter.check_paper(waiting, scan)
     signer = account_signer(node, account)
@@ -183,6 +185,7 @@ def revoke_at_counter(serving: Serving, account: str, consent: str) -> Counted:
 
     Raises:
         ConsentUnknown: there is none of that id.
+        SamePerson: the account is of the person who proposed it.
         AccountKeyMissing: the account's key is not here.
         PlatformError: the chain's refusal.
     """
@@ -192,6 +195,7 @@ def revoke_at_counter(serving: Serving, account: str, consent: str) -> Counted:
     if state is None:
         raise ConsentUnknown(consent=consent)
     if state.revoking:
+        require_two_persons(node, state.revoking[0], account)
         call_by(node, "consent", "approve_revocation", ApproveRevocation(consent), signer)
         return Counted(consent, "revoked")
     call_by(node, "consent", "propose_revocation", ProposeRevocation(consent), signer)

@@ -17,11 +17,12 @@ from xinglin.carrier.ledger.build import Signer
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Operation
 from xinglin.kernel.clock import Clock
+from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Conflict, Integrity, PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.access import open_trace
-from xinglin.node.accounts import account_key, enrol
+from xinglin.node.accounts import account_key, enrol, require_two_persons
 from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.episodes import sealing_in
@@ -29,10 +30,11 @@ from xinglin.node.founding import SERVICE
 from xinglin.node.node import Node
 from xinglin.node.office_ports import IndexedPatients, given_by, versions_in
 from xinglin.node.replaying import orders_in, standing_of
+from xinglin.service.basic.destruction.contract import NAMESPACE
 from xinglin.service.basic.destruction.errors import CertificateWrong, NoCertificate
 from xinglin.service.basic.destruction.execution import Execution
 from xinglin.service.basic.destruction.holds import HoldKeeping, all_holds
-from xinglin.service.basic.destruction.model import Certificate, Standing, Stay, Term
+from xinglin.service.basic.destruction.model import Certificate, HoldState, Restriction, Standing, Stay, Term
 from xinglin.service.basic.destruction.orders import certified, orders_of
 from xinglin.service.basic.destruction.ports import Actor, Recipients, Versions
 from xinglin.service.basic.destruction.rules import may_be_destroyed, table_with
@@ -174,7 +176,16 @@ class RecordsOffice:
         return self.destruction.order(records, ground, self._actor(account))
 
     def confirm(self, records: Sequence[str], account: str) -> list[str]:
-        """Confirm orders by another account; return the ids of those confirmed now."""
+        """Confirm orders by another account, of another person; return the ids of those confirmed now.
+
+        Raises:
+            SamePerson: the person behind the account ordered one of them.
+        """
+        orders = orders_of(self.archive.node.consortium, self.archive.node.member)
+        for record in records:
+            order = orders.get(self.archive.vault.find(record).details.commitment)
+            if order is not None and not order.confirmed_by:
+                require_two_persons(self.archive.node, order.ordered_by, account)
         return self.destruction.confirm(records, self._actor(account))
 
     def carry_out(self, *, begun: bool = False) -> dict[str, Any]:
@@ -191,7 +202,15 @@ class RecordsOffice:
         }
 
     def lift(self, record: str, account: str) -> None:
-        """End the restriction of a record by another account than asked for it."""
+        """End the restriction of a record by another account than asked for it, of another person.
+
+        Raises:
+            SamePerson: the person behind the account asked for it.
+        """
+        stored = self.archive.vault.find(record)
+        known = self.holds.holds.ledger.value(state_key(NAMESPACE, "restricted", stored.details.commitment))
+        if known is not None:
+            require_two_persons(self.archive.node, decode(Restriction, known).by, account)
         self.destruction.lift(record, self._actor(account))
 
     def listed(self) -> list[dict[str, Any]]:
@@ -248,7 +267,14 @@ class RecordsOffice:
         self.holds.release(hold, document, self._actor(account))
 
     def confirm_release(self, hold: str, account: str) -> None:
-        """Confirm the release of a hold by another account."""
+        """Confirm the release of a hold by another account, of another person.
+
+        Raises:
+            SamePerson: the person behind the account began it.
+        """
+        known = self.holds.holds.ledger.value(state_key(NAMESPACE, "hold", hold))
+        if known is not None and (first := decode(HoldState, known).released_by):
+            require_two_persons(self.archive.node, first[0], account)
         self.holds.confirm_release(hold, self._actor(account))
 
     def held(self) -> list[dict[str, Any]]:
@@ -263,6 +289,9 @@ class RecordsOffice:
                 "commitments": [one.hex() for one in state.records],
                 "placed_by": state.placed_by,
                 "placed": state.placed,
+                "released_by": "".join(state.released_by),
+                "confirmed_by": "".join(state.confirmed_by),
+                "release_document": b"".join(state.release_document).hex(),
                 "state": "released" if state.confirmed_by else "releasing" if state.released_by else "stands",
             }
             for hold, state in all_holds(self.holds.holds.ledger)

@@ -117,6 +117,18 @@ def test_two_people_enter_a_consent_from_paper_and_two_revoke_it(desk: Desk, tmp
     assert [outcome == 0 for _, outcome in desk.entries()] == [False, False, True, True, False]
 
 
+@pytest.mark.requirement("S3.5", "S6.3c")
+def test_two_accounts_of_one_person_are_not_two_people(desk: Desk) -> None:
+    with opened(desk.home, running=True) as node:
+        also = add_account(node, (Role.PRACTITIONER,), "Somebody as PRACTITIONER").account
+    consent = desk.proposed()
+    assert desk("consent", "approve", consent, "--account", also).code == "account.same_person"
+    assert desk("consent", "approve", consent, "--account", desk.officer).status == 0
+    assert desk("consent", "revoke", consent, "--account", also).status == 0
+    assert desk("consent", "revoke", consent, "--account", desk.doctor).code == "account.same_person"
+    assert desk("consent", "revoke", consent, "--account", desk.officer).status == 0
+
+
 def test_a_draft_is_emptied_once_it_is_settled(desk: Desk) -> None:
     consent = desk.proposed()
     desk("consent", "approve", consent, "--account", desk.officer)

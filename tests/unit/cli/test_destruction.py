@@ -113,13 +113,33 @@ class TestDestroying:
         assert said.code == "account.no_key"
 
     def test_a_ground_is_a_code(self, desk: Desk) -> None:
-        said = desk("destruction", "order", desk.ids[NOTE], "--account", desk.one, "--ground", "Because I want")
-        assert said.status == 3
+        recent = desk.ids[f"{RECENT}-2017-0"]
+        for ground in ("Because I want", "", "x" * 65, "\udcff"):
+            said = desk("destruction", "order", recent, "--account", desk.one, "--ground", ground)
+            assert (said.status, said.code) == (3, "option.ground")
+            held = desk("hold", "place", recent, "--account", desk.one, "--document", desk.paper, "--ground", ground)
+            assert (held.status, held.code) == (3, "option.ground")
         assert desk("destruction", "list", "--json").json["orders"] == []
+        assert desk("record", "show", recent, "--json").json["state"] == "standing", (
+            "refused before anything is restricted"
+        )
 
 
 @pytest.mark.requirement("S8.1")
 class TestHolding:
+    def test_the_list_says_who_placed_and_released_a_hold_and_by_which_papers(self, desk: Desk, tmp_path: Path) -> None:
+        (tmp_path / "lift").write_text("the court lifts its order")
+        placed = ("--account", desk.one, "--document", desk.paper, "--json")
+        [hold] = desk("hold", "place", desk.ids[NOTE], *placed).json["holds"]
+        released = desk("hold", "release", hold, "--account", desk.one, "--document", tmp_path / "lift", "--json").json
+        assert desk("hold", "confirm", hold, "--account", desk.two).status == 0
+        [row] = desk("hold", "list", "--json").json["holds"]
+        assert (row["released_by"], row["confirmed_by"]) == (desk.one, desk.two)
+        assert row["release_document"] == released["document"] != row["document"]
+        listed = desk("hold", "list").out.decode()
+        for told in (row["document"], row["release_document"], f"release by {desk.one}, confirmed by {desk.two}"):
+            assert told in listed
+
     def test_a_hold_on_records_forbids_until_two_released_it(self, desk: Desk) -> None:
         record, with_paper = desk.ids[NOTE], ("--document", desk.paper, "--account")
         [hold] = desk("hold", "place", record, *with_paper, desk.one, "--json").json["holds"]

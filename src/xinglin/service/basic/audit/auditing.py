@@ -151,7 +151,8 @@ def compare_twins(twins: Iterable[Twin], entries: Iterable[AccessRow]) -> list[A
 
 def _overtaken(row: AccessRow, rows: Sequence[AccessRow]) -> bool:
     """Tell whether a permit was never answered, since a refusal of the request followed (docs/spec/reading.md RD9)."""
-    return len(rows) == 2 and row is rows[0] and row.entry.outcome == 0 and rows[1].entry.outcome != 0
+    permits = all(one.entry.outcome == 0 for one in rows[:-1])
+    return permits and row is not rows[-1] and rows[-1].entry.outcome != 0
 
 
 def _twin_finding(twin: Twin | None, row: AccessRow, *, answered: bool) -> Finding | None:

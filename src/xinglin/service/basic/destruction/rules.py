@@ -32,6 +32,10 @@ CLASSES: Mapping[str, Stay] = {
 }
 """The v3-ActCode classes of an Encounter: inpatient, acute, non-acute and short stays; ambulatory, emergency,
 observation, home and virtual visits. Another class is not guessed at."""
+MAX_YEARS = 1000
+"""The longest term that settings take."""
+LAST_YEAR = datetime.MAXYEAR - MAX_YEARS - 1
+"""The last year in which a stay can end: sources write 9999-12-31 where they know no end."""
 
 
 def table_with(overrides: Sequence[Term], table: Sequence[Term] = TABLE) -> tuple[Term, ...]:
@@ -53,7 +57,12 @@ def years(table: Sequence[Term], stay: Stay, type_: str) -> int:
 
 
 def years_after(date: datetime.date, count: int) -> datetime.date:
-    """Return the same day of a later year; for 29 February in a common year 1 March, so that no day is lost."""
+    """Return the same day of a later year; for 29 February in a common year 1 March, so that no day is lost.
+
+    Args:
+        date: no later than the year ``LAST_YEAR``.
+        count: of years, up to ``MAX_YEARS``.
+    """
     try:
         return date.replace(year=date.year + count)
     except ValueError:
@@ -88,8 +97,8 @@ def kept_until(
         record: its id, for refusals.
 
     Raises:
-        RetentionUnknown: no encounter is known, the record's own is not among them, one is open or has no date, or
-            its class is not in the table.
+        RetentionUnknown: no encounter is known, the record's own is not among them, one is open, has no date or
+            one that stands for no end, or its class is not in the table.
     """
     counting = [one for one in encounters if one.counts]
     if not counting:
@@ -150,4 +159,6 @@ def _kind(one: Encounter, record: str) -> Stay:
 def _end(one: Encounter, record: str) -> datetime.date:
     if one.ended is None:
         raise RetentionUnknown(record=record, why="an encounter has no end")
+    if one.ended.year > LAST_YEAR:
+        raise RetentionUnknown(record=record, why=f"the end of an encounter is {one.ended.isoformat()}")
     return one.ended

@@ -333,14 +333,14 @@ def test_a_permit_that_was_overtaken_by_a_refusal_is_no_contradiction_unless_it_
     for signed, answered in ((honest, 5601), (lying, 0)):
         two.ask(signed)
         with access_log(two.custodian) as log:
-            made = [two.entry(signed), two.entry(signed, outcome=5601)]
+            made = [two.entry(signed), two.entry(signed, basis="care"), two.entry(signed, outcome=5601)]
             places = [log.log(one) for one in made]
-        at = 1 if answered else 0
+        at = 2 if answered else 0
         two.accept(signed, two.receipt(made[at], places[at].entry, places[at].index, places[at].item))
     [said] = compare_twins(two.twins(), two.entries())
-    assert (said.finding, said.entry) == (Finding.CONTRADICTED, places[1].entry)
-    swapped = two.entries()[1::-1]
-    assert found(compare_twins(two.twins()[:1], swapped)) == [Finding.CONTRADICTED]
+    assert (said.finding, said.entry) == (Finding.CONTRADICTED, places[2].entry)
+    swapped = two.entries()[2::-1]
+    assert found(compare_twins(two.twins()[:1], swapped)) == [Finding.CONTRADICTED] * 2
 
 
 def test_a_request_without_an_answer_stays_a_finding(two: Hospitals) -> None:

@@ -8,6 +8,7 @@ import datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from xinglin.node.destruction import retention_table
 from xinglin.service.basic.destruction.errors import RetentionUnknown, TermShorter
@@ -15,6 +16,8 @@ from xinglin.service.basic.destruction.facts import encounter_of
 from xinglin.service.basic.destruction.model import Encounter, Stay, Term
 from xinglin.service.basic.destruction.rules import (
     CLASSES,
+    LAST_YEAR,
+    MAX_YEARS,
     TABLE,
     date_of,
     first_free_ms,
@@ -49,6 +52,21 @@ def test_the_table_is_the_regulation_s() -> None:
         (Stay.OUTPATIENT, "", 15),
     }
     assert all("art. 29" in term.source for term in TABLE)
+
+
+@pytest.mark.parametrize("end", ["9999-12-31", "9999", "9970-01-01"])
+def test_an_end_that_stands_for_none_is_no_end(end: str) -> None:
+    stay = encounter_of(b"1", f'{{"class":{{"code":"AMB"}},"period":{{"end":"{end}"}}}}'.encode())
+    with pytest.raises(RetentionUnknown):
+        kept_until(TABLE, "Observation", b"1", [stay])
+
+
+def test_the_longest_term_after_the_last_year_is_a_date() -> None:
+    longest = RetentionSettings(inpatient_years=MAX_YEARS, outpatient_years=MAX_YEARS)
+    stay = Encounter(b"1", "IMP", datetime.date(LAST_YEAR, 12, 31))
+    assert first_free_ms(kept_until(retention_table(longest), "Observation", b"1", [stay])) > 0
+    with pytest.raises(ValidationError):
+        RetentionSettings(types={"Immunization": MAX_YEARS + 1})
 
 
 @given(DATES, st.integers(0, 200))
