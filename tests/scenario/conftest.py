@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,17 @@ def killed(hospital: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             engine.close()
         shutil.copytree(home, folder / "left")
     return folder / "left"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """Return a folder with bundles in it and, in ``bin``, the project's two commands."""
+    (tmp_path / "path/to/bundles").mkdir(parents=True)
+    for path in some_bundles(tmp_path / "made", 2):
+        shutil.copy(path, tmp_path / "path/to/bundles")
+    (tmp_path / "bin").mkdir()
+    for command, module in (("xinglin", "-m xinglin"), ("xinglin-verify", "-m xinglin_verify"), ("python3", "")):
+        program = tmp_path / "bin" / command
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {module} "$@"\n')
+        program.chmod(0o755)
+    return tmp_path

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,6 @@ from tests.support.product import (
     opened,
     opened_archive,
     record_ids,
-    some_bundles,
     stored_records,
     write_passphrase,
     xinglin,
@@ -42,20 +38,6 @@ def fenced(kind: str, page: Path) -> list[str]:
 def blocks(page: Path) -> list[str]:
     """Return the shell blocks of a page, without those that install."""
     return [block for block in fenced("sh", page) if not block.startswith(_INSTALLS)]
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Path:
-    """Return a folder with bundles in it and, in ``bin``, the project's two commands."""
-    (tmp_path / "path/to/bundles").mkdir(parents=True)
-    for path in some_bundles(tmp_path / "made", 2):
-        shutil.copy(path, tmp_path / "path/to/bundles")
-    (tmp_path / "bin").mkdir()
-    for command, module in (("xinglin", "-m xinglin"), ("xinglin-verify", "-m xinglin_verify"), ("python3", "")):
-        program = tmp_path / "bin" / command
-        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {module} "$@"\n')
-        program.chmod(0o755)
-    return tmp_path
 
 
 @pytest.fixture

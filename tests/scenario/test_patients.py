@@ -17,6 +17,7 @@ from xinglin.node import identities, linking, patients
 from xinglin.node.access import open_trace
 from xinglin.node.private import PrivateCalls
 from xinglin.node.site import Site
+from xinglin.service.basic.patient_index.errors import DecisionNotFound
 from xinglin.service.basic.patient_index.identity.model import Act
 from xinglin.service.basic.patient_index.identity.recording import act_state, recorded
 from xinglin.service.basic.patient_index.stated import stated_traits
@@ -84,16 +85,52 @@ def test_who_looks_somebody_up_leaves_an_entry_that_leads_to_the_person(site: Si
     assert shown["registrations"][0]["identifiers"] == [{"kind": "id_card", "value": CARD}]
     assert entries(site) == [("find", account, 0), ("show", account, 0)]
     other = next(one for one in site.archive.persons.persons() if one != person)
-    assert [row.entry.action for row in patients.looks_at(site.serving, person)] == ["find", "show"]
-    assert patients.looks_at(site.serving, other) == []
-    listed = patients.person_looks(site.serving, account, Purpose.PATRQT, person)
-    assert [(one["action"], one["purpose"]) for one in listed] == [
-        ("find", "treat"),
-        ("show", "treat"),
-        ("trace", "patrqt"),
+    auditor = staff(site.node, Role.AUDITOR)
+    listed = patients.person_looks(site.serving, auditor, Purpose.HOPERAT, person)
+    assert [(one["action"], one["account"], one["purpose"]) for one in listed] == [
+        ("find", account, "treat"),
+        ("show", account, "treat"),
+        ("trace", auditor, "hoperat"),
     ]
-    references = {row.entry.reference for row in patients.looks_at(site.serving, person)}
+    assert [one["action"] for one in patients.person_looks(site.serving, auditor, Purpose.HOPERAT, other)] == ["trace"]
+    with open_trace(site.node) as trace:
+        found = [trace.entry(bytes.fromhex(one["entry"])) for one in listed]
+    references = {row.entry.reference for row in found if row is not None}
     assert len(references) == 3, "equal marks would link the looks at one person"
+
+
+@pytest.mark.requirement("H4", "H14", "S8.6d")
+def test_who_looked_somebody_up_is_told_to_overseers_and_on_a_patients_request_alone(site: Site) -> None:
+    account, auditor = staff(site.node), staff(site.node, Role.AUDITOR)
+    person = wang(site, account)
+    for asking, purpose, code in (
+        (account, TREAT, "trace.person_not_shown"),
+        (account, Purpose.HOPERAT, "trace.person_not_shown"),
+        (account, Purpose.PATRQT, "permit.no_consent"),
+        (auditor, Purpose.PATRQT, "permit.no_consent"),
+    ):
+        with refused(code):
+            patients.person_looks(site.serving, asking, purpose, person)
+    assert [(action, asking, outcome == 0) for action, asking, outcome in entries(site)] == [
+        ("find", account, True),
+        *(("trace", asking, False) for asking in (account, account, account, auditor)),
+    ]
+
+
+def test_an_id_that_is_nobodys_is_named_as_it_was_given(site: Site) -> None:
+    account, nobody = staff(site.node), identifier(bytes(16))
+    asked = identifier_bytes(nobody)
+    for decide in (
+        lambda: identities.confirm_candidate(site.serving, account, asked, SAME),
+        lambda: identities.unmerge_persons(site.serving, account, asked, SAME),
+        lambda: linking.unlink_person(site, account, asked, SAME),
+        lambda: site.serving.archive.persons.confirm(asked, SAME, account),
+        lambda: site.serving.archive.persons.unmerge(asked, SAME, account),
+        lambda: site.serving.archive.persons.unlink(asked, SAME, account),
+    ):
+        with pytest.raises(DecisionNotFound, match=nobody):
+            decide()
+    assert entries(site) == []
 
 
 @pytest.mark.requirement("H4")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -10,8 +9,8 @@ import typer
 from xinglin.cli.access_read import explain, read, search
 from xinglin.cli.access_seen import person, responsible
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened, read_hash
-from xinglin.cli.output import show
-from xinglin.kernel.errors import error_for_number
+from xinglin.cli.output import show, when
+from xinglin.cli.record_trace import outcome_text
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.access import open_trace, rebuild_trace
 from xinglin.service.basic.audit.projection import AccessRow, Completeness, Recipient, Twin
@@ -77,7 +76,7 @@ def twins(
     """Show requests to other institutions that are still without a receipt; each is a finding."""
     with opened(home, passphrase_file) as node, open_trace(node) as trace:
         found = trace.open_twins(older_than * 1000)
-    lines = [f"{_when(one.asked)}  {one.account} asked {one.custodian}: {one.request.hex()}" for one in found]
+    lines = [f"{when(one.asked)}  {one.account} asked {one.custodian}: {one.request.hex()}" for one in found]
     data = {"open": [_twin(one) for one in found]}
     show(data, [*lines, f"{len(found)} without a receipt"], as_json=as_json)
 
@@ -136,25 +135,14 @@ def _twin(one: Twin) -> dict[str, Any]:
 
 def _line(row: AccessRow) -> str:
     entry = row.entry
-    return f"{_when(entry.time)}  {entry.account}  {entry.action} for {entry.purpose}: {_outcome(entry.outcome)}"
-
-
-def _outcome(number: int) -> str:
-    if number == 0:
-        return "permitted"
-    case = error_for_number(number)
-    return f"refused [{case.code if case else number}]"
+    return f"{when(entry.time)}  {entry.account}  {entry.action} for {entry.purpose}: {outcome_text(entry.outcome)}"
 
 
 def _given_line(one: Recipient) -> str:
-    return f"given to {one.account}: {one.copy.name.lower()} copy, {one.times} times, last {_when(one.last)}"
+    return f"given to {one.account}: {one.copy.name.lower()} copy, {one.times} times, last {when(one.last)}"
 
 
 def _verdict(complete: Completeness) -> str:
     if complete.complete:
         return f"complete: {complete.found} entries lead to the head"
     return f"not complete: {complete.found} entries, the head counts {complete.head}"
-
-
-def _when(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

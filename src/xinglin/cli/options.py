@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from xinglin.node.site import Site, open_site
 
 _MAX_TEXT_BYTES = 200
 _HEX_DIGITS = 64
+_GROUND = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
 
 class TextInvalid(Invalid):
@@ -35,8 +37,35 @@ class HashTextInvalid(Invalid):
     code, number, clause = "option.hash", 6115, "S6.3b"
     en = "'{value}' is not a hash of 64 hexadecimal digits."
     zh = "“{value}”不是 64 位十六进制哈希。"
-    hint_en = "'xinglin record show' shows the commitment of a record."
-    hint_zh = "xinglin record show 可显示记录的存证哈希。"
+    hint_en = "'xinglin record show' shows a record's commitment, 'xinglin access record --json' its entries' hashes."
+    hint_zh = "xinglin record show 可显示记录的存证哈希，xinglin access record --json 可显示其访问记录及哈希。"
+
+
+class GroundInvalid(Invalid):
+    """A ground on the command line is no code."""
+
+    code, number, clause = "option.ground", 6097, "S7.1f"
+    en = "'{value}' is no code for a ground."
+    zh = "“{value}”不是有效的事由代码。"
+    hint_en = (
+        "Give 1 to 64 small letters, digits, _ . or -, a letter first, such as retention_ended, dispute or court. "
+        "It stands on a chain: never a name."
+    )
+    hint_zh = (
+        "请用 1 至 64 个小写字母、数字或 _ . -，以字母开头，如 retention_ended、dispute、court。"
+        "该代码会上链，切勿写入姓名。"
+    )
+
+
+def check_ground(text: str) -> str:
+    """Return a ground that is a code.
+
+    Raises:
+        GroundInvalid: it is none.
+    """
+    if not _GROUND.fullmatch(text):
+        raise GroundInvalid(value=text[:80])
+    return text
 
 
 HomeOption = Annotated[Path, typer.Option("--home", envvar="XINGLIN_HOME", help="The node's home.", file_okay=False)]
@@ -53,7 +82,9 @@ WithOption = Annotated[
     ),
 ]
 AccountOption = Annotated[str, typer.Option("--account", help="Id of the account that acts; its key is in the home.")]
-GroundOption = Annotated[str, typer.Option("--ground", help="Why: a code of small letters, digits, _ . -.")]
+GroundOption = Annotated[
+    str, typer.Option("--ground", callback=check_ground, help="Why: a code of small letters, digits, _ . -.")
+]
 RecordArgument = Annotated[str, typer.Argument(metavar="RECORD", help="The record's id.")]
 RecordsArgument = Annotated[list[str], typer.Argument(metavar="RECORDS...", help="Ids of records.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -14,6 +14,7 @@ import typer
 from xinglin.cli.asking import read_person
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, check_text, opened_site
 from xinglin.cli.output import show, when
+from xinglin.cli.record_trace import outcome_text
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node import identities, linking, patients
 from xinglin.service.basic.patient_index.identity.model import Act
@@ -107,13 +108,16 @@ def looks(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List who of this institution looked a person up or decided about it, refusals too. Leaves an entry itself."""
+    """List who looked a person up here or decided about it, refusals too. Leaves an entry itself.
+
+    It is told to whom 'access person' tells who has seen the person's data: an overseer, or on the patient's request.
+    """
     asked = identifier_bytes(person)
     with opened_site(home, others, passphrase_file) as site:
         found = patients.person_looks(site.serving, account, purpose, asked)
     lines = [
-        f"{when(one['time_ms'])}  {one['account']}  {one['action']} for {one['purpose']}"
-        + (f": refused [{one['outcome']}]" if one["outcome"] else "")
+        f"{when(one['time_ms'])}  {one['account']}  {one['action']} for {one['purpose']}: "
+        + outcome_text(one["outcome"])
         for one in found
     ]
     show({"person": person, "looks": found}, [*lines, f"{len(found)} looks"], as_json=as_json)
@@ -255,7 +259,7 @@ def links(
     as_json: JsonOption = False,
 ) -> None:
     """List links with other nodes."""
-    asked = identifier_bytes(person) if person else None
+    asked = identifier_bytes(person) if person is not None else None
     with opened_site(home, others, passphrase_file) as site:
         found = linking.all_links(site.serving, asked)
     lines = [f"{one['link']}  {one['person']}  at member {one['member']}" for one in found]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_site
-from xinglin.cli.output import language, show
+from xinglin.cli.output import language, show, when
 from xinglin.cli.record import RecordArgument
 from xinglin.kernel.errors import error_for_number
 from xinglin.kernel.identifiers import identifier_bytes
@@ -37,11 +36,6 @@ def trace(
     with opened_site(home, others, passphrase_file) as site:
         values = trace_record(site, record, account, purpose)
     show(values, _lines(values), as_json=as_json)
-
-
-def when(time_ms: int) -> str:
-    """Return a time as people read it, UTC."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def outcome_text(number: int) -> str:

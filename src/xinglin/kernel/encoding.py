@@ -72,7 +72,10 @@ def encode(value: ChainObject) -> bytes:
     Raises:
         EncodingInvalid: a field breaks its pattern, length or range.
     """
-    data = pack(value)
+    try:
+        data = pack(value)
+    except (UnicodeEncodeError, OverflowError) as error:  # half a surrogate pair, as of an argument that is no text
+        raise EncodingInvalid(what=_name(type(value)), reason=_reason(error)) from None
     _decode_checked(type(value), data)
     return data
 

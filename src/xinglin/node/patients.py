@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from xinglin.kernel.encoding import encode
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.access import open_trace
 from xinglin.node.accounts import account_signer
-from xinglin.node.serving import Serving, look_mark
-from xinglin.service.basic.audit.model import NO_RECORD
-from xinglin.service.basic.audit.projection import AccessRow
+from xinglin.node.serving import Serving
+from xinglin.service.basic.audit.messages import Asked
+from xinglin.service.basic.audit.rules import entry_hash
 from xinglin.service.basic.patient_index.errors import PersonNotFound
 from xinglin.service.basic.patient_index.model import Link, Match, Registration, Review, Traits
 from xinglin.service.basic.reading.looks import Look
 from xinglin.service.basic.reading.model import Found
 from xinglin.service.basic.reading.reader import ReaderAccount
+from xinglin.service.basic.tracing.model import TRACE
 from xinglin.stakeholders.labels import Category, Special
 from xinglin.stakeholders.purposes import Purpose
 
@@ -96,37 +97,32 @@ def candidates(serving: Serving) -> list[dict[str, Any]]:
 
 
 def person_looks(serving: Serving, account: str, purpose: Purpose, person: bytes) -> list[dict[str, Any]]:
-    """Return who looked a person up or decided about it, this look among them, oldest first.
+    """Return who looked a person up or decided about it, oldest first, to whom the node tells who has seen its data.
 
     Raises:
         AccountKeyMissing: the account's key is not here.
-        PersonNotFound: there is no such person.
-        PlatformError: see ``Looks.look``.
+        PersonNotHere: there is no such person, or nothing is kept of it.
+        PersonNotShown, PlatformError: the node's refusal, which is on record.
     """
-    root = serving.archive.persons.found_as(person)
-    serving.archive.persons.subjects_of(root)
-    serving.looks.look(acting(serving, account), Look.TRACE, [root], purpose)
+    asked = Asked("person", serving.archive.persons.found_as(person))
+    received = serving.reader.ask(serving, acting(serving, account), asked, TRACE, purpose)
+    refusal = received.refusal()
+    if refusal is not None:
+        raise refusal
+    hash_ = serving.archive.node.consortium.rules.suite.hash
     return [
         {
-            "time_ms": row.entry.time,
-            "account": row.entry.account,
-            "action": row.entry.action,
-            "purpose": row.entry.purpose,
-            "outcome": row.entry.outcome,
-            "entry": row.hash.hex(),
+            "time_ms": one.entry.time,
+            "member": one.entry.member,
+            "account": one.entry.account,
+            "action": one.entry.action,
+            "purpose": one.entry.purpose,
+            "outcome": one.entry.outcome,
+            "entry": entry_hash(hash_, encode(one.entry)).hex(),
         }
-        for row in looks_at(serving, root)
+        for seen in received.answer.seen
+        for one in seen.looks
     ]
-
-
-def looks_at(serving: Serving, person: bytes) -> list[AccessRow]:
-    """Return the entries of this institution's accounts that looked a person up or decided about it, in log order."""
-    index, mark = serving.archive.persons, look_mark(serving.archive.vault.keyring.keys)
-    ids = index.joined(person)
-    with open_trace(serving.archive.node) as trace:
-        rows = trace.entries_of_member(serving.member)
-    about = [row for row in rows if row.entry.commitment == NO_RECORD and row.entry.reference]
-    return [row for row in about if any(mark(one, row.entry.request) == row.entry.reference for one in ids)]
 
 
 # --- as plain values ---

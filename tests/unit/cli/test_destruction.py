@@ -113,9 +113,16 @@ class TestDestroying:
         assert said.code == "account.no_key"
 
     def test_a_ground_is_a_code(self, desk: Desk) -> None:
-        said = desk("destruction", "order", desk.ids[NOTE], "--account", desk.one, "--ground", "Because I want")
-        assert said.status == 3
+        recent = desk.ids[f"{RECENT}-2017-0"]
+        for ground in ("Because I want", "", "x" * 65, "\udcff"):
+            said = desk("destruction", "order", recent, "--account", desk.one, "--ground", ground)
+            assert (said.status, said.code) == (3, "option.ground")
+            held = desk("hold", "place", recent, "--account", desk.one, "--document", desk.paper, "--ground", ground)
+            assert (held.status, held.code) == (3, "option.ground")
         assert desk("destruction", "list", "--json").json["orders"] == []
+        assert desk("record", "show", recent, "--json").json["state"] == "standing", (
+            "refused before anything is restricted"
+        )
 
 
 @pytest.mark.requirement("S8.1")

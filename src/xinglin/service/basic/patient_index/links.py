@@ -5,6 +5,7 @@ A handle is random and means nothing outside the two nodes. A link follows merge
 
 from __future__ import annotations
 
+from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.patient_index.core import IndexCore
 from xinglin.service.basic.patient_index.errors import DecisionNotFound
 from xinglin.service.basic.patient_index.model import Link, Linked, Unlinked
@@ -34,7 +35,7 @@ class Links(IndexCore):
         with self._deciding():
             found = self._decisions.link(link)
             if found is None:
-                raise DecisionNotFound(what="link", decision=link)
+                raise DecisionNotFound(what="link", decision=identifier(link))
             self._decide(Unlinked(link, reason, by, self._clock.now_ms()))
             return found
 

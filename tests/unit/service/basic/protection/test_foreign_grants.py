@@ -173,6 +173,13 @@ def test_a_grant_that_is_forged_or_for_something_else_is_refused(ward: Ward, cha
     assert ward.there.break_glass.tasks() == []
 
 
+def test_another_institutions_service_account_signs_nothing_for_this_one(ward: Ward) -> None:
+    signed, (_, key) = ward.signed(), ward.c.platform.accounts[Role.SERVICE]
+    signature = key.sign(grant_hash(ward.there.suite.hash, signed.grant))
+    with pytest.raises(GrantRefused, match="service account"):
+        ward.admit(SignedGrant(grant=signed.grant, key=key.public, signature=signature))
+
+
 def test_a_link_of_another_member_names_nobody(ward: Ward) -> None:
     foreign = os.urandom(16)
     ward.there.persons.links[ward.c.platform.member, foreign] = ward.person
