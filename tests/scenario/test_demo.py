@@ -88,6 +88,7 @@ SHOWN = (
     "audited before serving",
     "permitted, basis care",
     "a review task was due",
+    "both hospitals have a review task",
     "past the 18th birthday: refused",
     "no consent is taken in",
     "the civil registry reports the death",

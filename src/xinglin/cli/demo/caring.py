@@ -11,10 +11,12 @@ from xinglin.cli.demo.choosing import Cast, a_child, the_dead
 from xinglin.cli.demo.records import SOURCE
 from xinglin.cli.demo.scene import YEAR_MS, Scene, code_of, refusal_of
 from xinglin.kernel.identifiers import identifier
+from xinglin.node.access import open_trace
 from xinglin.node.accounts import AddedAccount, add_account
 from xinglin.node.chains import SystemClock
 from xinglin.node.consents import acknowledge, give_by_own_key
 from xinglin.node.explaining import explain_read
+from xinglin.node.permitted import read_record
 from xinglin.node.protecting import add_guardian, grant_tasks, open_glass, review_glass
 from xinglin.node.read_ports import IndexPersons
 from xinglin.service.basic.audit.messages import Asked
@@ -87,6 +89,33 @@ def _break_glass(scene: Scene, physician: AddedAccount, person: bytes, others: b
     stage.say("  a review task was due within three days, and is done by an auditor: justified")
     stage.require(notice["recipient"]["patient"] and notice["step"] != "stored", "the notice is on A's private chain")
     stage.say(f"  notice to the patient: {notice[stage.language]}")
+    _break_glass_from_b(scene, person, record)
+
+
+def _break_glass_from_b(scene: Scene, person: bytes, record: bytes) -> None:
+    """B's own emergency: its grant is presented signed, and A lets it in with a review and a notice of its own."""
+    stage, at_b = scene.stage, scene.linked.get(person)
+    if at_b is None:
+        stage.say("  this patient is not linked with B: an emergency of B is not shown")
+        return
+    account = scene.reader.account
+    opened = open_glass(scene.b, account, at_b, Emergency(2, _REASON))
+    scene.fresh()
+    before = scene.ask(record, Purpose.ETREAT).refusal()
+    stage.require(before is not None, "an emergency of B is not enough without its signed grant")
+    read = read_record(scene.b, scene.a, account, record, Purpose.ETREAT, grant=opened["grant"])
+    with open_trace(scene.hospital_a) as trace:
+        entry = trace.entry(read.receipt.receipt.entry)
+    rests = entry is not None and entry.entry.basis == Basis.EMERGENCY.value
+    stage.require(rests, "the read rests on the emergency")
+    waiting = [[row["grant"] for row in grant_tasks(one)] for one in (scene.a, scene.b)]
+    stage.require(all(opened["grant"] in tasks for tasks in waiting), "both hospitals have a review of it")
+    told = [
+        scene.site.notices_of(one.archive.node).for_person(who) for one, who in ((scene.a, person), (scene.b, at_b))
+    ]
+    stage.require(all(told), "both hospitals tell the patient")
+    stage.say(f"  B's physician breaks the glass at B: without the signed grant A refuses [{code_of(before)}]")
+    stage.say("  with it A permits, basis emergency; both hospitals have a review task, and both tell the patient")
 
 
 def _guardian(scene: Scene, physician: AddedAccount) -> None:

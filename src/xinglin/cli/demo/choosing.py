@@ -14,6 +14,7 @@ from xinglin.service.basic.destruction.facts import ENCOUNTER, encounter_of, occ
 from xinglin.service.basic.destruction.model import Stay
 from xinglin.service.basic.destruction.rules import CLASSES
 from xinglin.service.lifecycle.storage.model import StoredRecord
+from xinglin.stakeholders.labels import Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +22,29 @@ class Cast:
     """Living adults with an ordinary observation at A, as A's index knows them, each for one thing."""
 
     counter: bytes
+    emergency: bytes
     own_key: bytes
     short: bytes
     cared_for: bytes
-    emergency: bytes
     dying: bytes
 
 
 def cast(scene: Scene) -> Cast | None:
-    """Choose the adults, those who are known at B first and former inpatients last; None where there are too few."""
+    """Choose the adults, those who are known at B first, whom other parts need last; None where there are too few."""
     today, index = today_at(scene), scene.a.archive.persons
     able = [one for one in index.persons() if decides_alone(index, one, today) and scene.record(one, b"Observation")]
-    able.sort(key=lambda one: (any(inpatient_stays(scene, scene.rows(one))), one not in scene.linked))
+    able.sort(key=lambda one: (_needed_elsewhere(scene, one), one not in scene.linked))
     wanted = len(Cast.__dataclass_fields__)
     if len(able) < wanted:
         scene.stage.say(f"{len(able)} living adults with an observation are at A; {wanted} are needed for what follows")
         return None
     return Cast(*able[:wanted])
+
+
+def _needed_elsewhere(scene: Scene, person: bytes) -> bool:
+    """Tell whether other parts need a patient without further consents: who was an inpatient, or has level 5."""
+    rows = scene.rows(person)
+    return any(row.details.level == Level.STRICT for row in rows) or any(inpatient_stays(scene, rows))
 
 
 def a_child(scene: Scene) -> bytes:

@@ -13,6 +13,7 @@ from xinglin.node.accounts import add_account
 from xinglin.node.corrections import correct_by_account, radius_values
 from xinglin.node.notices import acknowledge_notice
 from xinglin.service.basic.correction.model import Reason
+from xinglin.service.basic.notices.model import NoticeKind
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.labels import Level
@@ -61,8 +62,8 @@ def _told(scene: Scene, record: str, author: str) -> None:
     """B's physician finds the notice in B's inbox and acknowledges it; A's blast radius knows."""
     stage, site, reader = scene.stage, scene.site, scene.reader.account
     inbox = site.notices_of(scene.hospital_b)
-    waiting = inbox.inbox(reader)
-    stage.require(len(waiting) == 1, "B's physician has one notice to acknowledge")
+    waiting = [one for one in inbox.inbox(reader) if one.kind is NoticeKind.CORRECTION]
+    stage.require(len(waiting) == 1, "B's physician has one notice of a correction to acknowledge")
     looking = site.corrections_of(scene.hospital_a).looking
     before = radius_values(looking.blast_radius(record))["holders"]
     stage.require(

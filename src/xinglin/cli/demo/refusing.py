@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 
 from xinglin.carrier.access.registry.model import EndKey
 from xinglin.carrier.ledger.build import Signer, operation
@@ -40,7 +41,7 @@ def refuse(scene: Scene, chosen: Cast) -> None:
     """Show the refusals, then that each is on record."""
     scene.stage.head("8. Who may not read")
     _insurer(scene, chosen.counter)
-    _strict(scene)
+    _strict(scene, chosen)
     _other_category(scene, chosen.counter)
     record = scene.record(chosen.counter, b"Observation")
     scene.refused("another purpose: research", "permit.purpose", scene.ask(record, Purpose.HRESCH))
@@ -74,13 +75,13 @@ def _insurer(scene: Scene, patient: bytes) -> None:
     scene.refused("an insurer, without consent", "permit.no_consent", _ask_as_insurer(scene, record))
 
 
-def _strict(scene: Scene) -> None:
+def _strict(scene: Scene, chosen: Cast) -> None:
     """A record of level 5, of a patient who consented up to level 4."""
     today, index = today_at(scene), scene.a.archive.persons
     for person in index.persons():
         strict = [row.details for row in scene.rows(person) if row.details.level == Level.STRICT]
         strict = [one for one in strict if one.category in CATEGORIES]
-        if strict and decides_alone(index, person, today):
+        if strict and person not in astuple(chosen) and decides_alone(index, person, today):
             until = SystemClock().now_ms() + YEAR_MS
             given = give_by_own_key(scene.hospital_a, scene.wanted(until), [(scene.a.node, person)])
             acknowledge(scene.a, given.consent)
