@@ -29,8 +29,10 @@ from xinglin.kernel.hashing import Tag, tagged
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import SamePerson, add_account, end_account
 from xinglin.node.archive import open_archive
+from xinglin.node.opening import anchoring
 from xinglin.node.replaying import require_readable, standing_of
 from xinglin.node.serving import open_deciding
+from xinglin.service.basic.coordination.anchoring import ChainBehindAnchor
 from xinglin.service.basic.coordination.errors import SameAccount
 from xinglin.service.basic.destruction.errors import (
     EncounterNeeded,
@@ -251,6 +253,7 @@ class TestRefused:
             with pytest.raises(RetentionRuns) as caught:
                 at.office.order([at.ids[NOTE], record], "retention_ended", at.one)
             assert caught.value.facts == {"record": record, "until": "2047-03-30"}
+            assert not anchoring(at.archive.node).step(), "it is anchored already"
             restricted = standing_of(at.archive.node, commitment)
             assert restricted.standing is Standing.RESTRICTED
             assert restricted.until == 2_437_603_200_000  # 2047-03-31T00:00:00Z
@@ -310,6 +313,28 @@ class TestRefused:
             at.office.release_hold(hold, PAPER, at.two)
             at.office.confirm_release(hold, at.one)
             assert len(at.office.carry_out()["certificates"]) == 1
+
+    @pytest.mark.requirement("H11", "S7.1f")
+    def test_a_private_chain_that_was_set_back_behind_a_hold_destroys_nothing(self, home: Path) -> None:
+        with at_the_office(home) as at:
+            record, chain = at.ids[NOTE], at.archive.node.private_ledger().rules.chain
+            at.office.order([record], "retention_ended", at.one)
+            at.office.confirm([record], at.two)
+        stolen = home.parent / "older"
+        shutil.copytree(home / "chain" / chain, stolen)
+        with at_the_office(home) as at:
+            at.office.hold_records([record], "court", PAPER, at.one)
+        shutil.rmtree(home / "chain" / chain)
+        shutil.copytree(stolen, home / "chain" / chain)
+        with at_the_office(home) as at:
+            for tried in (
+                at.office.carry_out,
+                lambda: at.office.order([at.ids[OTHER]], "retention_ended", at.one),
+                lambda: at.office.hold_records([record], "court", PAPER, at.one),
+            ):
+                with pytest.raises(ChainBehindAnchor):
+                    tried()
+            assert at.archive.vault.read(record)
 
     def test_one_account_is_not_two(self, home: Path) -> None:
         with at_the_office(home) as at:

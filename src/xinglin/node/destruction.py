@@ -7,7 +7,7 @@ does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -29,9 +29,11 @@ from xinglin.node.episodes import sealing_in
 from xinglin.node.founding import SERVICE
 from xinglin.node.node import Node
 from xinglin.node.office_ports import IndexedPatients, given_by, versions_in
+from xinglin.node.opening import anchoring
 from xinglin.node.replaying import orders_in, standing_of
+from xinglin.service.basic.coordination.anchoring import ChainNotAnchored
 from xinglin.service.basic.destruction.contract import NAMESPACE
-from xinglin.service.basic.destruction.errors import CertificateWrong, NoCertificate
+from xinglin.service.basic.destruction.errors import CertificateWrong, NoCertificate, RetentionRuns
 from xinglin.service.basic.destruction.execution import Execution
 from xinglin.service.basic.destruction.holds import HoldKeeping, all_holds
 from xinglin.service.basic.destruction.model import Certificate, HoldState, Restriction, Standing, Stay, Term
@@ -113,7 +115,7 @@ class RecordsOffice:
     """What a records office does; ``account`` is the id of who acts, whose key is in the home's key store.
 
     Refusals are those of ``Destruction`` and ``HoldKeeping``; AccountKeyMissing where the key is not here, MayNotAct
-    where the account has ended.
+    where the account has ended, ChainBehindAnchor or ChainRewritten where the private chain is not what was anchored.
     """
 
     archive: Archive
@@ -173,7 +175,11 @@ class RecordsOffice:
 
     def order(self, records: Sequence[str], ground: str, account: str) -> list[str]:
         """Order the destruction of records; return the ids of those ordered now."""
-        return self.destruction.order(records, ground, self._actor(account))
+        try:
+            return self.destruction.order(records, ground, self._actor(account))
+        except RetentionRuns:
+            self._anchor()  # the records are restricted from now on
+            raise
 
     def confirm(self, records: Sequence[str], account: str) -> list[str]:
         """Confirm orders by another account, of another person; return the ids of those confirmed now.
@@ -194,6 +200,7 @@ class RecordsOffice:
         Args:
             begun: only what was begun before and stopped, by a crash or an outage.
         """
+        self._require_continuing()
         done = self.destruction.carry_out(begun=begun)
         return {
             "certificates": [certificate_values(one) for one in done.certificates],
@@ -256,11 +263,15 @@ class RecordsOffice:
     def hold_records(self, records: Sequence[str], ground: str, document: bytes, account: str) -> list[str]:
         """Hold records; return the ids of the holds."""
         commitments = [self.archive.vault.find(one).details.commitment for one in records]
-        return self.holds.place_on_records(commitments, ground, document, self._actor(account))
+        held = self.holds.place_on_records(commitments, ground, document, self._actor(account))
+        self._anchor()
+        return held
 
     def hold_patient(self, record: str, ground: str, document: bytes, account: str) -> str:
         """Hold all records of a record's patient, later ones too; return the hold's id."""
-        return self.holds.place_on_patient(self.archive.vault.find(record), ground, document, self._actor(account))
+        held = self.holds.place_on_patient(self.archive.vault.find(record), ground, document, self._actor(account))
+        self._anchor()
+        return held
 
     def release_hold(self, hold: str, document: bytes, account: str) -> None:
         """Begin to release a hold."""
@@ -301,7 +312,19 @@ class RecordsOffice:
         stored = self.archive.vault.find_commitment(commitment)
         return identifier(stored.record) if stored is not None else ""
 
+    def _require_continuing(self) -> None:
+        """Refuse to go on with a private chain that was set back: a hold may be missing from it."""
+        with suppress(ChainNotAnchored):
+            anchoring(self.archive.node).check()
+
+    def _anchor(self) -> None:
+        """Anchor what was done on the private chain, so that it can't be set back behind it unseen."""
+        # It stands on the private chain already: where it can't be anchored now, the node anchors it when it serves.
+        with suppress(PlatformError):
+            anchoring(self.archive.node).step()
+
     def _actor(self, account: str) -> Actor:
+        self._require_continuing()
         key = account_key(self.archive.node, account)
         return Actor(enrol(self.archive.node, key), self.archive.node.signer(key))
 
