@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ from xinglin.node.accounts import add_account
 from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock
 from xinglin.node.consents import sign_agreement
-from xinglin.node.desk import custodians_of, give
+from xinglin.node.desk import PatientNotLinked, custodians_of, give
 from xinglin.node.emergency import issued_grant, tell_patient
 from xinglin.node.linking import match_person
 from xinglin.node.notices import notice_values, open_notices
 from xinglin.node.permitted import read_record, search_person
 from xinglin.node.protecting import open_glass
-from xinglin.service.basic.audit.messages import SignedGrant
+from xinglin.service.basic.audit.messages import EmergencyGrant, SignedGrant
 from xinglin.service.basic.protection.break_glass import Emergency
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.protection.consents.wallet import Wallet
@@ -165,3 +166,82 @@ def test_a_grant_at_ones_own_home_is_not_presented_and_a_colleague_presents_none
     with pytest.raises(PlatformError) as unknown:
         read_record(b, town.a, colleague, commitment, Purpose.ETREAT, grant="a" * 26)
     assert unknown.value.code == "review.unknown"
+
+
+def of_another(town: Town) -> bytes:
+    """Return a record of another patient at A."""
+    index = town.a.archive.persons
+    other = next(one for one in index.persons() if one != town.at_a)
+    return town.a.archive.vault.records_of(index.subjects_of(other))[0].details.commitment
+
+
+@pytest.mark.requirement("S6.3c", "H1")
+def test_a_grant_that_is_not_let_in_tells_nobody_whose_a_record_is(town: Town) -> None:
+    """Commitments are public: whose they are must not be found out by grants that cost nothing."""
+    glass, now = town.a.protection.break_glass, SystemClock().now_ms()
+    asking = add_account(town.b.archive.node, (Role.PRACTITIONER,), "Curious physician at B")
+    curious = replace(town, reader=town.b.account(asking.account, asking.key_name))
+    theirs, strange = town.rows(b"Observation")[0].details.commitment, of_another(town)
+    hour, before = 3_600_000, len(glass.tasks())
+    wrong = {
+        "permit.break_glass_ended": {"from_ms": now - 2 * hour, "until_ms": now - hour},
+        "break_glass.hours": {"from_ms": now, "until_ms": now + 25 * hour},
+        "break_glass.reason": {"from_ms": now, "until_ms": now + hour, "reason": b" "},
+        "break_glass.grant": {"from_ms": now, "until_ms": now + hour, "link": os.urandom(16)},
+    }
+    for refusal, changes in wrong.items():
+        grant = made_up(town, account=asking.account, **changes)
+        assert {code(curious, one, grant) for one in (theirs, strange)} == {refusal}
+    assert len(glass.tasks()) == before
+    good = made_up(town, account=asking.account, from_ms=now, until_ms=now + hour)
+    assert code(curious, strange, good) == "break_glass.grant"
+    assert len(glass.tasks()) == before + 1  # but now there is an emergency, which is reviewed and of which is told
+    told = [one for one in notices_of(town.a.archive) if one["kind"] == "break_glass"]
+    assert len(told) == before + 1
+    assert code(curious, theirs, good) == ""
+
+
+@pytest.mark.requirement("S6.3c", "H1")
+def test_a_grant_holds_for_a_patient_who_is_found_as_another(town: Town) -> None:
+    index, now = town.a.archive.persons, SystemClock().now_ms()
+    asking = add_account(town.b.archive.node, (Role.PRACTITIONER,), "Physician at B on duty")
+    on_duty = replace(town, reader=town.b.account(asking.account, asking.key_name))
+    good = made_up(town, account=asking.account, from_ms=now, until_ms=now + 3_600_000)
+    theirs, strange = town.rows(b"Observation")[0].details.commitment, of_another(town)
+    other = next(one for one in index.persons() if one != town.at_a)
+    merged = index.merge(other, town.at_a, "the same", town.own.account)
+    assert code(on_duty, theirs, good) == ""
+    index.unmerge(merged.merge, "not the same", town.own.account)
+    assert code(on_duty, strange, good) == "break_glass.grant"
+
+
+def made_up(town: Town, **changes: object) -> SignedGrant:
+    """Return a grant that B's service account has signed for anything."""
+    a, b = town.a, town.b
+    grant = EmergencyGrant(
+        chain=a.archive.node.consortium.rules.chain,
+        id=os.urandom(16),
+        member=b.member,
+        account=town.physician.account,
+        custodian=a.node,
+        link=town.link,
+        reason=b"unconscious",
+        level=Level.NARROW,
+        from_ms=0,
+        until_ms=1,
+    )
+    changed = msgspec.structs.replace(grant, **changes)
+    signer, hash_ = b.archive.node.signer("service"), a.archive.node.consortium.rules.suite.hash
+    return SignedGrant(grant=changed, key=signer.key, signature=signer.sign(grant_hash(hash_, changed)))
+
+
+@pytest.mark.requirement("H1", command="xinglin access search")
+def test_an_id_of_ones_own_index_never_goes_to_another_institution(town: Town) -> None:
+    a, b = town.a, town.b
+    stranger = next(one for one in b.archive.persons.persons() if one != town.at_b)
+    twins = len(list(town.site.trace_of(b.archive.node).twins()))
+    with pytest.raises(PatientNotLinked):
+        search_person(b, a, town.physician.account, stranger, Purpose.TREAT)
+    assert len(list(town.site.trace_of(b.archive.node).twins())) == twins  # nothing was asked
+    by_link = search_person(b, a, town.physician.account, town.link, Purpose.TREAT)
+    assert by_link.found == search_person(b, a, town.physician.account, town.at_b, Purpose.TREAT).found

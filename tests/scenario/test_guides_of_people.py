@@ -20,14 +20,19 @@ import pytest
 
 from tests.scenario.test_guides import GUIDES, blocks, fenced
 from tests.support.product import child_environment, stored_records
-from tests.support.town import Town, homes, open_town
+from tests.support.town import YEAR_MS, Town, homes, open_town
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import add_account
+from xinglin.node.chains import SystemClock
+from xinglin.node.consents import sign_agreement
 from xinglin.node.opening import anchoring
 from xinglin.node.proofs import collect_checkpoint
 from xinglin.node.site import open_site
+from xinglin.service.basic.sharing.agreements.model import AgreementTerms
 from xinglin.service.lifecycle.collection.doors import with_institution
 from xinglin.stakeholders.kinds import Role
+from xinglin.stakeholders.labels import Category, Level
+from xinglin.stakeholders.purposes import Purpose
 
 PAGES = ("clinician.md", "patient.md", "privacy-officer.md")
 _WORD = re.compile(r"(?<![\w$-])[A-Z]{3,}(?:-[AB])?(?![\w=-])")
@@ -100,6 +105,12 @@ def prepared(folder: Path) -> dict[str, str]:
         )
         record = town.rows(b"Observation")[0]
         town.read(record.details.commitment)
+        now = SystemClock().now_ms()
+        terms = AgreementTerms(
+            town.a.member, town.b.member, (Purpose.ETREAT, Purpose.TREAT), tuple(Category)[:4], Level.NARROW,
+            now - 1, now + YEAR_MS, bytes(32),
+        )  # fmt: skip
+        sign_agreement(town.a.archive.node, town.b.archive.node, terms)
         _correction(town, folder)
         return {
             "PHYSICIAN": town.physician.account,
@@ -166,6 +177,7 @@ def test_a_clinician_finds_asks_reads_and_hears_of_a_correction(folder: Path) ->
     assert "opens original" in desk.printed("xinglin patient locate")
     assert "follows it since" in desk.printed("xinglin consent show")
     assert json.loads((folder / "record.json").read_bytes())["resourceType"] == "Observation"
+    assert (folder / "emergency.json").read_bytes() == (folder / "record.json").read_bytes()
     assert "read for treat: permitted" not in desk.printed("xinglin access account")  # that is at hospital A
     listed = desk.json(f"xinglin notice list --home hospital-b --account {words['PHYSICIAN']} --open")
     assert [one for one in listed["notices"] if one["kind"] == "correction"] == []

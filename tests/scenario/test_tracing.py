@@ -19,13 +19,14 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import sign_agreement
+from xinglin.node.consents import acknowledge, give_by_own_key, revoke, sign_agreement
 from xinglin.node.corrections import correct_by_account
 from xinglin.node.linking import match_person
 from xinglin.node.tracing import responsible_for, trace_record, who_has_seen
 from xinglin.service.basic.audit.messages import SignedReceipt
 from xinglin.service.basic.audit.receipts import receipt_hash
 from xinglin.service.basic.correction.model import Reason
+from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.protection.mandates import StatedMandate
 from xinglin.service.basic.protection.model import Article
 from xinglin.service.basic.sharing.agreements.model import AgreementTerms
@@ -164,6 +165,21 @@ def agree_on_requests(case: Case) -> None:
     sign_agreement(b.archive.node, a.archive.node, terms)
 
 
+def forbidding(member: str) -> WantedConsent:
+    """Return a prohibition of everything by a member."""
+    now = SystemClock().now_ms()
+    return WantedConsent(
+        purposes=[],
+        categories=[],
+        level=Level.PUBLIC,
+        given_ms=now - 2_000,
+        from_ms=now - 1_000,
+        until_ms=now + YEAR_MS,
+        members=[member],
+        prohibits=True,
+    )
+
+
 def seen(case: Case, account: str, purpose: Purpose = Purpose.PATRQT) -> list[dict[str, Any]]:
     return who_has_seen(case.site, case.town.at_a, account, purpose)
 
@@ -210,6 +226,13 @@ def test_the_patient_is_told_who_has_seen_what_at_both_hospitals(case: Case) -> 
     answered = town.site.trace_of(town.site.nodes[0]).twins()
     assert all(twin.answered for twin in answered)
     assert {twin.custodian for twin in answered} == {town.b.member}
+    told = there["records"]
+    ban = give_by_own_key(town.b.archive.node, forbidding(town.a.member), [(town.b.node, town.at_b)])
+    acknowledge(town.b, ban.consent)
+    there = seen(case, town.own.account)[1]
+    assert (there["records"], there["withheld"], there["complete"]) == (0, told, False)  # the patient's own word
+    revoke(town.b.archive.node, ban)
+    assert seen(case, town.own.account)[1]["withheld"] == 0
     by_overseer = seen(case, case.auditor, Purpose.HOPERAT)
     assert by_overseer[0]["complete"]
     assert by_overseer[1]["refused"] == "trace.person_not_shown"  # B tells others on the patient's request alone

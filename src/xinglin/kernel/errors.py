@@ -44,7 +44,7 @@ class PlatformError(Exception):
             if other is not cls and other.__qualname__ != cls.__qualname__:
                 raise TypeError(f"{cls.__qualname__} and {other.__qualname__} share {cls.code} or {cls.number}")
 
-    def __init__(self, **facts: Fact) -> None:
+    def __init__(self, /, **facts: Fact) -> None:
         super().__init__(self.code)
         self.facts: dict[str, Fact] = facts
 

@@ -25,7 +25,8 @@ from xinglin.service.basic.notices.rules import notice_id
 from xinglin.service.basic.notices.service import NewNotice, NoticeView
 from xinglin.service.basic.notices.store import Opening
 from xinglin.service.basic.protection.consents.rules import subject_commitment
-from xinglin.service.basic.protection.foreign_grants import ForeignGrants, issue
+from xinglin.service.basic.protection.errors import GrantRefused
+from xinglin.service.basic.protection.foreign_grants import ANOTHER, ForeignGrants, issue
 from xinglin.service.basic.protection.service import Asked
 from xinglin.service.basic.protection.store import Row
 from xinglin.service.basic.protection.store_model import KeptGrant
@@ -43,19 +44,25 @@ class HomeEmergencies:
         self._archive = archive
         self._grants = grants
         self._telling = threading.Lock()
+        self._told: set[bytes] = set()
 
     def admit(self, signed: SignedGrant, asked: Asked, person: bytes, now_ms: int) -> None:
         """See ``Emergencies.admit``."""
-        opened = self._grants.admit(signed, asked, person, now_ms)
-        if opened.new:
-            with self._telling:
-                tell_patient(self._archive, opened.grant, person)
+        opened = self._grants.admit(signed, asked, now_ms)
+        self._tell(opened.grant, opened.notice.person)
+        if opened.notice.person != self._archive.persons.found_as(person):  # a link names whom a patient is found as
+            raise GrantRefused(reason=ANOTHER)
 
     def tell_all(self, rows: Iterable[Row[KeptGrant]]) -> None:
         """Tell the patients of grants who were not told: a crash came between."""
+        for row in rows:
+            self._tell(row.value, row.person)
+
+    def _tell(self, grant: KeptGrant, person: bytes) -> None:
         with self._telling:
-            for row in rows:
-                tell_patient(self._archive, row.value, row.person)
+            if grant.id not in self._told:
+                tell_patient(self._archive, grant, person)
+                self._told.add(grant.id)
 
 
 def tell_patient(archive: Archive, grant: KeptGrant, person: bytes, post: Post = NO_POST) -> NoticeView:

@@ -22,6 +22,7 @@ from xinglin.node.desk import PatientNotLinked
 from xinglin.node.emergency import issued_grant
 from xinglin.node.node import open_node
 from xinglin.node.proofs import prove_record
+from xinglin.node.read_ports import IndexPersons
 from xinglin.node.serving import Deciding, Serving, open_serving
 from xinglin.node.setup import GROUP
 from xinglin.node.site import open_site
@@ -126,7 +127,7 @@ def read_record(
 def search_person(
     reader: Serving, custodian: Serving, account: str, person: bytes, purpose: Purpose, grant: str = ""
 ) -> FoundRecords:
-    """Return the records of a person that a read for this purpose would open; raises as ``read_record``.
+    """Return the records of a person that a read for this purpose would open; raises as ``read_record``, ``name_at``.
 
     Args:
         reader: the home of the account that asks.
@@ -145,11 +146,18 @@ def search_person(
 
 
 def name_at(reader: Serving, custodian: Serving, person: bytes) -> bytes:
-    """Return the 16 bytes by which a custodian knows a person that is named by an id of one's own index, or a link."""
+    """Return the 16 bytes by which a custodian knows a person that is named by an id of one's own index, or a link.
+
+    Raises:
+        PatientNotLinked: the person is of the own index and not linked with the custodian; the id means nothing outside
+            this node, and does not leave it.
+    """
     if custodian.node == reader.node:
         return person
-    links = reader.archive.persons.links(person)
-    known = [link.handle for link in links if link.node in (custodian.node, custodian.member)]
+    index = reader.archive.persons
+    known = [link.handle for link in index.links(person) if link.node in (custodian.node, custodian.member)]
+    if not known and IndexPersons(index).knows(person):
+        raise PatientNotLinked(custodian=custodian.member)
     return known[0] if known else person
 
 
@@ -242,8 +250,6 @@ def _presented(reader: Serving, custodian: Serving, account: str, grant: str) ->
     if row is None:
         raise ReviewUnknown(grant=grant)
     link = name_at(reader, custodian, row.person)
-    if link == row.person:
-        raise PatientNotLinked(custodian=custodian.member)
     return (issued_grant(reader.archive.node, row.value, account, custodian.node, link),)
 
 

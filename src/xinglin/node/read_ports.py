@@ -79,8 +79,9 @@ class VaultRecords:
         ]
 
     def by_handle(self, handle: bytes) -> StoredRecord | None:
-        """See ``Records.by_handle``."""
-        return self._vault.find_handle(handle)
+        """See ``Records.by_handle``; as ``find``."""
+        found = self._vault.find_handle(handle)
+        return found if found is None or self._linked(found) else None
 
     def of_person(self, person: bytes) -> Sequence[StoredRecord]:
         """See ``Records.of_person``."""
@@ -111,6 +112,10 @@ class VaultRecords:
         if standing is RecordStanding.RESTRICTED:
             return RecordState.RESTRICTED, after
         return (RecordState.SUPERSEDED, after) if after else (RecordState.STANDING, b"")
+
+    def stands(self, stored: StoredRecord) -> bool:
+        """Tell whether a record is the current version and nothing is to keep it from being looked at."""
+        return self._linked(stored) and self.state(stored.details.commitment)[0] is RecordState.STANDING
 
     def _linked(self, stored: StoredRecord) -> bool:
         """Tell whether a record is none that corrects another and that a crash has left before it was linked."""
@@ -253,29 +258,28 @@ class VaultEpisodes:
 
     Args:
         archive: the home's records, opened.
-        state: of a record; an Encounter that was corrected or destroyed is no episode.
+        stands: of a record; an Encounter that was corrected or destroyed is no episode, nor one that corrects another
+            and is not linked yet.
         versions: of the stores ``vault`` and ``index``.
     """
 
-    def __init__(
-        self, archive: Archive, state: Callable[[bytes], tuple[RecordState, bytes]], versions: Versions
-    ) -> None:
+    def __init__(self, archive: Archive, stands: Callable[[StoredRecord], bool], versions: Versions) -> None:
         self._archive = archive
-        self._state = state
-        self._known: Remembered[bytes, list[tuple[bytes, Episode]]] = Remembered(
+        self._stands = stands
+        self._known: Remembered[bytes, list[tuple[StoredRecord, Episode]]] = Remembered(
             versions.of("vault", "index"), _PERSONS
         )
 
     def of(self, person: bytes, at_ms: int) -> Episode | None:
         """See ``Episodes.of``."""
-        for commitment, one in self._known.get(person, lambda: self._encounters(person)):
+        for row, one in self._known.get(person, lambda: self._encounters(person)):
             open_then = one.from_ms <= at_ms and (one.until_ms is None or at_ms < one.until_ms)
-            if open_then and self._state(commitment)[0] is RecordState.STANDING:
+            if open_then and self._stands(row):
                 return one
         return None
 
-    def _encounters(self, person: bytes) -> list[tuple[bytes, Episode]]:
-        """Return commitments and episodes of a person, the latest first."""
+    def _encounters(self, person: bytes) -> list[tuple[StoredRecord, Episode]]:
+        """Return Encounters and episodes of a person, the latest first."""
         vault = self._archive.vault
         try:
             subjects = self._archive.persons.subjects_of(person)
@@ -284,7 +288,7 @@ class VaultEpisodes:
         rows = [row for row in vault.records_of(subjects) if row.details.type == b"Encounter"]
         opened = zip(rows, vault.open_many(rows), strict=True)
         read = [(row, _episode(row, one.parts.original[1])) for row, one in opened if isinstance(one, OpenedRecord)]
-        episodes = [(row.details.commitment, episode) for row, episode in read if episode is not None]
+        episodes = [(row, episode) for row, episode in read if episode is not None]
         return sorted(episodes, key=lambda one: one[1].from_ms, reverse=True)
 
 

@@ -127,7 +127,7 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
     consents = Consents(
         suite, node.settings.node, facts, store, persons, lambda sealed: node.keys.decrypt(SEALING, sealed)
     )
-    break_glass = BreakGlass(node.member, facts, store, random_bytes)
+    break_glass = BreakGlass(node.member, facts, store, random_bytes, found_as=archive.persons.found_as)
     guardians = Guardians(store, persons, random_bytes)
     mandates = Mandates(store, random_bytes)
     versions = Versions(
@@ -140,7 +140,7 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
         break_glass=break_glass,
         guardians=guardians,
         mandates=mandates,
-        episodes=VaultEpisodes(archive, records.state, versions),
+        episodes=VaultEpisodes(archive, records.stands, versions),
         quotas=counted,
         followed=persons.followed,
         version=versions.of("protection", "index"),

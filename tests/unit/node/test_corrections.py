@@ -36,6 +36,10 @@ from xinglin.service.basic.notices.errors import NoticeDiffers, NoticeUnknown
 from xinglin.service.basic.notices.service import Notices
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
 from xinglin.service.lifecycle.storage.errors import SealedRowDamaged
+from xinglin.service.lifecycle.storage.keyring import RecordSecrets
+from xinglin.service.lifecycle.storage.model import StoredRecord
+from xinglin.service.lifecycle.storage.remembered import Versions
+from xinglin.service.lifecycle.storage.vault import Vault
 from xinglin.stakeholders.kinds import Role
 
 
@@ -142,15 +146,27 @@ def test_a_correction_that_is_not_linked_yet_is_no_record_to_readers(archive: Ar
         first, second = (archive.vault.index.by_number(number) for number in (1, 2))
         assert first is not None
         assert second is not None
-        readers = VaultRecords(archive)
-        assert readers.find(second.details.commitment) is None
-        assert readers.find(first.details.commitment) == first
+        vault = archive.vault
+        readers = VaultRecords(archive, Versions(vault=vault.database.version, index=archive.persons.version))
+        handle = secret_handle(vault, second)
+        assert readers.find([second.details.commitment, first.details.commitment]) == [None, first]
+        assert readers.by_handle(handle) is None
+        assert (readers.stands(second), readers.stands(first)) == (False, True)
         pending = identifier(second.record)
         for record in (old, pending):
             assert [one.record for one in corrections.looking.versions(record)] == [old]
         assert resume_corrections(archive, corrections) == 1
-        assert readers.find(second.details.commitment) == second
+        assert readers.find([second.details.commitment]) == [second]
+        assert readers.by_handle(handle) == second
+        assert (readers.stands(second), readers.stands(first)) == (True, False)
         assert [one.record for one in corrections.looking.versions(pending)] == [old, pending]
+
+
+def secret_handle(vault: Vault, row: StoredRecord) -> bytes:
+    """Return the handle by which locators name a record."""
+    (secrets,) = vault.keyring.secrets_of([(row.number, row.record)])
+    assert isinstance(secrets, RecordSecrets)
+    return secrets.handle
 
 
 def refuse(*_: object) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from tests.support.fhir_bundles import collection
 from tests.support.old_stays import OLD, RECENT
 from tests.support.reading_home import ReadingHome, make_reading_hospital, reading_home, take_into
 from xinglin.carrier.access.registry.model import EndKey
+from xinglin.kernel.encoding import decode, encode
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.access import open_trace
@@ -28,12 +30,18 @@ from xinglin.node.destruction import records_office
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.notices import open_notices
 from xinglin.service.basic.audit.log import Logged
+from xinglin.service.basic.audit.messages import AccessRequest, Asked, SignedRequest
 from xinglin.service.basic.audit.model import AccessEntry
+from xinglin.service.basic.audit.receipts import sign_request
 from xinglin.service.basic.correction.model import Reason
 from xinglin.service.basic.correction.service import Parties
 from xinglin.service.basic.protection.mandates import StatedMandate
 from xinglin.service.basic.protection.model import Article, PatientDefault
 from xinglin.service.basic.reading.custodian import Custodian
+from xinglin.service.basic.reading.deciding import MAX_TRAITS_BYTES, match_name
+from xinglin.service.basic.reading.errors import ActionUnknown
+from xinglin.service.basic.reading.model import Answer
+from xinglin.service.lifecycle.storage.errors import DatabaseDamaged
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.labels import Category, Level
@@ -338,3 +346,63 @@ def test_a_record_that_its_batch_does_not_register_is_not_served(
     monkeypatch.setattr(vault, "find_commitments", lambda _: [moved])  # a row that says another place in its batch
     assert home.told(row.details.commitment) == "reading.unregistered"
     revoke(home.archive.node, given)
+
+
+@pytest.mark.requirement("H4", "S6.2d")
+def test_damage_under_one_request_leaves_the_others_their_answers(
+    home: ReadingHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, rows, custodian = home.consent(), home.rows()[:2], home.serving.custodian
+    records = home.serving.protection.records
+    whole = records.person_of
+
+    def damaged(stored: StoredRecord) -> bytes:
+        if stored.number == rows[0].number:
+            raise DatabaseDamaged(file="\u6570\u636e.sqlite", what="x" * 200)  # neither is in the form of a fact
+        return whole(stored)
+
+    monkeypatch.setattr(records, "person_of", damaged)
+    asked = [(signed(home, Asked("record", row.details.commitment)), b"") for row in rows]
+    first, second = (decode(Answer, one) for one in custodian.answer_many(asked) if isinstance(one, bytes))
+    assert (first.outcome, first.facts) == (DatabaseDamaged.number, ())
+    assert second.disclosed[0].commitment == rows[1].details.commitment
+    revoke(home.archive.node, given)
+
+
+def test_what_comes_with_a_match_is_bounded(home: ReadingHome) -> None:
+    suite, long = home.serving.custodian._parts.suite, bytes(MAX_TRAITS_BYTES + 1)
+    answer = home.serving.answer(encode(signed(home, Asked("person", match_name(suite, long)), "match")), long)
+    assert decode(Answer, answer).outcome == ActionUnknown.number
+
+
+def test_whatever_comes_is_answered_or_refused(home: ReadingHome) -> None:
+    """Bytes that are turned, left out or put in raise nothing but refusals, and open nothing."""
+    given, random = home.consent(), Random(5)
+    good = encode(signed(home, Asked("record", home.note(0))))
+    for _ in range(500):
+        data, at = bytearray(good), random.randrange(len(good))
+        data[at : at + random.randrange(3)] = random.randbytes(random.randrange(1, 4))
+        try:
+            answer = decode(Answer, home.serving.answer(bytes(data)))
+        except PlatformError:
+            continue
+        assert bytes(data) == good or not answer.disclosed
+    revoke(home.archive.node, given)
+
+
+def signed(home: ReadingHome, asked: Asked, action: str = "read") -> SignedRequest:
+    """Return a request of the practitioner for treatment."""
+    custody, suite = home.serving.custodian._here, home.serving.custodian._parts.suite
+    request = AccessRequest(
+        chain=custody.chain,
+        id=random_bytes(16),
+        account=home.account.account,
+        member=custody.member,
+        custodian=custody.node,
+        asked=asked,
+        action=action,
+        purpose="treat",
+        consents=(),
+        valid_until=SystemClock().now_ms() + 60_000,
+    )
+    return sign_request(suite.hash, request, home.reader.signer)

@@ -45,6 +45,16 @@ class EntryCopyInvalid(Invalid):
     hint_zh = "所提供的内容须以存证哈希记入，结果为 0。"
 
 
+class EntryUnsettled(Unavailable):
+    """An access entry was handed in and is not durable after a minute; it may still become so."""
+
+    code, number, clause = "access.unsettled", 5920, "H4"
+    en = "The access entry is not durable yet; nothing was handed back."
+    zh = "访问记录尚未持久化；未返回任何内容。"
+    hint_en = "Ask again with a new request; check the disk and the load of the node."
+    hint_zh = "请以新的请求重试；并检查节点的磁盘与负载。"
+
+
 class TwinExists(Conflict):
     """A request was noted before; each request is made anew."""
 

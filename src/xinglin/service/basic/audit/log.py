@@ -18,7 +18,7 @@ from xinglin.carrier.ledger.build import Signer, operation
 from xinglin.carrier.ledger.model import Parameters
 from xinglin.kernel.encoding import encode
 from xinglin.kernel.errors import PlatformError
-from xinglin.service.basic.audit.errors import LogClosed
+from xinglin.service.basic.audit.errors import EntryUnsettled, LogClosed
 from xinglin.service.basic.audit.model import NAMESPACE, AccessEntry, LogAccess
 from xinglin.service.basic.audit.ports import PrivateChain
 from xinglin.service.basic.audit.rules import entry_hash
@@ -76,9 +76,12 @@ class AccessLog:
             EncodingInvalid: a field of the entry is out of form; nothing else is held up by it.
             LogClosed: the log is closed, or closing.
             PlatformError: the chain refuses it, or takes nothing now (StoreFull, QueueFull, EngineClosed).
-            TimeoutError: it is not durable after a minute.
+            EntryUnsettled: it is not durable after a minute.
         """
-        return self.submit(entry).result(WAIT_SECONDS)
+        try:
+            return self.submit(entry).result(WAIT_SECONDS)
+        except TimeoutError:
+            raise EntryUnsettled from None
 
     def log_many(self, entries: Sequence[AccessEntry]) -> list[Logged | Exception]:
         """Log entries together, on the caller's own thread; return where each is, or what ``log`` raises of it."""
@@ -140,6 +143,8 @@ class AccessLog:
         try:
             committed = self._submit(items)
             refusal = None if committed.code == 0 else self._chain.refusal(committed)
+        except TimeoutError:
+            return [EntryUnsettled() for _ in items]
         except Exception as fault:  # noqa: BLE001  (whatever it is, nobody may be left waiting)
             return [fault for _ in items]
         if refusal is None:

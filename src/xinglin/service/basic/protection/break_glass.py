@@ -8,6 +8,7 @@ opens a record, the policy decides.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -79,11 +80,10 @@ class PatientNotice:
 
 @dataclass(frozen=True, slots=True)
 class OpenedGlass:
-    """A grant as given; ``notice`` is the caller's to send; ``new`` is False for one that was let in before."""
+    """A grant as given, now or before; ``notice`` is the caller's to send, once."""
 
     grant: KeptGrant
     notice: PatientNotice
-    new: bool = True
 
 
 class BreakGlass:
@@ -95,6 +95,7 @@ class BreakGlass:
         store: the node's store of protection.
         randomness: where ids come from.
         limits: what the institution allows.
+        found_as: returns whom a person is found as now.
     """
 
     def __init__(
@@ -104,12 +105,14 @@ class BreakGlass:
         store: ProtectionStore,
         randomness: Randomness,
         limits: BreakGlassLimits | None = None,
+        found_as: Callable[[bytes], bytes] = bytes,
     ) -> None:
         self._member = member
         self._chain = chain
         self._store = store
         self._randomness = randomness
         self._limits = limits or BreakGlassLimits()
+        self._found_as = found_as
         self._opening = threading.RLock()
 
     def open(self, account: str, person: bytes, emergency: Emergency, now_ms: int) -> OpenedGlass:
@@ -137,7 +140,7 @@ class BreakGlass:
 
         Args:
             grant: as presented with the reader's signed request; its signature has been checked.
-            person: whom it concerns, in this node's index.
+            person: whom it concerns, as found now in this node's index.
             now_ms: the node's clock.
 
         Raises:
@@ -159,9 +162,9 @@ class BreakGlass:
                 self._check_alone(made, person, now_ms)
                 return self._keep(made, person, now_ms)
         before = replace(known.value, review_by_ms=made.review_by_ms, review=())
-        if (before, known.person) != (made, person):
+        if (before, self._found_as(known.person)) != (made, person):
             raise GrantRefused(reason="another one was let in under its id")
-        return OpenedGlass(known.value, _notice(known.value, person), new=False)
+        return OpenedGlass(known.value, _notice(known.value, person))
 
     def review(self, grant: str, account: str, verdict: Verdict, now_ms: int) -> KeptGrant:
         """Close the review of a grant.

@@ -82,11 +82,17 @@ class LedgerFacts:
 
     def _value(self, kind: type[T], namespace: str, *parts: str | bytes) -> T | None:
         stored = self._ledger.value(state_key(namespace, *parts))
-        return None if stored is None else cast(T, _decoded(kind, stored))
+        if stored is None or len(stored) > _KEPT_BYTES:
+            return None if stored is None else decode(kind, stored)
+        return cast(T, _decoded(kind, stored))
 
     def _last_parts(self, prefix: bytes) -> list[str]:
         with self._ledger.state() as state:
             return [str(decode(tuple[Any, ...], key)[-1]) for key, _ in state.scan(prefix)]
+
+
+_KEPT_BYTES = 1_024
+"""Larger values, such as the openings of consents, are asked for once."""
 
 
 @lru_cache(maxsize=16_384)

@@ -7,6 +7,7 @@ share. The custodian believes nothing but the registry, and lets it in under its
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.build import Signer
@@ -23,6 +24,8 @@ from xinglin.service.basic.protection.store_model import KeptGrant
 from xinglin.stakeholders.kinds import Role, Status
 from xinglin.stakeholders.labels import Level
 
+ANOTHER: Final = "it is for another patient"
+"""What is said too of a link that names nobody."""
 LinkedPerson = Callable[[bytes, str], bytes | None]
 """Gives the person whom a link names that this node shares with a member, None for nobody."""
 
@@ -83,26 +86,27 @@ class ForeignGrants:
         self._break_glass = break_glass
         self._linked = linked
 
-    def admit(self, signed: SignedGrant, asked: Asked, person: bytes, now_ms: int) -> OpenedGlass:
-        """Check a grant and let it in for one patient; the same again is let in as it was.
+    def admit(self, signed: SignedGrant, asked: Asked, now_ms: int) -> OpenedGlass:
+        """Check a grant and let it in for the patient whom its link names; the same again is let in as it was.
+
+        Whether that is the patient whose records are asked for, the caller compares with the notice, and only then: so
+        nobody learns whose a record is by a grant that is not let in.
 
         Args:
             signed: as presented with the request.
             asked: who presents it; the request's signature has been checked.
-            person: whose records are asked for, in this node's index.
             now_ms: the node's clock.
 
         Raises:
-            GrantRefused: it is not what the institution signed for this account, node and patient.
+            GrantRefused: it is not what the institution signed for this account and node, or its link names nobody.
             BreakGlassEnded: its hours are over.
             PlatformError: this node's own rules, see ``BreakGlass.admit``.
         """
         grant = signed.grant
         fault = self._fault(grant, asked, now_ms) or self._unsigned(signed, now_ms)
-        if not fault and self._linked(grant.link, grant.member) != person:
-            fault = "it is for another patient"
-        if fault:
-            raise GrantRefused(reason=fault)
+        person = None if fault else self._linked(grant.link, grant.member)
+        if person is None:
+            raise GrantRefused(reason=fault or ANOTHER)
         if now_ms >= grant.until_ms:
             raise BreakGlassEnded
         return self._break_glass.admit(grant, person, now_ms)

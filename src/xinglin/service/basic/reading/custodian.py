@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.build import Signer
-from xinglin.carrier.ledger.model import ReceiptFact
 from xinglin.kernel.clock import Clock
 from xinglin.kernel.encoding import encode
 from xinglin.kernel.errors import PlatformError
@@ -35,7 +34,7 @@ from xinglin.service.basic.reading.deciding import Decider
 from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
 from xinglin.service.basic.reading.errors import RequestReplayed, RequestUnsettled
 from xinglin.service.basic.reading.model import Answer, Custody
-from xinglin.service.basic.reading.outcome import Known, Outcome
+from xinglin.service.basic.reading.outcome import Known, Outcome, told_facts
 from xinglin.service.basic.reading.ports import EntryLog
 
 _MANY = 100_000
@@ -240,10 +239,9 @@ class Custodian:
             seen_time=head.time,
             time=settled.time,
         )
-        facts = {} if refusal is None else refusal.facts
         answer = Answer(
             receipt=sign_receipt(self._parts.suite.hash, receipt, self._parts.signer),
-            facts=tuple(ReceiptFact(name, value) for name, value in sorted(facts.items())),
+            facts=told_facts(refusal),
             disclosed=outcome.disclosed if refusal is None else (),
             found=outcome.found if refusal is None else (),
             link=outcome.link if refusal is None else (),

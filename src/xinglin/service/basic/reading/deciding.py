@@ -39,6 +39,8 @@ UNLINK = "unlink"
 """The action of giving back the link that this node gave the asking member for a person."""
 NOBODY = bytes(16)
 """Stands for the person of a record that is about none."""
+MAX_TRAITS_BYTES = 65_536
+"""What is known of a person that comes with a match, at most."""
 MAX_FOUND = 10_000
 """Records that one search tells of, at most."""
 
@@ -251,6 +253,8 @@ class Decider:
         return outcome
 
     def _match(self, request: AccessRequest, payload: bytes) -> Outcome:
+        if len(payload) > MAX_TRAITS_BYTES:
+            return Outcome(refusal=ActionUnknown(what=f"match of {len(payload)} bytes"))
         if match_name(self.suite, payload) != request.asked.name:
             return Outcome(refusal=ActionUnknown(what="match of other traits than were signed"))
         link = self.links.match(payload, request.member)

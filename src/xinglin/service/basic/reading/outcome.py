@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+from xinglin.carrier.ledger.model import ReceiptFact
 from xinglin.kernel.errors import Fact, PlatformError
 from xinglin.service.basic.audit.messages import SignedRequest
 from xinglin.service.basic.audit.model import NO_RECORD
@@ -68,6 +70,15 @@ class Outcome:
             other.disclosed,
             other.found,
         )
+
+
+def told_facts(refusal: PlatformError | None) -> tuple[ReceiptFact, ...]:
+    """Return the facts of a refusal as they are handed back; what is out of form, as of damage, is left out."""
+    facts = []
+    for name, value in sorted(({} if refusal is None else refusal.facts).items()):
+        with suppress(ValueError):
+            facts.append(ReceiptFact(name, value))
+    return tuple(facts)
 
 
 def said(decision: Decision | None) -> dict[str, Fact]:

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from xinglin.carrier.ledger.model import ReceiptFact
 from xinglin.kernel.encoding import encode
 from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.audit.messages import SignedRequest
@@ -24,6 +23,7 @@ from xinglin.service.basic.audit.receipts import (
     request_hash,
     sign_receipt,
 )
+from xinglin.service.basic.protection.coverage import binds
 from xinglin.service.basic.protection.model import Decision, Rule
 from xinglin.service.basic.protection.rules import decide
 from xinglin.service.basic.protection.service import Asked
@@ -33,6 +33,7 @@ from xinglin.service.basic.reading.deciding import MAX_FOUND
 from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
 from xinglin.service.basic.reading.errors import ActionUnknown, PersonNotHere
 from xinglin.service.basic.reading.model import Answer, Seen, SeenEntry, SeenRecord
+from xinglin.service.basic.reading.outcome import told_facts
 from xinglin.service.basic.sharing.agreements.errors import AgreementMissing
 from xinglin.service.basic.tracing.errors import PersonNotShown
 from xinglin.service.basic.tracing.model import TRACE
@@ -95,10 +96,9 @@ class Seeing:
         entry = entry_of(signed, hash_, Came(NO_RECORD, decision, refusal), self._head(), now)
         logged = parts.log.log(entry)
         receipt = receipt_of(parts.private_chain, entry, logged.entry, logged.index, logged.item)
-        facts = {} if refusal is None else refusal.facts
         answer = Answer(
             receipt=sign_receipt(parts.suite.hash, receipt, parts.signer),
-            facts=tuple(ReceiptFact(name, value) for name, value in sorted(facts.items())),
+            facts=told_facts(refusal),
             seen=() if ruling is None or refusal is not None else (self._seen(ruling),),
         )
         return encode(answer)
@@ -156,7 +156,7 @@ class Seeing:
                 last = decide(self._acts.situation(signed, purpose, Action.HISTORY, row))
                 may = last.permit
             else:
-                may = not self._uncovered(signed, purpose, now, row)
+                may = self._reached(signed, purpose, now, row)
             if may:
                 told.append(row)
         if not told and last is not None:
@@ -164,11 +164,15 @@ class Seeing:
         basis = Decision(Rule.LEGAL_DUTY, None, Basis.LEGAL_DUTY, mark)
         return _Ruling(person, told, len(rows) - len(told), basis)
 
-    def _uncovered(self, signed: SignedRequest, purpose: Purpose, now: int, row: StoredRecord) -> str:
-        target = self._acts.situation(signed, purpose, Action.HISTORY, row).target
-        return self._parts.deciding.agreements.uncovered(
-            signed.request.member, purpose, now, target.category, target.level
-        )
+    def _reached(self, signed: SignedRequest, purpose: Purpose, now: int, row: StoredRecord) -> bool:
+        """Tell whether the agreement reaches a record, and the patient has not forbidden it to whoever asks.
+
+        That the patient asks there is the other institution's word; a prohibition is the patient's own.
+        """
+        situation = self._acts.situation(signed, purpose, Action.HISTORY, row)
+        target, agreements = situation.target, self._parts.deciding.agreements
+        missing = agreements.uncovered(signed.request.member, purpose, now, target.category, target.level)
+        return not missing and not any(binds(situation, one) for one in situation.held)
 
     # --- what is told ---
 

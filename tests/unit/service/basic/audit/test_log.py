@@ -17,8 +17,9 @@ from xinglin.carrier.consensus.ports import Committed
 from xinglin.kernel.encoding import decode, encode, state_key
 from xinglin.kernel.errors import EncodingInvalid
 from xinglin.node.chains import SystemClock
+from xinglin.service.basic.audit import log as module
 from xinglin.service.basic.audit.contract import CONTRACT as ACCESS
-from xinglin.service.basic.audit.errors import EntryCopyInvalid, LogClosed
+from xinglin.service.basic.audit.errors import EntryCopyInvalid, EntryUnsettled, LogClosed
 from xinglin.service.basic.audit.log import AccessLog, Logged
 from xinglin.service.basic.audit.model import AccessEntry, AccessHead
 from xinglin.service.basic.audit.rules import entry_hash, head_of
@@ -127,6 +128,21 @@ def test_one_entry_that_the_contract_refuses_holds_up_no_other(private: PrivateH
     assert item_at(private, futures[2].result(10)) == encode(last)
     with pytest.raises(EntryCopyInvalid):
         futures[1].result(10)
+    log.close()
+
+
+@pytest.mark.requirement("H4")
+def test_an_entry_that_is_not_durable_in_time_is_a_refusal(
+    private: PrivateHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.05)
+    held = Held(private)
+    log = AccessLog(held, private.signer)
+    held.submit = lambda _: Future()  # type: ignore[method-assign]
+    with pytest.raises(EntryUnsettled):
+        log.log(now())
+    (said,) = log.log_many([now()])
+    assert isinstance(said, EntryUnsettled)
     log.close()
 
 

@@ -215,6 +215,15 @@ def test_going_through_the_chain_takes_in_what_is_for_this_node_once(
     assert len(here.consents.held(person)) == 1
 
 
+@pytest.mark.requirement("S6.3c")
+def test_what_was_refused_is_taken_in_once_the_patient_is_known(gm: Consortium, here: ProtectionHome) -> None:
+    person = os.urandom(16)
+    ban = given_by_key(gm, Key(gm.ledger.suite), here.addressee(person))
+    assert here.consents.take_in_new().calls == []
+    here.persons.births[person] = None
+    assert [call.consent for call in here.consents.take_in_new().calls] == [ban.consent]
+
+
 def opening_for(home: ProtectionHome, draft: ConsentDraft, person: bytes, **changes: Any) -> ConsentOpening:
     """Return the opening of a draft for a node, one field changed."""
     secret = home.consents._decrypt

@@ -116,7 +116,10 @@ class Consents:
         return AcknowledgeConsent(consent, self._node)
 
     def take_in_new(self) -> TakenIn:
-        """Go through the consents of the chain and take in those for this node; others are looked at once."""
+        """Go through the consents of the chain and take in those for this node; others are looked at once.
+
+        What is refused is looked at again: the patient whom it means may be known, or linked, by then.
+        """
         taken = TakenIn([], [])
         for consent in self._chain.consents():
             state = self._chain.consent(consent)
@@ -126,7 +129,7 @@ class Consents:
                 call = self.take_in(consent)
             except ConsentRefused as refusal:
                 taken.refused.append(refusal)
-                call = None
+                continue
             if call is None:
                 self._not_ours.add(consent)
             else:
