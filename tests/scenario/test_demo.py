@@ -145,7 +145,7 @@ def test_the_homes_are_left_whole(folder: Path, result: Any) -> None:
         assert (verified.status, verified.json["findings"]) == (0, [])
 
 
-@pytest.mark.requirement("W9", part="members, accounts, records, anchors; reading a record leaves no entry yet")
+@pytest.mark.requirement("W9", part="members, accounts, records, anchors, reads; the flows of clause 8 come with them")
 def test_every_member_account_batch_and_anchor_has_its_entry_on_the_ledger(result: Any) -> None:
     """What the state has, and genesis did not, is there by entries that name it: nothing came without one."""
     passphrase = Path(result["passphrase_file"]).read_bytes().rstrip(b"\n")
