@@ -44,6 +44,7 @@ def result(said: Said) -> Any:
 
 
 @pytest.mark.requirement("S5.1", "S5.2", "H2", "H3", "W1", command="xinglin demo")
+@pytest.mark.requirement("W5", part="archives of persons registered from what the institution keeps; clouds come later")
 def test_every_resource_is_registered_and_every_claim_shown(result: Any, said: Said) -> None:
     assert set(result["homes"]) == HOMES
     figures = result["figures"]
