@@ -30,9 +30,17 @@ from xinglin.node.read_ports import (
     VaultEpisodes,
     VaultRecords,
 )
+from xinglin.node.rounds import Rounds
+from xinglin.service.basic.audit.errors import (
+    RequestElsewhere,
+    RequestExpired,
+    RequestMalformed,
+    RequestSignatureInvalid,
+)
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.audit.projection import AccessProjection
 from xinglin.service.basic.audit.receipts import MAX_AHEAD_MS, MAX_REQUEST_MS, read_request
+from xinglin.service.basic.audit.strangers import Strangers
 from xinglin.service.basic.coordination.anchor_keeper import AnchorKeeper
 from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.break_glass import BreakGlass
@@ -56,6 +64,9 @@ from xinglin.service.basic.tracing.model import TRACE
 from xinglin.service.basic.tracing.seeing import Lookups, Seeing
 from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 from xinglin.service.lifecycle.storage.remembered import Versions
+
+HERE = b"here"
+"""The source of requests that come from this machine, through no transport."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +115,24 @@ class Serving(Deciding):
     looks: Looks
     trace: AccessProjection
     seeing: Seeing
+    strangers: Strangers
 
-    def answer(self, request: bytes, payload: bytes = b"") -> bytes:
-        """Answer a signed request; see ``CustodianNode.answer``."""
-        signed = read_request(request)
-        if (signed.request.action, signed.request.asked.what) == (TRACE, "person"):
-            return self.seeing.answer(request)
-        return self.desk.answer(signed, payload)
+    def answer(self, request: bytes, payload: bytes = b"", source: bytes = HERE) -> bytes:
+        """Answer a signed request; see ``CustodianNode.answer``.
+
+        Args:
+            request: its bytes.
+            payload: what comes with it.
+            source: whence it came, such as a network address; whoever can't show who it is is counted by it.
+        """
+        try:
+            signed = read_request(request)
+            if (signed.request.action, signed.request.asked.what) == (TRACE, "person"):
+                return self.seeing.answer(request)
+            return self.desk.answer(signed, payload)
+        except (RequestMalformed, RequestElsewhere, RequestExpired, RequestSignatureInvalid):
+            self.strangers.note(source, SystemClock().now_ms())
+            raise
 
     def account(self, account: str, key_name: str) -> ReaderAccount:
         """Return an account of this home that reads, by the name of its key."""
@@ -187,7 +209,8 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
     protection = open_protection(archive, quota)
     custody = Custody(consortium.rules.chain, node.member, node.settings.node)
     try:
-        with anchored(node) as anchors, access_log(node) as log, open_trace(node) as trace:
+        strangers = strangers_of(archive)
+        with anchored(node, strangers) as anchors, access_log(node) as log, open_trace(node) as trace:
             links = IndexLinks(archive.persons, node.member)
             emergencies = HomeEmergencies(archive, _foreign_grants(node, protection, links))
             emergencies.tell_all(protection.break_glass.tasks())
@@ -240,6 +263,7 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 looks=Looks(parts, head, parts.mark, random_bytes),
                 trace=trace,
                 seeing=Seeing(parts, acts, head, Lookups(trace, archive.persons.joined)),
+                strangers=strangers,
             )
     finally:
         protection.store.close()
@@ -254,10 +278,19 @@ def _foreign_grants(node: Node, protection: Protection, links: IndexLinks) -> Fo
     return ForeignGrants(suite, node.settings.node, facts, protection.break_glass, links.person)
 
 
+def strangers_of(archive: Archive) -> Strangers:
+    """Return the counts of those who could not show who they are; sources are told apart by a key of this home."""
+    node = archive.node
+    salt = archive.vault.keyring.keys.derive("strangers")
+    return Strangers(node.client(node.private_ledger()), node.signer(SERVICE), salt)
+
+
 @contextmanager
-def anchored(node: Node) -> Iterator[AnchorKeeper]:
+def anchored(node: Node, strangers: Strangers) -> Iterator[AnchorKeeper]:
     """Keep a home's private chain anchored until the block ends; what is left is anchored then."""
-    keeper = AnchorKeeper(lambda: anchoring(node), node.settings.anchoring.interval_seconds)
+    keeper = AnchorKeeper(
+        lambda: Rounds(anchoring(node), strangers, SystemClock()), node.settings.anchoring.interval_seconds
+    )
     keeper.start()
     try:
         yield keeper
