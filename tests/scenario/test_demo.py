@@ -44,6 +44,7 @@ def result(said: Said) -> Any:
 
 
 @pytest.mark.requirement("S5.1", "S5.2", "H2", "H3", "W1", command="xinglin demo")
+@pytest.mark.requirement("W5", part="archives of persons registered from what the institution keeps; clouds come later")
 def test_every_resource_is_registered_and_every_claim_shown(result: Any, said: Said) -> None:
     assert set(result["homes"]) == HOMES
     figures = result["figures"]
@@ -145,7 +146,7 @@ def test_the_homes_are_left_whole(folder: Path, result: Any) -> None:
         assert (verified.status, verified.json["findings"]) == (0, [])
 
 
-@pytest.mark.requirement("W9", part="members, accounts, records, anchors; reading a record leaves no entry yet")
+@pytest.mark.requirement("W9", part="members, accounts, records, anchors, reads; the flows of clause 8 come with them")
 def test_every_member_account_batch_and_anchor_has_its_entry_on_the_ledger(result: Any) -> None:
     """What the state has, and genesis did not, is there by entries that name it: nothing came without one."""
     passphrase = Path(result["passphrase_file"]).read_bytes().rstrip(b"\n")

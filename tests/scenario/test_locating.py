@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from tests.support.neighbours import DAY_MS, A, B, agree, make_neighbours, neighbours, staff
@@ -24,6 +26,7 @@ from xinglin.service.basic.audit.messages import Asked
 from xinglin.service.basic.coordination.model import RecordItem
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.reading.deciding import RESOLVE
+from xinglin.service.basic.reading.reader import Reader, Received
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Purpose
 
@@ -110,6 +113,26 @@ def test_a_node_with_the_key_is_led_to_record_and_person(site: Site) -> None:
         ]
         assert trace.completeness(commitment).complete
         assert trace.recipients(commitment) == [], "nothing of it was opened"
+
+
+@pytest.mark.requirement("H5")
+@pytest.mark.parametrize("told", [0, 2])
+def test_a_node_that_tells_of_another_record_is_not_believed(
+    site: Site, monkeypatch: pytest.MonkeyPatch, told: int
+) -> None:
+    commitment, person = observation(site)
+    agree(site.nodes[1], site.node, TREAT)
+    consent(site, person)
+    asks = Reader.ask
+
+    def ask(*arguments: Any, **more: Any) -> Received:
+        received = asks(*arguments, **more)
+        found = [msgspec.structs.replace(one, commitment=bytes(32)) for one in received.answer.found] * told
+        return Received(msgspec.structs.replace(received.answer, found=tuple(found[:1])), received.request)
+
+    monkeypatch.setattr(Reader, "ask", ask)
+    with refused("reading.answer"):
+        locate_record(site, commitment, staff(site.node))
 
 
 @pytest.mark.requirement("H5")

@@ -13,15 +13,19 @@ import pytest
 
 from tests.support.neighbours import B, agree, make_neighbours, neighbours, staff
 from xinglin.kernel.errors import PlatformError
-from xinglin.kernel.identifiers import identifier_bytes
+from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.node import identities, patients
+from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock
 from xinglin.node.consents import acknowledge, give_by_own_key
+from xinglin.node.protecting import open_glass
 from xinglin.node.serving import Serving
 from xinglin.service.basic.patient_index.identity.model import Act
+from xinglin.service.basic.protection.break_glass import Emergency
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.reading.reader import ReaderAccount
-from xinglin.stakeholders.labels import Category, Level
+from xinglin.stakeholders.kinds import Role
+from xinglin.stakeholders.labels import Category, Level, Special
 from xinglin.stakeholders.purposes import Purpose
 
 TREAT = Purpose.TREAT
@@ -141,3 +145,26 @@ def test_a_prohibition_of_either_binds_for_both(scene: Scene) -> None:
     assert scene.answers() == ("", "permit.prohibited")
     scene.merge(scene.wang, scene.perhaps)
     assert scene.answers() == ("permit.prohibited", "permit.prohibited")
+
+
+@pytest.mark.requirement("H1", "S6.3c")
+def test_what_was_forbidden_while_they_were_one_binds_for_both_after(scene: Scene) -> None:
+    """At the counter stood the other one, and the merge was wrong: the other's records are not to be opened by that."""
+    scene.given(scene.wang)
+    scene.given(scene.perhaps)
+    assert scene.answers() == ("", "")
+    merge = scene.merge(scene.wang, scene.perhaps)
+    scene.given(scene.wang, prohibits=True, level=Level.PUBLIC, purposes=[], categories=[])
+    assert scene.answers() == ("permit.prohibited", "permit.prohibited")
+    identities.unmerge_persons(scene.a, scene.clerk, merge, TWO)
+    assert scene.answers() == ("permit.prohibited", "permit.prohibited")
+    scene.given(scene.wang, prohibits=True, level=Level.PUBLIC, purposes=[], categories=[], special=Special.HIV)
+    assert scene.a.protection.consents.terms(scene.perhaps)[-1].held.special == Special.NONE  # what came after does not
+
+
+@pytest.mark.requirement("H1", "S6.3c")
+def test_an_emergency_by_an_id_that_was_merged_reaches_both(scene: Scene) -> None:
+    scene.merge(scene.wang, scene.perhaps)
+    doctor = add_account(scene.a.archive.node, (Role.PRACTITIONER,), "Physician at A").account
+    opened = open_glass(scene.a, doctor, scene.perhaps, Emergency(1, "unconscious"))
+    assert opened["person"] == identifier(scene.wang)

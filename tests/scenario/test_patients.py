@@ -17,6 +17,7 @@ from xinglin.node import identities, linking, patients
 from xinglin.node.access import open_trace
 from xinglin.node.private import PrivateCalls
 from xinglin.node.site import Site
+from xinglin.service.basic.coordination.anchoring import ChainBehindAnchor
 from xinglin.service.basic.patient_index.errors import DecisionNotFound
 from xinglin.service.basic.patient_index.identity.model import Act
 from xinglin.service.basic.patient_index.identity.recording import act_state, recorded
@@ -235,3 +236,21 @@ def test_the_commands_tell_people_and_programs(folder: Path, monkeypatch: pytest
     assert (refused.status, refused.code) == (3, "patient.reason")
     unknown = xinglin("patient", "show", account, *homes, *who)
     assert (unknown.status, unknown.code) == (5, "patient_index.person_not_found")
+
+
+@pytest.mark.requirement("H11", "H1")
+def test_no_decision_goes_on_record_on_a_private_chain_that_was_set_back(folder: Path, tmp_path: Path) -> None:
+    with neighbours(folder) as site:
+        chain = folder / A / "chain" / site.node.private_ledger().rules.chain
+    shutil.copytree(chain, tmp_path / "older")
+    with neighbours(folder) as site:
+        account = staff(site.node, Role.COMPLIANCE_OFFICER)
+        candidate = identifier_bytes(patients.candidates(site.serving)[0]["candidate"])
+        identities.confirm_candidate(site.serving, account, candidate, SAME)
+    shutil.rmtree(chain)
+    shutil.copytree(tmp_path / "older", chain)
+    with neighbours(folder) as site:
+        size = site.node.private_ledger().tip.log_size
+        with pytest.raises(ChainBehindAnchor):
+            _ = site.serving
+        assert site.node.private_ledger().tip.log_size == size

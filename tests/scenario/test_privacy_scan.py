@@ -105,6 +105,7 @@ def test_a_locator_says_which_node_and_nothing_else(world: World) -> None:
 
 
 @pytest.mark.requirement("S8.2d", "S7.1b2")
+@pytest.mark.requirement("S7.2b", part="technical measures, and who administers them; physical ones not yet")
 @pytest.mark.parametrize("name", [*NAMES, "insurer"])
 def test_no_file_of_a_home_tells_who_a_patient_is(world: World, name: str) -> None:
     """Originals and what was refused lie at the hospitals alone, and sealed."""

@@ -180,6 +180,20 @@ def forbidding(member: str) -> WantedConsent:
     )
 
 
+def ordinary(member: str) -> WantedConsent:
+    """Return a consent for treatment at a member, without what is special or of level 5."""
+    now = SystemClock().now_ms()
+    return WantedConsent(
+        purposes=[Purpose.TREAT],
+        categories=list(Category),
+        level=Level.NARROW,
+        given_ms=now - 2_000,
+        from_ms=now - 1_000,
+        until_ms=now + YEAR_MS,
+        members=[member],
+    )
+
+
 def seen(case: Case, account: str, purpose: Purpose = Purpose.PATRQT) -> list[dict[str, Any]]:
     return who_has_seen(case.site, case.town.at_a, account, purpose)
 
@@ -236,6 +250,36 @@ def test_the_patient_is_told_who_has_seen_what_at_both_hospitals(case: Case) -> 
     by_overseer = seen(case, case.auditor, Purpose.HOPERAT)
     assert by_overseer[0]["complete"]
     assert by_overseer[1]["refused"] == "trace.person_not_shown"  # B tells others on the patient's request alone
+
+
+@pytest.mark.requirement("S8.6d", command="xinglin record trace")
+def test_a_later_version_that_is_stricter_is_not_shown_to_who_may_see_the_older(case: Case) -> None:
+    town, a = case.town, case.site.nodes[0]
+    older = identifier(town.rows(b"Observation")[2].record)
+    content = json.loads(town.a.archive.vault.read(older))
+    content["code"] = {"coding": [{"system": "http://snomed.info/sct", "code": "86406008", "display": "HIV infection"}]}
+    given = give_by_own_key(a, ordinary(town.a.member), [(town.a.node, town.at_a)])
+    acknowledge(town.a, given.consent)
+    assert [one["withheld"] for one in trace_record(case.site, older, town.own.account)["versions"]] == [False]
+    office = town.site.corrections_of(a)
+    made = correct_by_account(
+        town.a, office, older, json.dumps(content).encode(), Reason.TRANSCRIPTION, town.own.account
+    )
+    later = town.a.archive.vault.find(made["record"]).details
+    assert (later.level, Special(later.special)) == (Level.STRICT, Special.HIV)
+    trace_record(case.site, made["record"], case.auditor)
+    seen = trace_record(case.site, older, town.own.account)
+    first, second = seen["versions"]
+    assert (seen["viewer"], first["withheld"], first["level"]) == ("practitioner", False, Level.NARROW)
+    assert second == {"number": 1, "current": True, "withheld": True, "state": "standing"}
+    text = json.dumps(seen)
+    assert [one for one in (made["record"], later.commitment.hex(), "hiv", case.auditor) if one in text] == []
+    with pytest.raises(PlatformError) as refused:
+        trace_record(case.site, made["record"], town.own.account)
+    assert refused.value.code == "permit.level"
+    whole = trace_record(case.site, older, case.auditor)["versions"]
+    assert [(one["withheld"], one["level"]) for one in whole] == [(False, Level.NARROW), (False, Level.STRICT)]
+    revoke(a, given)
 
 
 @pytest.mark.requirement("H4", "S3.5", command="xinglin access responsible")

@@ -99,6 +99,7 @@ class KnownPersons:
     deaths: dict[bytes, int] = field(default_factory=dict)
     merged: dict[bytes, list[bytes]] = field(default_factory=dict)
     into: dict[bytes, list[tuple[bytes, int]]] = field(default_factory=dict)
+    apart: dict[bytes, list[tuple[bytes, int, int]]] = field(default_factory=dict)
     links: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
 
     def linked(self, member: str, handle: bytes) -> bytes | None:
@@ -112,6 +113,9 @@ class KnownPersons:
 
     def followed(self, person: bytes) -> list[tuple[bytes, int]]:
         return [(person, 0), *self.into.get(person, [])]
+
+    def parted(self, person: bytes) -> list[tuple[bytes, int, int]]:
+        return self.apart.get(person, [])
 
     def born(self, person: bytes) -> date | None:
         return self.births.get(person)

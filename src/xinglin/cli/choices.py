@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from enum import Enum, IntFlag
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -13,6 +13,7 @@ import typer
 
 from xinglin.cli.files import FileUnreadable, read_file
 from xinglin.cli.options import opened
+from xinglin.cli.output import LAST_MS, when
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.archive import open_archive
@@ -22,8 +23,6 @@ from xinglin.stakeholders.labels import Special
 E = TypeVar("E", bound=Enum)
 MAX_SCAN_BYTES = 64 << 20
 """Of a scanned paper: it is read whole to be hashed."""
-LAST_MS = 253_402_300_799_999
-"""The last millisecond of the year 9999: a prohibition without an end."""
 _CHINA = timezone(timedelta(hours=8))
 
 
@@ -108,8 +107,8 @@ def read_time(option: str, text: str) -> int:
         TimeTextInvalid: it is none, or before 1970.
     """
     try:
-        when = datetime.fromisoformat(text)
-        milliseconds = int(when.replace(tzinfo=when.tzinfo or _CHINA).timestamp() * 1000)
+        moment = datetime.fromisoformat(text)
+        milliseconds = int(moment.replace(tzinfo=moment.tzinfo or _CHINA).timestamp() * 1000)
     except (ValueError, OverflowError):
         raise TimeTextInvalid(option=option, value=text[:80]) from None
     if not 0 <= milliseconds <= LAST_MS:
@@ -179,7 +178,7 @@ def show_time(time_ms: int) -> str:
     """Return a time for people, UTC; ``-`` for none."""
     if not time_ms:
         return "-"
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return when(time_ms)
 
 
 def _name(one: Enum) -> str:

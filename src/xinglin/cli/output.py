@@ -65,8 +65,14 @@ def refusal_json(refusal: PlatformError) -> dict[str, Any]:
     }
 
 
+LAST_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
+
+
 def when(time_ms: int) -> str:
-    """Return a time (ms since 1970) for people, by UTC."""
+    """Return a time (ms since 1970) for people, by UTC; in ms where it lies behind the year 9999, as others may say."""
+    if time_ms > LAST_MS:
+        return f"{time_ms} ms"
     return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 

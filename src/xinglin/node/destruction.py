@@ -31,7 +31,7 @@ from xinglin.node.node import Node
 from xinglin.node.office_ports import IndexedPatients, given_by, versions_in
 from xinglin.node.opening import anchoring
 from xinglin.node.replaying import orders_in, standing_of
-from xinglin.service.basic.coordination.anchoring import ChainNotAnchored
+from xinglin.service.basic.coordination.anchoring import require_continuing
 from xinglin.service.basic.destruction.contract import NAMESPACE
 from xinglin.service.basic.destruction.errors import CertificateWrong, NoCertificate, RetentionRuns
 from xinglin.service.basic.destruction.execution import Execution
@@ -314,8 +314,7 @@ class RecordsOffice:
 
     def _require_continuing(self) -> None:
         """Refuse to go on with a private chain that was set back: a hold may be missing from it."""
-        with suppress(ChainNotAnchored):
-            anchoring(self.archive.node).check()
+        require_continuing(self.archive.node.private_ledger(), self.archive.node.consortium)
 
     def _anchor(self) -> None:
         """Anchor what was done on the private chain, so that it can't be set back behind it unseen."""

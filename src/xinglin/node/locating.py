@@ -25,6 +25,7 @@ from xinglin.service.basic.audit.messages import Asked
 from xinglin.service.basic.coordination.locators import Locator, open_locator
 from xinglin.service.basic.coordination.model import RecordItem, RegisterBatch
 from xinglin.service.basic.reading.deciding import RESOLVE
+from xinglin.service.basic.reading.errors import AnswerInvalid
 from xinglin.stakeholders.purposes import Purpose
 
 _COMMITMENT: Final = slice(3, 35)
@@ -117,6 +118,7 @@ def locate_record(site: Site, commitment: bytes, account: str = "", purpose: Pur
     Raises:
         CommitmentNotRegistered: the chain has no such commitment.
         TransmissionKeyMissing, TransmissionKeyWrong, OpenFailed: see ``locator_of``.
+        AnswerInvalid: the node that keeps it tells of something else.
     """
     node = site.node
     found = find_registered(node.consortium, commitment)
@@ -128,10 +130,10 @@ def locate_record(site: Site, commitment: bytes, account: str = "", purpose: Pur
         "keeper": keeper,
         "handle": identifier(locator.handle),
     }
-    return values | (_resolved(site, locator, account, purpose) if account else {})
+    return values | (_resolved(site, locator, commitment, account, purpose) if account else {})
 
 
-def _resolved(site: Site, locator: Locator, account: str, purpose: Purpose) -> dict[str, Any]:
+def _resolved(site: Site, locator: Locator, commitment: bytes, account: str, purpose: Purpose) -> dict[str, Any]:
     """Ask the node that a locator names what its handle leads to."""
     who = acting(site.serving, account)
     try:
@@ -143,4 +145,6 @@ def _resolved(site: Site, locator: Locator, account: str, purpose: Purpose) -> d
     if refused is not None:
         return refusal_values(refused)
     answer = received.answer
+    if [one.commitment for one in answer.found] != [commitment]:
+        raise AnswerInvalid(reason="the handle leads to another record there")
     return {"record": found_values(answer.found[0]), "person": identifier(answer.link[0]) if answer.link else ""}

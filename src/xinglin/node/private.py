@@ -8,6 +8,7 @@ from xinglin.carrier.ledger.build import operation
 from xinglin.kernel.encoding import ChainObject, pack
 from xinglin.node.founding import SERVICE
 from xinglin.node.node import Node
+from xinglin.service.basic.coordination.anchoring import require_continuing
 
 
 class PrivateCalls:
@@ -38,7 +39,9 @@ class PrivateCalls:
 
         Raises:
             GroupRequired: the chain's engine does not run here.
+            ChainBehindAnchor, ChainRewritten: the chain is not what was anchored; nothing is added to it.
         """
+        require_continuing(self._ledger, self._node.consortium)
         named = operation(self._ledger.rules.suite, contract, method, arguments)
         self._node.client(self._ledger).call([named], [self._node.signer(SERVICE)])
 

@@ -197,6 +197,7 @@ def open_glass(
     """
     account_signer(serving.archive.node, account)
     serving.archive.persons.subjects_of(person)
+    person = serving.archive.persons.found_as(person)  # so that it reaches everything of the person (PI45)
     opened = serving.protection.break_glass.open(account, person, emergency, SystemClock().now_ms())
     told = tell_patient(serving.archive, opened.grant, person, post)
     return {**grant_values(opened.grant, person), "notice": notice_values(told)}

@@ -175,6 +175,10 @@ class IndexPersons:
         """See ``Persons.followed``."""
         return self._index.followed(person)
 
+    def parted(self, person: bytes) -> Sequence[tuple[bytes, int, int]]:
+        """See ``Persons.parted``."""
+        return self._index.parted(person)
+
     def born(self, person: bytes) -> date | None:
         """See ``Persons.born``."""
         return next((day for one in self._traits(person) if (day := _day(one.birth)) is not None), None)

@@ -13,6 +13,7 @@ from functools import partial
 from xinglin.carrier.ledger.errors import LogEntryNotFound
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Operation
+from xinglin.kernel.clock import Clock
 from xinglin.kernel.encoding import decode, pack
 from xinglin.node.access import access_log, open_trace
 from xinglin.node.archive import Archive
@@ -30,9 +31,17 @@ from xinglin.node.read_ports import (
     VaultEpisodes,
     VaultRecords,
 )
+from xinglin.node.rounds import Rounds
+from xinglin.service.basic.audit.errors import (
+    RequestElsewhere,
+    RequestExpired,
+    RequestMalformed,
+    RequestSignatureInvalid,
+)
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.audit.projection import AccessProjection
 from xinglin.service.basic.audit.receipts import MAX_AHEAD_MS, MAX_REQUEST_MS, read_request
+from xinglin.service.basic.audit.strangers import Strangers
 from xinglin.service.basic.coordination.anchor_keeper import AnchorKeeper
 from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.break_glass import BreakGlass
@@ -56,6 +65,9 @@ from xinglin.service.basic.tracing.model import TRACE
 from xinglin.service.basic.tracing.seeing import Lookups, Seeing
 from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 from xinglin.service.lifecycle.storage.remembered import Versions
+
+HERE = b"here"
+"""The source of requests that come from this machine, through no transport."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +116,24 @@ class Serving(Deciding):
     looks: Looks
     trace: AccessProjection
     seeing: Seeing
+    strangers: Strangers
 
-    def answer(self, request: bytes, payload: bytes = b"") -> bytes:
-        """Answer a signed request; see ``CustodianNode.answer``."""
-        signed = read_request(request)
-        if (signed.request.action, signed.request.asked.what) == (TRACE, "person"):
-            return self.seeing.answer(request)
-        return self.desk.answer(signed, payload)
+    def answer(self, request: bytes, payload: bytes = b"", source: bytes = HERE) -> bytes:
+        """Answer a signed request; see ``CustodianNode.answer``.
+
+        Args:
+            request: its bytes.
+            payload: what comes with it.
+            source: whence it came, such as a network address; whoever can't show who it is is counted by it.
+        """
+        try:
+            signed = read_request(request)
+            if (signed.request.action, signed.request.asked.what) == (TRACE, "person"):
+                return self.seeing.answer(request)
+            return self.desk.answer(signed, payload)
+        except (RequestMalformed, RequestElsewhere, RequestExpired, RequestSignatureInvalid):
+            self.strangers.note(source, SystemClock().now_ms())
+            raise
 
     def account(self, account: str, key_name: str) -> ReaderAccount:
         """Return an account of this home that reads, by the name of its key."""
@@ -182,52 +205,14 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
         IdentityBehind, IdentityDiffers: the patient index was set back; who is whom can't be told.
     """
     node, clock = archive.node, SystemClock()
-    private, consortium = node.private_ledger(), node.consortium
-    archive.persons.settle()
+    strangers = strangers_of(archive)
     protection = open_protection(archive, quota)
-    custody = Custody(consortium.rules.chain, node.member, node.settings.node)
     try:
-        with anchored(node) as anchors, access_log(node) as log, open_trace(node) as trace:
-            links = IndexLinks(archive.persons, node.member)
-            emergencies = HomeEmergencies(archive, _foreign_grants(node, protection, links))
-            emergencies.tell_all(protection.break_glass.tasks())
-            parts = Parts(
-                custody=custody,
-                suite=consortium.rules.suite,
-                values=consortium.value,
-                deciding=Decider(
-                    custody=custody,
-                    suite=consortium.rules.suite,
-                    records=protection.records,
-                    unchanging=protection.versions.held,
-                    situations=protection.situations,
-                    quotas=protection.quota,
-                    agreements=ChainAgreements(node),
-                    links=links,
-                    emergencies=emergencies,
-                ),
-                seen=SeenRequests(recent_requests(private, clock.now_ms()), clock.now_ms()),
-                log=OpenLog(log, anchors.require_open),
-                private_chain=private.rules.chain,
-                signer=node.signer(SERVICE),
-                clock=clock,
-                mark=look_mark(archive.vault.keyring.keys),
-            )
-
-            def note(call: Operation) -> None:
-                anchors.require_open()
-                node.client(private).call([call], [node.signer(SERVICE)])
-
-            reader = Reader(
-                custody,
-                consortium.rules.suite,
-                consortium.value,
-                lambda: consortium.tip.time,
-                note,
-                clock,
-                random_bytes,
-            )
-            head = partial(_head_of, consortium)
+        # Anchored first: a private chain that was set back says nothing of the index.
+        with anchored(node, strangers) as anchors, access_log(node) as log, open_trace(node) as trace:
+            archive.persons.settle()
+            parts = _parts(archive, protection, OpenLog(log, anchors.require_open), clock)
+            head = partial(_head_of, node.consortium)
             acts, custodian = Acts(parts, head), Custodian(parts, head)
             yield Serving(
                 archive=archive,
@@ -235,14 +220,65 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 custodian=custodian,
                 desk=Desk(custodian),
                 acts=acts,
-                reader=reader,
+                reader=_reader(node, anchors, clock),
                 anchors=anchors,
                 looks=Looks(parts, head, parts.mark, random_bytes),
                 trace=trace,
                 seeing=Seeing(parts, acts, head, Lookups(trace, archive.persons.joined)),
+                strangers=strangers,
             )
     finally:
         protection.store.close()
+
+
+def _parts(archive: Archive, protection: Protection, log: OpenLog, clock: Clock) -> Parts:
+    """Return what requests are answered with; patients are told of emergencies that a crash left untold."""
+    node, private, consortium = archive.node, archive.node.private_ledger(), archive.node.consortium
+    custody = Custody(consortium.rules.chain, node.member, node.settings.node)
+    links = IndexLinks(archive.persons, node.member)
+    emergencies = HomeEmergencies(archive, _foreign_grants(node, protection, links))
+    emergencies.tell_all(protection.break_glass.tasks())
+    return Parts(
+        custody=custody,
+        suite=consortium.rules.suite,
+        values=consortium.value,
+        deciding=Decider(
+            custody=custody,
+            suite=consortium.rules.suite,
+            records=protection.records,
+            unchanging=protection.versions.held,
+            situations=protection.situations,
+            quotas=protection.quota,
+            agreements=ChainAgreements(node),
+            links=links,
+            emergencies=emergencies,
+        ),
+        seen=SeenRequests(recent_requests(private, clock.now_ms()), clock.now_ms()),
+        log=log,
+        private_chain=private.rules.chain,
+        signer=node.signer(SERVICE),
+        clock=clock,
+        mark=look_mark(archive.vault.keyring.keys),
+    )
+
+
+def _reader(node: Node, anchors: AnchorKeeper, clock: Clock) -> Reader:
+    """Return what asks other nodes; each request is on the private chain before it leaves."""
+    consortium = node.consortium
+
+    def note(call: Operation) -> None:
+        anchors.require_open()
+        node.client(node.private_ledger()).call([call], [node.signer(SERVICE)])
+
+    return Reader(
+        Custody(consortium.rules.chain, node.member, node.settings.node),
+        consortium.rules.suite,
+        consortium.value,
+        lambda: consortium.tip.time,
+        note,
+        clock,
+        random_bytes,
+    )
 
 
 def _head_of(consortium: Ledger) -> ConsortiumHead:
@@ -254,10 +290,19 @@ def _foreign_grants(node: Node, protection: Protection, links: IndexLinks) -> Fo
     return ForeignGrants(suite, node.settings.node, facts, protection.break_glass, links.person)
 
 
+def strangers_of(archive: Archive) -> Strangers:
+    """Return the counts of those who could not show who they are; sources are told apart by a key of this home."""
+    node = archive.node
+    salt = archive.vault.keyring.keys.derive("strangers")
+    return Strangers(node.client(node.private_ledger()), node.signer(SERVICE), salt)
+
+
 @contextmanager
-def anchored(node: Node) -> Iterator[AnchorKeeper]:
+def anchored(node: Node, strangers: Strangers) -> Iterator[AnchorKeeper]:
     """Keep a home's private chain anchored until the block ends; what is left is anchored then."""
-    keeper = AnchorKeeper(lambda: anchoring(node), node.settings.anchoring.interval_seconds)
+    keeper = AnchorKeeper(
+        lambda: Rounds(anchoring(node), strangers, SystemClock()), node.settings.anchoring.interval_seconds
+    )
     keeper.start()
     try:
         yield keeper

@@ -167,6 +167,7 @@ def test_a_prohibition_without_an_end_binds(desk: Desk) -> None:
 
 
 @pytest.mark.requirement("S7.2a", "H4", "H6", command="xinglin record read")
+@pytest.mark.requirement("S7.2", part="commands and the port between nodes; HTTP interfaces come with the FHIR server")
 def test_a_read_has_its_permit_its_entry_and_its_receipt(desk: Desk, tmp_path: Path) -> None:
     out = tmp_path / "copy.json"
     said = desk.read(desk.auditor, "hqualimp", "--out", out, "--json").json

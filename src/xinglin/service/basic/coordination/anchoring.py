@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -98,15 +99,7 @@ class Anchoring:
             ChainBehindAnchor: it is shorter than what was anchored.
             ChainRewritten: what was anchored is not a prefix of it.
         """
-        anchored = self.state()
-        ledger = self.private.ledger
-        if anchored is None:
-            raise ChainNotAnchored(chain=ledger.rules.chain)
-        if ledger.tip.log_size < anchored.head.size:
-            raise ChainBehindAnchor(chain=ledger.rules.chain, size=ledger.tip.log_size, anchored=anchored.head.size)
-        if ledger.tiles().root(anchored.head.size) != anchored.head.log_root:
-            raise ChainRewritten(chain=ledger.rules.chain, anchored=anchored.head.size)
-        return anchored
+        return check_anchor(self.private.ledger, self.consortium.ledger)
 
     def step(self) -> bool:
         """Anchor the present head if the chain has grown; return whether it was anchored.
@@ -161,6 +154,28 @@ def anchor_state(consortium: Ledger, chain: str) -> AnchorState | None:
     """Return what the consortium chain holds of a private chain, None when it was never named there."""
     stored = consortium.value(state_key("anchor", "chain", chain))
     return decode(AnchorState, stored) if stored is not None else None
+
+
+def check_anchor(private: Ledger, consortium: Ledger) -> AnchorState:
+    """Compare a private chain with its last anchor; see ``Anchoring.check``. Needs no engine."""
+    chain, anchored = private.rules.chain, anchor_state(consortium, private.rules.chain)
+    if anchored is None:
+        raise ChainNotAnchored(chain=chain)
+    if private.tip.log_size < anchored.head.size:
+        raise ChainBehindAnchor(chain=chain, size=private.tip.log_size, anchored=anchored.head.size)
+    if private.tiles().root(anchored.head.size) != anchored.head.log_root:
+        raise ChainRewritten(chain=chain, anchored=anchored.head.size)
+    return anchored
+
+
+def require_continuing(private: Ledger, consortium: Ledger) -> None:
+    """Refuse to go on with a private chain that is not what was anchored; one that was never anchored may go on.
+
+    Raises:
+        ChainBehindAnchor, ChainRewritten: it was set back or rewritten.
+    """
+    with suppress(ChainNotAnchored):
+        check_anchor(private, consortium)
 
 
 def pin_anchored(private: Ledger, consortium: Ledger) -> None:

@@ -34,6 +34,7 @@ class Decisions:
         self._reviews: dict[bytes, Review] = {}
         self._asked: dict[frozenset[bytes], bytes] = {}
         self._two: set[frozenset[bytes]] = set()
+        self._once: list[tuple[frozenset[bytes], int, int]] = []
         self._links: dict[bytes, Link] = {}
         self._handles: dict[tuple[str, bytes], bytes] = {}
 
@@ -66,6 +67,15 @@ class Decisions:
         for one in found:
             found.extend(sorted(self._children.get(one, ())))
         return found
+
+    def parted(self, person: bytes) -> list[tuple[bytes, int, int]]:
+        """Return everyone who was taken for a person and is so no more, each with the time (ms) from when until when.
+
+        What was said then under one id may have been said by either.
+        """
+        mine = set(self.tree(self.root(person)))
+        once = ((group - mine, since, until) for group, since, until in self._once if group & mine)
+        return [(other, since, until) for others, since, until in once for other in sorted(others)]
 
     def may_ask(self, one: bytes, other: bytes) -> bool:
         """Tell whether two persons may be proposed: not one already, not waiting, not settled as two."""
@@ -121,6 +131,7 @@ class Decisions:
     def _unmerged(self, unmerge: Unmerged) -> None:
         merge = self.merges.pop(unmerge.merge, None)
         if merge is not None:
+            self._once.append((frozenset(self.tree(self.root(merge.kept))), merge.at, unmerge.at))
             del self._parents[merge.gone], self._since[merge.gone]
             self._children[merge.kept].discard(merge.gone)
             self._two.add(frozenset((merge.kept, merge.gone)))
@@ -148,3 +159,4 @@ class Decisions:
 
     def _moved(self, moved: Moved) -> None:
         self._two.add(frozenset((moved.before, moved.after)))
+        self._once.append((frozenset((*self.tree(self.root(moved.before)), moved.after)), 0, moved.at))

@@ -152,6 +152,14 @@ class PatientIndex(Merges, Links):
         with self._lock:
             return list(self._decisions.tree(self._decisions.root(person)))
 
+    def parted(self, person: bytes) -> list[tuple[bytes, int, int]]:
+        """Return everyone who was taken for a person until a merge was undone or a registration parted.
+
+        Returns: for each the id, from when and until when (ms).
+        """
+        with self._lock:
+            return self._decisions.parted(person)
+
     def subjects_of(self, person: bytes) -> list[tuple[bytes, bytes]]:
         """Return the (source, subject) of everything that is of a person, those merged into it included.
 

@@ -88,6 +88,13 @@ class Persons(Protocol):
         """
         ...
 
+    def parted(self, person: bytes) -> Sequence[tuple[bytes, int, int]]:
+        """Return everyone who was taken for the person for a time, each with from when until when (ms).
+
+        What one of these forbade in that time, the person may have forbidden.
+        """
+        ...
+
     def born(self, person: bytes) -> date | None:
         """Return the whole date of birth, None where it is not known to the day."""
         ...

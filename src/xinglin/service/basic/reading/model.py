@@ -15,8 +15,13 @@ from xinglin.carrier.ledger.model import Flag, ReceiptFact
 from xinglin.kernel.encoding import Bytes16, ChainObject, Digest, Natural
 from xinglin.service.basic.audit.messages import SignedReceipt
 from xinglin.service.basic.audit.model import AccessEntry
+from xinglin.stakeholders.labels import Category, Level, Special
 from xinglin.stakeholders.purposes import Copy
 
+CategoryNumber = Annotated[int, msgspec.Meta(ge=0, le=int(max(Category)))]
+LevelNumber = Annotated[int, msgspec.Meta(ge=0, le=int(max(Level)))]
+"""0 is what was never labelled."""
+SpecialFlags = Annotated[int, msgspec.Meta(ge=0, le=sum(map(int, Special)))]
 TypeName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z][A-Za-z]{0,63}\Z")]
 
 
@@ -34,9 +39,9 @@ class Disclosure(ChainObject, frozen=True):
     behaviour: Digest
     other: Digest
     type: TypeName
-    category: Natural
-    level: Natural
-    special: Natural
+    category: CategoryNumber
+    level: LevelNumber
+    special: SpecialFlags
     version: Natural
     current: Flag
 
@@ -46,9 +51,9 @@ class Found(ChainObject, frozen=True):
 
     commitment: Digest
     type: TypeName
-    category: Natural
-    level: Natural
-    special: Natural
+    category: CategoryNumber
+    level: LevelNumber
+    special: SpecialFlags
     version: Natural
     time: Natural
     copy: Copy

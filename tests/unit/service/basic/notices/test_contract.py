@@ -56,7 +56,7 @@ def unchanged(ledger: FakeLedger, refusal: type[Exception], *call: Any) -> None:
     assert ledger.state == before
 
 
-@pytest.mark.requirement("H10")
+@pytest.mark.requirement("H10", part="changes are told to persons and institutions; no analysis of resources yet")
 @pytest.mark.parametrize("to", [{}, {"account": (new_id(),)}, {"subject": (b"s" * 32,)}])
 def test_a_notice_goes_out_once(consortium: Consortium, to: dict[str, Any]) -> None:
     service, ledger = consortium.hospital.caller(Role.SERVICE), consortium.ledger

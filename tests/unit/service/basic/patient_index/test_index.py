@@ -185,6 +185,22 @@ def test_what_an_unmerge_parted_is_not_proposed_again(index: PatientIndex) -> No
     assert index.reviews() == []
 
 
+def test_who_was_taken_for_a_person_for_a_time_is_told(tmp_path: Path) -> None:
+    index = new_index(tmp_path, Ticking())
+    one, other = take(index, b"1", WANG), take(index, b"2", LI)
+    assert take(index, b"9", replace(WANG, phones=())) == one
+    assert index.parted(one) == []
+    merged = index.merge(one, other, "same papers", "account")
+    assert index.parted(other) == []  # they are one
+    parted = index.unmerge(merged.merge, "two people after all", "account")
+    assert index.parted(one) == [(other, parted.since, parted.until)]
+    assert index.parted(other) == [(one, parted.since, parted.until)]
+    moved = index.part(b"his", b"9", "another one's", "account")
+    assert index.parted(moved.other) == [(one, 0, moved.until)]
+    index.close()
+    assert reopened(tmp_path).parted(other) == [(one, parted.since, parted.until)]
+
+
 def test_since_when_a_person_is_found_as_another_is_told(index: PatientIndex) -> None:
     names = ("王芳", "李伟", "欧阳明")
     one, other, third = (

@@ -105,7 +105,7 @@ def key(gm: Consortium) -> Key:
     return Key(gm.ledger.suite)
 
 
-@pytest.mark.requirement("S6.3c", "S7.2a", "S8.3", "W8", "S5.3")
+@pytest.mark.requirement("S6.3c", "S7.2a", "S8.3", "W8")
 def test_a_consent_by_own_key_opens_from_its_acknowledgement_to_its_revocation(
     gm: Consortium, there: ProtectionHome, wallet: Wallet
 ) -> None:
@@ -379,7 +379,7 @@ def test_custodians_are_one_to_eight_and_distinct(gm: Consortium, there: Protect
         drafted(gm, key.public, *eight, members=[new_id() for _ in range(8)], accounts=[new_id() for _ in range(8)])
 
 
-@pytest.mark.requirement("H9")
+@pytest.mark.requirement("H9", part="policies, signatures, unlinkable transactions; k-anonymity and channels not yet")
 @pytest.mark.parametrize("name", ["gm", "intl"])
 def test_the_number_length_and_order_of_openings_say_nothing(gm: Consortium, name: str) -> None:
     chosen = suite(name)

@@ -450,7 +450,8 @@ PERMITTED: list[tuple[Situation, Rule, Basis, bytes, Copy]] = [
 ]
 
 
-@pytest.mark.requirement("S6.3c", "S7.2a", "S8.3", "S5.3")
+@pytest.mark.requirement("S6.3c", "S7.2a", "S8.3")
+@pytest.mark.requirement("S5.3", part="purpose and specification of what is asked for; plans and budgets not yet")
 @pytest.mark.parametrize(
     ("situation", "rule", "basis", "reference", "copy"),
     PERMITTED,

@@ -148,13 +148,20 @@ class Consents:
         """Return the consents and prohibitions of a person as this node keeps them; only the chain has what follows."""
         followed = dict(self._persons.followed(person))
         # Consents never follow a merge unconfirmed: one counts for whoever was the person when it was given.
-        # Prohibitions always do (in doubt for the patient).
+        # Prohibitions always do (in doubt for the patient), and where a merge is undone, those that were given under it
+        # bind for both: who of the two forbade it can't be told.
         rows = [
             row
             for one in dict.fromkeys((*followed, *self._persons.joined(person)))
             for row in self._store.of_person(KeptConsent, one)
             if row.value.opening.terms.prohibits
             or (one in followed and row.value.opening.terms.given_ms >= followed[one])
+        ]
+        rows += [
+            row
+            for other, since, until in self._persons.parted(person)
+            for row in self._store.of_person(KeptConsent, other)
+            if row.value.opening.terms.prohibits and since <= row.value.opening.terms.given_ms <= until
         ]
         return tuple(KeptTerms(_held(row.value.opening.terms), row.person, row.value.opening.person) for row in rows)
 
