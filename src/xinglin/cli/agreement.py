@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from xinglin.cli.choices import (
-    LAST_MS,
     CategoriesOption,
     DaysOption,
     FromOption,
@@ -155,7 +154,7 @@ def _check_ids(*texts: str) -> None:
 
 def _line(row: dict[str, Any]) -> str:
     parties = f"{row['custodian_name']} answers {row['reader_name']}"
-    return f"{row['agreement']}  {_said(row)}  {parties}  until {_time(row['until_ms'])}"
+    return f"{row['agreement']}  {_said(row)}  {parties}  until {show_time(row['until_ms'])}"
 
 
 def _lines(row: dict[str, Any]) -> list[str]:
@@ -166,18 +165,13 @@ def _lines(row: dict[str, Any]) -> list[str]:
         "purposes": ", ".join(row["purposes"]),
         "categories": ", ".join(row["categories"]),
         "level": f"up to {row['level']}",
-        "period": f"{_time(row['from_ms'])} to {_time(row['until_ms'])}",
+        "period": f"{show_time(row['from_ms'])} to {show_time(row['until_ms'])}",
         "document": row["document"],
-        "accepted": _time(row["accepted_ms"]),
-        "ended": _time(row["ended_ms"]),
+        "accepted": show_time(row["accepted_ms"]),
+        "ended": show_time(row["ended_ms"]),
     }
     return [_line(row), *(f"  {name:<12}{said}" for name, said in words.items())]
 
 
 def _said(row: dict[str, Any]) -> str:
     return str(row["status"]).replace("_", " ")
-
-
-def _time(time_ms: int) -> str:
-    """Return a time; another member may have put one on the chain that no calendar has."""
-    return show_time(time_ms) if time_ms <= LAST_MS else "after the year 9999"

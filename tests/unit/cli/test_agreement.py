@@ -189,5 +189,5 @@ def test_times_that_no_calendar_has_are_shown(two: Two) -> None:
     )
     with neighbours(two.folder) as site:
         agreement = sign_agreement(*site.nodes, terms)
-    assert "after the year 9999 to after the year 9999" in two("show", B, agreement).out.decode()
+    assert f"{last - 1} ms to {last} ms" in two("show", B, agreement).out.decode()
     assert "to begin" in two("list", B).out.decode()
