@@ -58,6 +58,7 @@ from xinglin.service.basic.reading.custodian import Custodian, Parts, SeenReques
 from xinglin.service.basic.reading.deciding import Decider
 from xinglin.service.basic.reading.desk import Desk
 from xinglin.service.basic.reading.entries import ConsortiumHead
+from xinglin.service.basic.reading.errors import RequestsTooMany
 from xinglin.service.basic.reading.looks import Looks
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
@@ -66,6 +67,10 @@ from xinglin.service.basic.tracing.seeing import Lookups, Seeing
 from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 from xinglin.service.lifecycle.storage.remembered import Versions
 
+REFUSALS_PER_MINUTE = 600
+"""So many answers beyond its quota a key has in a minute: refusals leave entries too, and may not fill the chain."""
+_UNANSWERED = (RequestMalformed, RequestElsewhere, RequestExpired, RequestSignatureInvalid, RequestsTooMany)
+"""What leaves no entry of its own, and is counted."""
 HERE = b"here"
 """The source of requests that come from this machine, through no transport."""
 
@@ -131,7 +136,7 @@ class Serving(Deciding):
             if (signed.request.action, signed.request.asked.what) == (TRACE, "person"):
                 return self.seeing.answer(request)
             return self.desk.answer(signed, payload)
-        except (RequestMalformed, RequestElsewhere, RequestExpired, RequestSignatureInvalid):
+        except _UNANSWERED:
             self.strangers.note(source, SystemClock().now_ms())
             raise
 
@@ -254,6 +259,7 @@ def _parts(archive: Archive, protection: Protection, log: OpenLog, clock: Clock)
             emergencies=emergencies,
         ),
         seen=SeenRequests(recent_requests(private, clock.now_ms()), clock.now_ms()),
+        most=ReadQuota(protection.quota.per_minute + REFUSALS_PER_MINUTE),
         log=log,
         private_chain=private.rules.chain,
         signer=node.signer(SERVICE),

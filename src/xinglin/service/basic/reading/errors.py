@@ -105,6 +105,16 @@ class RequestUnsettled(Conflict):
     hint_zh = "请重新请求。已作出的决定记录在私有链上。"
 
 
+class RequestsTooMany(Denied):
+    """One key has asked so often in a minute that it gets no more answers, and leaves no more entries."""
+
+    code, number, clause = "reading.too_many", 5912, "H4"
+    en = "Account {account} has asked far more often than its quota; nothing more is answered now."
+    zh = "账户 {account} 的请求远超配额；暂不再应答。"
+    hint_en = "Wait a minute, and ask no more often than the quota allows."
+    hint_zh = "请一分钟后再试，并按配额控制请求频率。"
+
+
 class AnsweringEnded(Unavailable):
     """The thread that was answering this request, with others, was made to stop."""
 
