@@ -19,19 +19,16 @@ from typing import Any
 import pytest
 
 from tests.scenario.test_guides import GUIDES, blocks, fenced
+from tests.support.agreements import agree
 from tests.support.product import child_environment, stored_records
-from tests.support.town import YEAR_MS, Town, homes, open_town
+from tests.support.town import Town, homes, open_town
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import add_account
-from xinglin.node.chains import SystemClock
-from xinglin.node.consents import sign_agreement
 from xinglin.node.opening import anchoring
 from xinglin.node.proofs import collect_checkpoint
 from xinglin.node.site import open_site
-from xinglin.service.basic.sharing.agreements.model import AgreementTerms
 from xinglin.service.lifecycle.collection.doors import with_institution
 from xinglin.stakeholders.kinds import Role
-from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Purpose
 
 PAGES = ("clinician.md", "patient.md", "privacy-officer.md")
@@ -105,12 +102,7 @@ def prepared(folder: Path) -> dict[str, str]:
         )
         record = town.rows(b"Observation")[0]
         town.read(record.details.commitment)
-        now = SystemClock().now_ms()
-        terms = AgreementTerms(
-            town.a.member, town.b.member, (Purpose.ETREAT, Purpose.TREAT), tuple(Category)[:4], Level.NARROW,
-            now - 1, now + YEAR_MS, bytes(32),
-        )  # fmt: skip
-        sign_agreement(town.a.archive.node, town.b.archive.node, terms)
+        agree(town.a.archive.node, town.b.archive.node, Purpose.ETREAT, Purpose.TREAT)
         _correction(town, folder)
         return {
             "PHYSICIAN": town.physician.account,
