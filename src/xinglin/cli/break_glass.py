@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from xinglin.cli.choices import (
-    AccountOption,
     PersonArgument,
     SpecialOption,
     opened_deciding,
@@ -15,7 +14,7 @@ from xinglin.cli.choices import (
     read_special,
     show_time,
 )
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_text
+from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, check_text
 from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.protecting import grant_tasks, open_glass, review_glass

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from xinglin.cli.choices import (
-    AccountOption,
     FromOption,
     PersonArgument,
     UntilOption,
@@ -18,7 +17,7 @@ from xinglin.cli.choices import (
     read_time,
     show_time,
 )
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_text
+from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, check_text
 from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.chains import SystemClock
