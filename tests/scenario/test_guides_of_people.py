@@ -19,21 +19,24 @@ from typing import Any
 import pytest
 
 from tests.scenario.test_guides import GUIDES, blocks, fenced
-from tests.support.agreements import agree
 from tests.support.product import child_environment, stored_records
 from tests.support.town import Town, homes, open_town
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import add_account
 from xinglin.node.opening import anchoring
-from xinglin.node.proofs import collect_checkpoint
 from xinglin.node.site import open_site
 from xinglin.service.lifecycle.collection.doors import with_institution
 from xinglin.stakeholders.kinds import Role
-from xinglin.stakeholders.purposes import Purpose
 
 PAGES = ("clinician.md", "patient.md", "privacy-officer.md")
 _WORD = re.compile(r"(?<![\w$-])[A-Z]{3,}(?:-[AB])?(?![\w=-])")
-_MAKES = {"consent propose": "CONSENT", "consent give": "CONSENT", "consent break-glass open": "GRANT"}
+_MAKES = {
+    "agreement propose": "AGREEMENT",
+    "consent propose": "CONSENT",
+    "consent give": "CONSENT",
+    "consent break-glass open": "GRANT",
+}
+_TERMS = "--purpose treat --purpose etreat --category 1 --category 2 --category 3 --category 4 --days 366"
 _OTHERS = {one: f"--with hospital-{other} --with platform --with regulator" for one, other in ("ab", "ba")}
 
 
@@ -84,7 +87,7 @@ class Desk:
 def folder(homes_of_town: Path, desk: Path) -> Path:
     """Return a copy of the homes with the two commands beside them, and papers."""
     shutil.copytree(homes_of_town, desk, dirs_exist_ok=True)
-    for name in ("consent.pdf", "default.pdf", "certificate.pdf", "request.pdf"):
+    for name in ("consent.pdf", "default.pdf", "certificate.pdf", "request.pdf", "agreement.pdf"):
         (desk / name).write_bytes(b"%PDF " + name.encode())
     (desk / "wallet-passphrase").write_text("a passphrase of the patient's own\n")
     (desk / "wallet-passphrase").chmod(0o600)
@@ -92,7 +95,7 @@ def folder(homes_of_town: Path, desk: Path) -> Path:
 
 
 def prepared(folder: Path) -> dict[str, str]:
-    """Sign the agreement, make accounts, and return the words that the pages leave to the reader."""
+    """Make accounts, have the agreement signed, and return the words that the pages leave to the reader."""
     with open_town(folder) as town:
         officers = [add_account(node, (Role.COMPLIANCE_OFFICER,), "Officer").account for node in town.site.nodes[:2]]
         at_b = town.b.archive.persons.traits_of(town.at_b)[0]
@@ -102,9 +105,8 @@ def prepared(folder: Path) -> dict[str, str]:
         )
         record = town.rows(b"Observation")[0]
         town.read(record.details.commitment)
-        agree(town.a.archive.node, town.b.archive.node, Purpose.ETREAT, Purpose.TREAT)
         _correction(town, folder)
-        return {
+        words = {
             "PHYSICIAN": town.physician.account,
             "CLERK": town.own.account,
             "READER": town.physician.account,
@@ -120,14 +122,22 @@ def prepared(folder: Path) -> dict[str, str]:
             "RECORD-B": (folder / "record-b").read_text(),
             "CHILD": _child(town),
         }
+    _agree(Desk(folder, words))
+    return words
 
 
-def checkpoint(folder: Path) -> None:
-    """Have the members cosign a checkpoint, as they do while their nodes run."""
+def _agree(desk: Desk) -> None:
+    """Have hospital A let hospital B ask, signed by both."""
+    to_b, paper = f"--reader {desk.words['MEMBER-B']}", "--document agreement.pdf"
+    proposed = desk.json(f"xinglin agreement propose --home hospital-a {to_b} {paper} {_TERMS} {_OTHERS['a']}")
+    desk.run(f"xinglin agreement accept {proposed['agreement']} --home hospital-b {paper} {_OTHERS['b']}")
+
+
+def anchor(folder: Path) -> None:
+    """Have both hospitals anchor their private chains, as they do while their nodes run."""
     with open_site(homes(folder), b"".join((folder / "passphrase").read_bytes().split())) as site:
         for node in site.nodes[:2]:
             anchoring(node).step()
-        collect_checkpoint(site.nodes)
 
 
 def _correction(town: Town, folder: Path) -> None:
@@ -180,13 +190,14 @@ def test_a_patient_decides_and_sees_who_has_read(folder: Path) -> None:
     words = prepared(folder)
     desk = Desk(folder, words | {"PERSON": words["AT-A"], "RECORD": words["RECORD-A"]})
     desk.run("xinglin proof trust --home hospital-a --out trust.json")
-    checkpoint(folder)
+    anchor(folder)
     desk.follow(GUIDES / PAGES[1])
     assert "granted" in desk.printed("xinglin consent show")
     assert "revoked" in desk.printed("xinglin consent revoke")
     assert "copies" in desk.printed("xinglin consent default")
     assert f"given to {words['PHYSICIAN']}" in desk.printed("xinglin access record")
     assert "verdict: holds" in desk.printed("xinglin-verify")
+    assert desk.printed("xinglin proof checkpoint").count("\u2014 ") == 4
 
 
 @pytest.mark.requirement("S8.1", "S8.3b", command="xinglin consent break-glass review; xinglin access explain")
@@ -208,9 +219,11 @@ def test_a_privacy_officer_reviews_audits_and_follows_a_leak(folder: Path) -> No
         desk.words["ENTRY"] = listed["entries"][0]["entry"]
 
     desk.before["xinglin access responsible"] = entry
-    checkpoint(folder)
+    anchor(folder)
     desk.follow(GUIDES / PAGES[2])
     assert "fhir.patient" in desk.printed("xinglin record door")
+    assert "in force" in desk.printed("xinglin agreement accept").splitlines()[-1]
+    assert desk.printed("xinglin agreement list").count("replaced") == 2
     assert "PM13" in desk.printed("xinglin access explain")
     assert "justified" in desk.printed("xinglin consent break-glass review")
     assert desk.printed("xinglin ledger verify").splitlines()[-1] == "holds"

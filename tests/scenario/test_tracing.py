@@ -25,6 +25,7 @@ from xinglin.node.corrections import correct_by_account
 from xinglin.node.linking import match_person
 from xinglin.node.tracing import responsible_for, trace_record, who_has_seen
 from xinglin.service.basic.audit.messages import SignedReceipt
+from xinglin.service.basic.audit.model import NO_RECORD
 from xinglin.service.basic.audit.receipts import receipt_hash
 from xinglin.service.basic.correction.model import Reason
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
@@ -176,6 +177,20 @@ def forbidding(member: str) -> WantedConsent:
     )
 
 
+def ordinary(member: str) -> WantedConsent:
+    """Return a consent for treatment at a member, without what is special or of level 5."""
+    now = SystemClock().now_ms()
+    return WantedConsent(
+        purposes=[Purpose.TREAT],
+        categories=list(Category),
+        level=Level.NARROW,
+        given_ms=now - 2_000,
+        from_ms=now - 1_000,
+        until_ms=now + YEAR_MS,
+        members=[member],
+    )
+
+
 def seen(case: Case, account: str, purpose: Purpose = Purpose.PATRQT) -> list[dict[str, Any]]:
     return who_has_seen(case.site, case.town.at_a, account, purpose)
 
@@ -234,6 +249,36 @@ def test_the_patient_is_told_who_has_seen_what_at_both_hospitals(case: Case) -> 
     assert by_overseer[1]["refused"] == "trace.person_not_shown"  # B tells others on the patient's request alone
 
 
+@pytest.mark.requirement("S8.6d", command="xinglin record trace")
+def test_a_later_version_that_is_stricter_is_not_shown_to_who_may_see_the_older(case: Case) -> None:
+    town, a = case.town, case.site.nodes[0]
+    older = identifier(town.rows(b"Observation")[2].record)
+    content = json.loads(town.a.archive.vault.read(older))
+    content["code"] = {"coding": [{"system": "http://snomed.info/sct", "code": "86406008", "display": "HIV infection"}]}
+    given = give_by_own_key(a, ordinary(town.a.member), [(town.a.node, town.at_a)])
+    acknowledge(town.a, given.consent)
+    assert [one["withheld"] for one in trace_record(case.site, older, town.own.account)["versions"]] == [False]
+    office = town.site.corrections_of(a)
+    made = correct_by_account(
+        town.a, office, older, json.dumps(content).encode(), Reason.TRANSCRIPTION, town.own.account
+    )
+    later = town.a.archive.vault.find(made["record"]).details
+    assert (later.level, Special(later.special)) == (Level.STRICT, Special.HIV)
+    trace_record(case.site, made["record"], case.auditor)
+    seen = trace_record(case.site, older, town.own.account)
+    first, second = seen["versions"]
+    assert (seen["viewer"], first["withheld"], first["level"]) == ("practitioner", False, Level.NARROW)
+    assert second == {"number": 1, "current": True, "withheld": True, "state": "standing"}
+    text = json.dumps(seen)
+    assert [one for one in (made["record"], later.commitment.hex(), "hiv", case.auditor) if one in text] == []
+    with pytest.raises(PlatformError) as refused:
+        trace_record(case.site, made["record"], town.own.account)
+    assert refused.value.code == "permit.level"
+    whole = trace_record(case.site, older, case.auditor)["versions"]
+    assert [(one["withheld"], one["level"]) for one in whole] == [(False, Level.NARROW), (False, Level.STRICT)]
+    revoke(a, given)
+
+
 @pytest.mark.requirement("H4", "S3.5", command="xinglin access responsible")
 def test_a_leaked_entry_leads_to_the_account_and_the_person_who_answers_for_it(case: Case) -> None:
     town = case.town
@@ -242,7 +287,7 @@ def test_a_leaked_entry_leads_to_the_account_and_the_person_who_answers_for_it(c
         for one in town.site.trace_of(town.site.nodes[0]).entries_of([case.old.details.commitment])
         if one.entry.action == "history"
     ]
-    found = responsible_for(case.site, row.hash)
+    found = responsible_for(case.site, row.hash, case.auditor)
     assert (found["account"], found["person"], found["signature"]) == (
         town.physician.account,
         "Physician at B",
@@ -254,14 +299,45 @@ def test_a_leaked_entry_leads_to_the_account_and_the_person_who_answers_for_it(c
     for damaged in (whole.replace("Physician at B", "Somebody else"), "[]", '{"salt": "zz", "statement": "x"}'):
         kept.write_text(damaged, encoding="utf-8")
         with pytest.raises(OpeningDiffers):
-            responsible_for(case.site, row.hash)
+            responsible_for(case.site, row.hash, case.auditor)
     kept.unlink()
     with pytest.raises(OpeningMissing):
-        responsible_for(case.site, row.hash)
+        responsible_for(case.site, row.hash, case.auditor)
     kept.write_text(whole, encoding="utf-8")
     with pytest.raises(PlatformError) as unknown:
-        responsible_for(case.site, bytes(32))
+        responsible_for(case.site, bytes(32), case.auditor)
     assert unknown.value.code == "proof.no_entry"
+
+
+@pytest.mark.requirement("H4", "S3.5", command="xinglin access responsible")
+def test_who_answers_for_an_entry_is_told_to_overseers_and_on_record(case: Case) -> None:
+    town, trace = case.town, case.site.trace_of(case.site.nodes[0])
+    commitment = case.old.details.commitment
+    row = trace.entries_of([commitment])[0]
+    before = len(trace.entries_of([commitment]))
+    told = responsible_for(case.site, row.hash, case.auditor, Purpose.LEGAL)
+    assert told["person"] == "Physician at B"
+    with pytest.raises(PlatformError) as refused:
+        responsible_for(case.site, row.hash, town.own.account)
+    assert refused.value.code == "account.opening_denied"
+    with pytest.raises(PlatformError) as elsewhere:
+        responsible_for(case.site, row.hash, case.regulator)
+    assert elsewhere.value.code == "account.no_key"
+    looks = [one.entry for one in trace.entries_of([commitment])[before:]]
+    assert [(one.account, one.action, one.purpose, one.outcome, one.basis) for one in looks] == [
+        (case.auditor, "responsible", "legal", 0, "legal_duty"),
+        (town.own.account, "responsible", "hoperat", refused.value.number, "none"),
+    ]
+    assert {one.reference for one in looks} == {row.hash}
+    nothing = len(trace.entries_of([NO_RECORD]))
+    with pytest.raises(PlatformError) as unknown:
+        responsible_for(case.site, b"?" * 32, case.auditor)
+    assert unknown.value.code == "proof.no_entry"
+    assert [one.entry.reference for one in trace.entries_of([NO_RECORD])[nothing:]] == [b"?" * 32]
+    lines = who_has_seen(case.site, town.at_a, case.auditor, Purpose.HOPERAT)[0]["lines"]
+    assert (case.auditor, commitment.hex()) in {
+        (one["account"], one["commitment"]) for one in lines if one["action"] == "responsible"
+    }
 
 
 def test_the_commands_say_it_in_sentences(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +359,7 @@ def test_the_commands_say_it_in_sentences(case: Case, monkeypatch: pytest.Monkey
     assert told.status == 0, told.err
     assert b"Hospital B: " in told.out
     assert told.out.rstrip().endswith(b"entries, complete")
-    answers = xinglin("access", "responsible", entry, *at)
+    answers = xinglin("access", "responsible", entry, "--account", case.auditor, *at)
     assert b"signature of the request: holds" in answers.out
     refused = xinglin("record", "trace", record, "--as", town.physician.account, *at, "--json")
     assert refused.json["error"]["code"] == "trace.not_shown"

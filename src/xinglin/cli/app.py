@@ -16,6 +16,7 @@ from xinglin import __version__
 from xinglin.cli import (
     access,
     account,
+    agreement,
     bench_command,
     consent,
     demo_command,
@@ -45,6 +46,7 @@ app.command("init")(init.init)
 app.command("demo")(demo_command.demo)
 app.add_typer(member.app, name="member")
 app.add_typer(account.app, name="account")
+app.add_typer(agreement.app, name="agreement")
 app.add_typer(record_versions.app, name="record")  # the same one, with the commands of versions
 app.add_typer(notice.app, name="notice")
 app.add_typer(patient.app, name="patient")

@@ -24,7 +24,13 @@ SenderOption = Annotated[
 @app.command("list")
 def list_notices(
     home: HomeOption,
-    account: Annotated[str, typer.Option("--account", help="What this account has to acknowledge.")] = "",
+    account: Annotated[
+        str,
+        typer.Option(
+            "--account",
+            help="What this account can acknowledge: what is to it or to all, and what a patient is to hear.",
+        ),
+    ] = "",
     person: Annotated[str, typer.Option("--person", help="What was to be told to this patient, by person id.")] = "",
     only_open: Annotated[bool, typer.Option("--open", help="Only what is not acknowledged.")] = False,
     passphrase_file: PassphraseOption = None,

@@ -10,14 +10,14 @@ import typer
 from xinglin.carrier.ledger.trust import MAX_TRUST_BYTES, encode_trust
 from xinglin.cli.choices import read_choice
 from xinglin.cli.files import FileUnreadable, read_file, write_file
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened, read_hash
-from xinglin.cli.output import show
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened, opened_site, read_hash
+from xinglin.cli.output import language, show
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.archive import open_archive
 from xinglin.node.permitted import own_serving, prove_with_content
-from xinglin.node.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
+from xinglin.node.proofs import cosign_together, prove_anchor, prove_entry, prove_reads, prove_record, trust_of
 from xinglin.service.basic.coordination.bundles.check import BundleReport, unread
 from xinglin.service.basic.coordination.bundles.steps import MAX_BYTES
 from xinglin.service.basic.episodes.bundles.check import check_proof
@@ -118,13 +118,28 @@ def trust(
 
 
 @app.command("checkpoint")
-def checkpoint(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
-    """Sign a checkpoint of the consortium chain as this home has it, and keep it."""
-    with opened(home, passphrase_file) as node:
-        interval = node.consortium.rules.parameters.checkpoint_interval
-        note = node.cosigner().checkpoint(node.consortium.tip.height // interval * interval)
-    data = {"height": note.head.height, "note": note.encode().decode(), "signatures": len(note.signatures)}
-    show(data, [note.encode().decode().rstrip("\n")], as_json=as_json)
+def checkpoint(
+    home: HomeOption, others: WithOption = None, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+) -> None:
+    """Sign a checkpoint of the consortium chain as this home has it, and keep it; homes given by --with cosign it.
+
+    Each home signs only what its own execution gave, and keeps the checkpoint with all signatures.
+    """
+    if others:
+        with opened_site(home, others, passphrase_file) as site:
+            cosigned = cosign_together(site.nodes)
+    else:
+        with opened(home, passphrase_file) as node:
+            cosigned = cosign_together([node])
+    note = cosigned.note
+    data = {
+        "height": note.head.height,
+        "note": note.encode().decode(),
+        "signatures": len(note.signatures),
+        "absent": [{"member": member, "reason": why.code} for member, why in cosigned.absent],
+    }
+    lines = [f"member {member} did not sign: {why.sentence(language())}" for member, why in cosigned.absent]
+    show(data, [note.encode().decode().rstrip("\n"), *lines], as_json=as_json)
 
 
 @app.command("verify")

@@ -50,11 +50,22 @@ def _lines(values: dict[str, Any]) -> list[str]:
     depths = ", ".join(f"{group} {depth}" for group, depth in values["depths"].items())
     lines = [f"shown to {values['viewer']}: level {values['level']}, {values['category']}; {depths}"]
     for version in values["versions"]:
-        lines.append(f"version {version['number']}{' (current)' if version['current'] else ''}")
+        lines.append(_version(version, values))
         for group, tell in _TELL.items():
             if group in version:
                 lines += [f"  {line}" for line in tell(version[group])]
     return lines
+
+
+def _version(version: dict[str, Any], values: dict[str, Any]) -> str:
+    """Return the heading of a version: labels and depths where they are not those of the record that is named."""
+    line = f"version {version['number']}{' (current)' if version['current'] else ''}"
+    if version["withheld"]:
+        return f"{line}: {version['state']}; nothing more of it is shown to this account"
+    if all(version[name] == values[name] for name in ("level", "category", "depths")):
+        return line
+    depths = ", ".join(f"{group} {depth}" for group, depth in version["depths"].items())
+    return f"{line}: level {version['level']}, {version['category']}; {depths}"
 
 
 def _origin(values: dict[str, Any]) -> list[str]:

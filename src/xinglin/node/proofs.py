@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
 from xinglin.carrier.ledger.bundle_model import Opened, Opening, Part
-from xinglin.carrier.ledger.checkpoint import SignedNote, merge
+from xinglin.carrier.ledger.checkpoint import NoteSignature, SignedNote, merge
+from xinglin.carrier.ledger.errors import CheckpointUnavailable
 from xinglin.carrier.ledger.genesis import genesis_hash
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.trust import Trust
 from xinglin.kernel.encoding import decode
-from xinglin.kernel.errors import NotFound
+from xinglin.kernel.errors import NotFound, PlatformError
 from xinglin.node.access import open_trace
 from xinglin.node.archive import Archive
 from xinglin.node.node import Node
@@ -54,20 +56,60 @@ class NoSuchEntry(NotFound):
     hint_zh = "xinglin access record 可显示记录的访问记录。"
 
 
+@dataclass(frozen=True, slots=True)
+class Cosigned:
+    """A checkpoint with the signatures of homes that are open together, and why others of them did not sign."""
+
+    note: SignedNote
+    absent: Collection[tuple[str, PlatformError]]
+
+
 def collect_checkpoint(nodes: Sequence[Node]) -> SignedNote:
     """Have homes that are open together cosign the tip's checkpoint; each keeps the whole note.
 
     Raises:
+        CheckpointFork: one of them computed another head; its evidence is kept.
+        CheckpointUnavailable: one of them can't sign or keep it.
+    """
+    cosigned = cosign_together(nodes)
+    for _, refusal in cosigned.absent:
+        raise refusal
+    return cosigned.note
+
+
+def cosign_together(nodes: Sequence[Node]) -> Cosigned:
+    """Have homes that are open together cosign the tip's checkpoint, as far as they can; those keep the whole note.
+
+    Every one signs only the head that its own execution gave. One that does not have the height, or has stopped
+    cosigning, is left out; a member that does not cosign keeps the note.
+
+    Args:
+        nodes: the one that makes the checkpoint first.
+
+    Raises:
+        CheckpointUnavailable: the first can't make it.
         CheckpointFork: one of them computed another head; its evidence is kept.
     """
     height = nodes[0].consortium.tip.height
     height -= height % nodes[0].consortium.rules.parameters.checkpoint_interval
     note = nodes[0].cosigner().checkpoint(height)
     members = {one.member for one in epoch_at(epochs_of(nodes[0].consortium.value), height).members if one.cosigns}
-    whole = merge(note, [node.cosigner().cosign(note) for node in nodes[1:] if node.member in members])
-    for node in nodes:
-        node.cosigner().notes.save(whole)
-    return whole
+    absent: dict[str, PlatformError] = {}
+    lines: list[NoteSignature] = []
+    for node in nodes[1:]:
+        if node.member in members:
+            try:
+                lines.append(node.cosigner().cosign(note))
+            except CheckpointUnavailable as refusal:
+                absent[node.member] = refusal
+    whole = nodes[0].cosigner().notes.save(merge(note, lines))
+    for node in nodes[1:]:
+        if node.member not in absent:
+            try:
+                node.cosigner().notes.save(whole)
+            except CheckpointUnavailable as refusal:
+                absent[node.member] = refusal
+    return Cosigned(whole, absent.items())
 
 
 def newest_checkpoint(node: Node, from_height: int) -> SignedNote:

@@ -13,6 +13,7 @@ from functools import partial
 from xinglin.carrier.ledger.errors import LogEntryNotFound
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Operation
+from xinglin.kernel.clock import Clock
 from xinglin.kernel.encoding import decode, pack
 from xinglin.node.access import access_log, open_trace
 from xinglin.node.archive import Archive
@@ -57,6 +58,7 @@ from xinglin.service.basic.reading.custodian import Custodian, Parts, SeenReques
 from xinglin.service.basic.reading.deciding import Decider
 from xinglin.service.basic.reading.desk import Desk
 from xinglin.service.basic.reading.entries import ConsortiumHead
+from xinglin.service.basic.reading.errors import RequestsTooMany
 from xinglin.service.basic.reading.looks import Looks
 from xinglin.service.basic.reading.model import Custody
 from xinglin.service.basic.reading.reader import Reader, ReaderAccount
@@ -65,6 +67,10 @@ from xinglin.service.basic.tracing.seeing import Lookups, Seeing
 from xinglin.service.lifecycle.storage.hierarchy import InstitutionKeys
 from xinglin.service.lifecycle.storage.remembered import Versions
 
+REFUSALS_PER_MINUTE = 600
+"""So many answers beyond its quota a key has in a minute: refusals leave entries too, and may not fill the chain."""
+_UNANSWERED = (RequestMalformed, RequestElsewhere, RequestExpired, RequestSignatureInvalid, RequestsTooMany)
+"""What leaves no entry of its own, and is counted."""
 HERE = b"here"
 """The source of requests that come from this machine, through no transport."""
 
@@ -130,7 +136,7 @@ class Serving(Deciding):
             if (signed.request.action, signed.request.asked.what) == (TRACE, "person"):
                 return self.seeing.answer(request)
             return self.desk.answer(signed, payload)
-        except (RequestMalformed, RequestElsewhere, RequestExpired, RequestSignatureInvalid):
+        except _UNANSWERED:
             self.strangers.note(source, SystemClock().now_ms())
             raise
 
@@ -204,53 +210,14 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
         IdentityBehind, IdentityDiffers: the patient index was set back; who is whom can't be told.
     """
     node, clock = archive.node, SystemClock()
-    private, consortium = node.private_ledger(), node.consortium
-    archive.persons.settle()
+    strangers = strangers_of(archive)
     protection = open_protection(archive, quota)
-    custody = Custody(consortium.rules.chain, node.member, node.settings.node)
     try:
-        strangers = strangers_of(archive)
+        # Anchored first: a private chain that was set back says nothing of the index.
         with anchored(node, strangers) as anchors, access_log(node) as log, open_trace(node) as trace:
-            links = IndexLinks(archive.persons, node.member)
-            emergencies = HomeEmergencies(archive, _foreign_grants(node, protection, links))
-            emergencies.tell_all(protection.break_glass.tasks())
-            parts = Parts(
-                custody=custody,
-                suite=consortium.rules.suite,
-                values=consortium.value,
-                deciding=Decider(
-                    custody=custody,
-                    suite=consortium.rules.suite,
-                    records=protection.records,
-                    unchanging=protection.versions.held,
-                    situations=protection.situations,
-                    quotas=protection.quota,
-                    agreements=ChainAgreements(node),
-                    links=links,
-                    emergencies=emergencies,
-                ),
-                seen=SeenRequests(recent_requests(private, clock.now_ms()), clock.now_ms()),
-                log=OpenLog(log, anchors.require_open),
-                private_chain=private.rules.chain,
-                signer=node.signer(SERVICE),
-                clock=clock,
-                mark=look_mark(archive.vault.keyring.keys),
-            )
-
-            def note(call: Operation) -> None:
-                anchors.require_open()
-                node.client(private).call([call], [node.signer(SERVICE)])
-
-            reader = Reader(
-                custody,
-                consortium.rules.suite,
-                consortium.value,
-                lambda: consortium.tip.time,
-                note,
-                clock,
-                random_bytes,
-            )
-            head = partial(_head_of, consortium)
+            archive.persons.settle()
+            parts = _parts(archive, protection, OpenLog(log, anchors.require_open), clock)
+            head = partial(_head_of, node.consortium)
             acts, custodian = Acts(parts, head), Custodian(parts, head)
             yield Serving(
                 archive=archive,
@@ -258,7 +225,7 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
                 custodian=custodian,
                 desk=Desk(custodian),
                 acts=acts,
-                reader=reader,
+                reader=_reader(node, anchors, clock),
                 anchors=anchors,
                 looks=Looks(parts, head, parts.mark, random_bytes),
                 trace=trace,
@@ -267,6 +234,57 @@ def open_serving(archive: Archive, quota: ReadQuota | None = None) -> Iterator[S
             )
     finally:
         protection.store.close()
+
+
+def _parts(archive: Archive, protection: Protection, log: OpenLog, clock: Clock) -> Parts:
+    """Return what requests are answered with; patients are told of emergencies that a crash left untold."""
+    node, private, consortium = archive.node, archive.node.private_ledger(), archive.node.consortium
+    custody = Custody(consortium.rules.chain, node.member, node.settings.node)
+    links = IndexLinks(archive.persons, node.member)
+    emergencies = HomeEmergencies(archive, _foreign_grants(node, protection, links))
+    emergencies.tell_all(protection.break_glass.tasks())
+    return Parts(
+        custody=custody,
+        suite=consortium.rules.suite,
+        values=consortium.value,
+        deciding=Decider(
+            custody=custody,
+            suite=consortium.rules.suite,
+            records=protection.records,
+            unchanging=protection.versions.held,
+            situations=protection.situations,
+            quotas=protection.quota,
+            agreements=ChainAgreements(node),
+            links=links,
+            emergencies=emergencies,
+        ),
+        seen=SeenRequests(recent_requests(private, clock.now_ms()), clock.now_ms()),
+        most=ReadQuota(protection.quota.per_minute + REFUSALS_PER_MINUTE),
+        log=log,
+        private_chain=private.rules.chain,
+        signer=node.signer(SERVICE),
+        clock=clock,
+        mark=look_mark(archive.vault.keyring.keys),
+    )
+
+
+def _reader(node: Node, anchors: AnchorKeeper, clock: Clock) -> Reader:
+    """Return what asks other nodes; each request is on the private chain before it leaves."""
+    consortium = node.consortium
+
+    def note(call: Operation) -> None:
+        anchors.require_open()
+        node.client(node.private_ledger()).call([call], [node.signer(SERVICE)])
+
+    return Reader(
+        Custody(consortium.rules.chain, node.member, node.settings.node),
+        consortium.rules.suite,
+        consortium.value,
+        lambda: consortium.tip.time,
+        note,
+        clock,
+        random_bytes,
+    )
 
 
 def _head_of(consortium: Ledger) -> ConsortiumHead:

@@ -29,6 +29,7 @@ from xinglin.node.corrections import correct_by_account, make_corrections
 from xinglin.node.destruction import records_office
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.notices import open_notices
+from xinglin.node.serving import REFUSALS_PER_MINUTE
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.messages import AccessRequest, Asked, SignedRequest
 from xinglin.service.basic.audit.model import AccessEntry
@@ -307,6 +308,20 @@ def test_what_counts_against_the_quota(plain: ReadingHome) -> None:
     asked, now = plain.account.account, SystemClock().now_ms()
     assert quota.over(asked, now + 59_000 - 60_000)
     assert not quota.over(asked, now + 60_001)  # what found nothing left has taken nothing
+
+
+@pytest.mark.requirement("H4", "S9.1")
+def test_nobody_fills_the_private_chain_with_refusals(plain: ReadingHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    note, private, counted = plain.note(0), plain.archive.node.private_ledger(), list[bytes]()
+    monkeypatch.setattr(plain.serving.strangers, "note", lambda source, now: counted.append(source))
+    answers = plain.serving.protection.quota.per_minute + REFUSALS_PER_MINUTE
+    told = [plain.told(note) for _ in range(answers)]
+    assert set(told[-REFUSALS_PER_MINUTE:]) == {"permit.quota"}
+    assert not counted
+    before = private.tip.log_size
+    assert [plain.told(note) for _ in range(2)] == ["reading.too_many"] * 2
+    assert private.tip.log_size == before
+    assert len(counted) == 2
 
 
 @pytest.mark.requirement("H4", "S7.2a")

@@ -38,6 +38,7 @@ def care(scene: Scene, chosen: Cast) -> None:
     physician = add_account(scene.hospital_a, (Role.PRACTITIONER,), "Physician on duty at hospital A")
     _care_relationship(scene, physician, chosen.cared_for)
     _break_glass(scene, physician, chosen.emergency, scene.record(chosen.counter, b"Observation"))
+    _break_glass_from_b(scene, chosen.emergency if chosen.emergency in scene.linked else chosen.counter)
     _guardian(scene, physician)
     _dead(scene, physician, chosen.dying)
 
@@ -89,14 +90,13 @@ def _break_glass(scene: Scene, physician: AddedAccount, person: bytes, others: b
     stage.say("  a review task was due within three days, and is done by an auditor: justified")
     stage.require(notice["recipient"]["patient"] and notice["step"] != "stored", "the notice is on A's private chain")
     stage.say(f"  notice to the patient: {notice[stage.language]}")
-    _break_glass_from_b(scene, person, record)
 
 
-def _break_glass_from_b(scene: Scene, person: bytes, record: bytes) -> None:
+def _break_glass_from_b(scene: Scene, person: bytes) -> None:
     """B's own emergency: its grant is presented signed, and A lets it in with a review and a notice of its own."""
-    stage, at_b = scene.stage, scene.linked.get(person)
+    stage, at_b, record = scene.stage, scene.linked.get(person), scene.record(person, b"Observation")
     if at_b is None:
-        stage.say("  this patient is not linked with B: an emergency of B is not shown")
+        stage.say("  no patient of these parts is linked with B: an emergency of B is not shown")
         return
     account = scene.reader.account
     opened = open_glass(scene.b, account, at_b, Emergency(2, _REASON))

@@ -38,7 +38,11 @@ def cast(scene: Scene) -> Cast | None:
     if len(able) < wanted:
         scene.stage.say(f"{len(able)} living adults with an observation are at A; {wanted} are needed for what follows")
         return None
-    return Cast(*able[:wanted])
+    counter, *others = able
+    # An emergency of B is shown on a patient whom B knows; it takes nothing from what other parts show.
+    emergency = next((one for one in others if one in scene.linked), others[0])
+    others.remove(emergency)
+    return Cast(counter, emergency, *others[: wanted - 2])
 
 
 def _needed_elsewhere(scene: Scene, person: bytes) -> bool:

@@ -78,7 +78,7 @@ class Acts:
         signed = read_request(data)
         authenticate(parts.suite, signed, Here(parts.custody.chain, parts.custody.node, now), parts.values)
         hash_ = request_hash(parts.suite.hash, signed.request)
-        parts.seen.once(hash_, signed.request.valid_until, now)
+        parts.admit(signed, hash_, now)
         row, decision, refusal = self._looked_at(signed, action, decided)
         came = Came(NO_RECORD if row is None else row.details.commitment, decision, refusal)
         logged = parts.log.log(entry_of(signed, hash_, came, self._head(), now))

@@ -30,9 +30,10 @@ from xinglin.service.basic.audit.receipts import (
     request_hash,
     sign_receipt,
 )
+from xinglin.service.basic.protection.ports import Quotas
 from xinglin.service.basic.reading.deciding import Decider
 from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
-from xinglin.service.basic.reading.errors import RequestReplayed, RequestUnsettled
+from xinglin.service.basic.reading.errors import RequestReplayed, RequestsTooMany, RequestUnsettled
 from xinglin.service.basic.reading.model import Answer, Custody
 from xinglin.service.basic.reading.outcome import Known, Outcome, told_facts
 from xinglin.service.basic.reading.ports import EntryLog
@@ -49,7 +50,8 @@ Incoming = tuple[SignedRequest, bytes]
 class Parts:
     """What a custodian is made of.
 
-    ``mark`` gives 16 bytes for a person and a request hash that only this node can make.
+    ``most`` bounds the requests of one key that are answered at all, refusals too; ``mark`` gives 16 bytes for a person
+    and a request hash that only this node can make.
     """
 
     custody: Custody
@@ -57,11 +59,28 @@ class Parts:
     values: Values
     deciding: Decider
     seen: SeenRequests
+    most: Quotas
     log: EntryLog
     private_chain: str
     signer: Signer
     clock: Clock
     mark: Callable[[bytes, bytes], bytes]
+
+    def admit(self, signed: SignedRequest, hash_: bytes, now: int) -> None:
+        """Let in a request of which it is known who asks; it will leave an entry.
+
+        Args:
+            signed: the request.
+            hash_: its hash.
+            now: the node's clock (ms).
+
+        Raises:
+            RequestsTooMany: its key has had so many answers in this minute that its entries would fill the chain.
+            RequestReplayed: it was let in before.
+        """
+        if not self.most.take(signed.key.hex(), now):
+            raise RequestsTooMany(account=signed.request.account)
+        self.seen.once(hash_, signed.request.valid_until, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +203,7 @@ class Custodian:
             try:
                 if isinstance(asker, PlatformError):
                     raise asker
-                parts.seen.once(hash_, request.request.valid_until, now)
+                parts.admit(request, hash_, now)
                 known.append(Known(request, hash_, payload))
             except PlatformError as refusal:
                 known.append(refusal)

@@ -23,7 +23,7 @@ LINGER_SECONDS = 0.001
 """A batch waits so long for as many requests as the one before had: those who have just got their answers ask again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     """A request that waits; ``told`` is its answer, or None when it is its turn to answer for all who wait."""
 
@@ -58,8 +58,12 @@ class Desk:
             self._waiting.append(mine)
             self._changed.notify()
             others, self._answering = self._answering, True
-        told = mine.told.result() if others else None
-        return self._answer_waiting() if told is None else told
+        try:
+            told = mine.told.result() if others else None
+            return self._answer_waiting() if told is None else told
+        except BaseException:
+            self._leave(mine, leading=not others)
+            raise
 
     def _answer_waiting(self) -> bytes:
         """Answer all who wait, and let the next have its turn; return or raise what the first is told: the caller."""
@@ -87,9 +91,17 @@ class Desk:
     def _pass_on(self) -> None:
         with self._changed:
             self._answering = bool(self._waiting)
-            following = self._waiting[0] if self._waiting else None
-        if following is not None:
-            following.told.set_result(None)
+            if self._waiting:
+                self._waiting[0].told.set_result(None)
+
+    def _leave(self, mine: _Waiting, *, leading: bool) -> None:
+        """Let go one that was made to stop before it was answered; if it was its turn, it is the next one's."""
+        with self._changed:
+            if mine not in self._waiting:
+                return
+            self._waiting.remove(mine)
+            if leading or mine.told.done():
+                self._pass_on()
 
 
 def _given(answer: bytes | Exception) -> bytes:

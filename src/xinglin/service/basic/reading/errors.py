@@ -105,6 +105,16 @@ class RequestUnsettled(Conflict):
     hint_zh = "请重新请求。已作出的决定记录在私有链上。"
 
 
+class RequestsTooMany(Denied):
+    """One key has asked so often in a minute that it gets no more answers, and leaves no more entries."""
+
+    code, number, clause = "reading.too_many", 5912, "H4"
+    en = "Account {account} has asked far more often than its quota; nothing more is answered now."
+    zh = "账户 {account} 的请求远超配额；暂不再应答。"
+    hint_en = "Wait a minute, and ask no more often than the quota allows."
+    hint_zh = "请一分钟后再试，并按配额控制请求频率。"
+
+
 class AnsweringEnded(Unavailable):
     """The thread that was answering this request, with others, was made to stop."""
 
@@ -123,3 +133,13 @@ class LooksNot(Denied):
     zh = "该账户的角色无权在患者主索引中执行此操作：{act}。"
     hint_en = "Practitioners, administrators and compliance officers look up and decide, auditors look up."
     hint_zh = "医务人员、管理员与合规专员可查询与决定，审计员可查询。"
+
+
+class OpeningDenied(Denied):
+    """None of the account's roles is told who answers for an account."""
+
+    code, number, clause = "account.opening_denied", 6098, "H4"
+    en = "No role of the account is told who answers for an access entry."
+    zh = "该账户的角色不得查看由谁对访问记录负责。"
+    hint_en = "Auditors and compliance officers of the institution that keeps the entry are told."
+    hint_zh = "仅告知保存该访问记录的机构的审计员与合规专员。"

@@ -129,9 +129,11 @@ class Corrected:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One version of a record with all that happened to it; ``corrected`` None: it is current."""
+    """One version of a record, its labels and all that happened to it; ``corrected`` None: it is current."""
 
     number: int
+    category: Category
+    level: Level
     origin: Origin
     accesses: Sequence[Access]
     complete: bool
@@ -139,6 +141,15 @@ class Step:
     corrected: Corrected | None
     standing: RecordStanding
     holds: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """One version of a record that whoever looks is not told of; ``current``: it is not corrected."""
+
+    number: int
+    current: bool
+    standing: RecordStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +161,4 @@ class Trace:
     level: Level
     special: Special
     keeper: str
-    steps: Sequence[Step]
+    steps: Sequence[Step | Withheld]

@@ -21,6 +21,7 @@ from xinglin.service.basic.tracing.model import (
     Tables,
     Trace,
     Viewer,
+    Withheld,
 )
 from xinglin.stakeholders.kinds import MemberKind, Role
 from xinglin.stakeholders.labels import Category, Level, Special
@@ -31,6 +32,8 @@ OVERSEERS = frozenset({Role.AUDITOR, Role.COMPLIANCE_OFFICER})
 OUTSIDERS = frozenset({MemberKind.REGULATOR, MemberKind.TECHNOLOGY_PROVIDER})
 REQUESTS = frozenset({Purpose.PATRQT, Purpose.FAMRQT})
 """Purposes for which an account answers the patient, or who speaks for the patient."""
+BY_PERMIT = frozenset({Viewer.PRACTITIONER, Viewer.PATIENT})
+"""As whom an account looks on a permit of the policy, which each version needs by itself."""
 
 
 def viewer_of(own: bool, kind: MemberKind, roles: frozenset[Role], purpose: Purpose, may_read: bool) -> Viewer | None:
@@ -72,8 +75,6 @@ def shown(tables: Tables, trace: Trace, viewer: Viewer, account: str) -> Values:
         viewer: as whom the account looks.
         account: whose own acts are always named.
     """
-    depths = depths_of(tables, viewer, trace.level, trace.category)
-    sight = tables.sights[viewer]
     outside = viewer is Viewer.OUTSIDER
     return {
         "record": "" if outside else trace.record,
@@ -84,12 +85,33 @@ def shown(tables: Tables, trace: Trace, viewer: Viewer, account: str) -> Values:
         if outside
         else [one.name.lower() for one in Special if one and one in trace.special and one.name],
         "keeper": trace.keeper,
-        "depths": {group.value: depth.name.lower() for group, depth in depths.items()},
-        "versions": [_step(step, depths, sight, account) for step in trace.steps],
+        "depths": _named(depths_of(tables, viewer, trace.level, trace.category)),
+        "versions": [_version(tables, step, viewer, account) for step in trace.steps],
     }
 
 
-def _step(step: Step, depths: Depths, sight: Sight, account: str) -> Values:
+def _named(depths: Depths) -> Values:
+    return {group.value: depth.name.lower() for group, depth in depths.items()}
+
+
+def _version(tables: Tables, step: Step | Withheld, viewer: Viewer, account: str) -> Values:
+    """Return one version as far as its own level and category allow; of one that is withheld number and state alone."""
+    if isinstance(step, Withheld):
+        state = step.standing.standing.name.lower()
+        return {"number": step.number, "current": step.current, "withheld": True, "state": state}
+    depths = depths_of(tables, viewer, step.level, step.category)
+    return {
+        "number": step.number,
+        "current": step.corrected is None,
+        "withheld": False,
+        "category": step.category.name.lower(),
+        "level": int(step.level),
+        "depths": _named(depths),
+        **_groups(step, depths, tables.sights[viewer], account),
+    }
+
+
+def _groups(step: Step, depths: Depths, sight: Sight, account: str) -> Values:
     shows: Mapping[Group, Values] = {
         Group.ORIGIN: _origin(step.origin, depths[Group.ORIGIN], sight, account),
         Group.ACCESS: _access(step, depths[Group.ACCESS], sight, account),
@@ -97,8 +119,7 @@ def _step(step: Step, depths: Depths, sight: Sight, account: str) -> Values:
         Group.CHANGES: _changes(step, depths[Group.CHANGES], sight, account),
         Group.END: _end(step, depths[Group.END], sight, account),
     }
-    seen = {group.value: values for group, values in shows.items() if depths[group] is not Depth.NONE}
-    return {"number": step.number, "current": step.corrected is None, **seen}
+    return {group.value: values for group, values in shows.items() if depths[group] is not Depth.NONE}
 
 
 def _origin(origin: Origin, depth: Depth, sight: Sight, account: str) -> Values:

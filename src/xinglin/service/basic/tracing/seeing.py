@@ -90,7 +90,7 @@ class Seeing:
         signed = read_request(data)
         authenticate(parts.suite, signed, Here(parts.custody.chain, parts.custody.node, now), parts.values)
         hash_ = request_hash(parts.suite.hash, signed.request)
-        parts.seen.once(hash_, signed.request.valid_until, now)
+        parts.admit(signed, hash_, now)
         ruling, refusal = self._ruled(signed, now)
         decision = ruling.decision if ruling is not None else None
         entry = entry_of(signed, hash_, Came(NO_RECORD, decision, refusal), self._head(), now)

@@ -15,7 +15,7 @@ from xinglin.service.basic.audit.messages import SignedRequest
 from xinglin.service.basic.audit.projection import AccessProjection, AccessRow
 from xinglin.service.basic.coordination.model import Behaviour
 from xinglin.service.basic.correction.looking import Held, Looking, Version
-from xinglin.service.basic.destruction.model import RecordStanding
+from xinglin.service.basic.destruction.model import RecordStanding, Standing
 from xinglin.service.basic.protection.model import Decision, Rule
 from xinglin.service.basic.protection.rules import decide, gate
 from xinglin.service.basic.reading.acts import Acts
@@ -32,8 +32,9 @@ from xinglin.service.basic.tracing.model import (
     Tables,
     Trace,
     Viewer,
+    Withheld,
 )
-from xinglin.service.basic.tracing.rules import Values, shown, viewer_of
+from xinglin.service.basic.tracing.rules import BY_PERMIT, Values, shown, viewer_of
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.service.lifecycle.storage.vault import Vault
 from xinglin.stakeholders.labels import Special
@@ -41,6 +42,8 @@ from xinglin.stakeholders.purposes import Action, Basis, Purpose
 
 OVERSIGHT, SUPERVISION = b"oversight", b"supervision"
 """What the entry of a look at a trace names as what its legal duty rests on."""
+May = Callable[[bytes], bool]
+"""Tells whether a version, named by its commitment, is told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class Tracing:
             TraceNotShown: the account is shown none; so its entry says.
             PlatformError: another refusal of permits; or see ``Acts.permit``.
         """
-        viewers: list[Viewer] = []
+        told: list[tuple[Viewer, May]] = []
 
         def decided(signed: SignedRequest, purpose: Purpose, row: StoredRecord) -> Decision:
             situation = self._acts.situation(signed, purpose, Action.HISTORY, row)
@@ -94,16 +97,22 @@ class Tracing:
                 return refused
             reader, decision = situation.reader, decide(situation)
             viewer = viewer_of(reader.own, reader.kind, reader.roles, purpose, decision.permit)
+            if viewer in BY_PERMIT and self._is_gone(row):
+                viewer = None
             if viewer is not None:
-                viewers.append(viewer)
+                told.append((viewer, self._versions(signed, purpose, viewer, row)))
             return _ruled(viewer, decision, reader.own)
 
         act = self._acts.permit(data, TRACE, decided)
-        trace = self.of(identifier(act.row.record))
-        return shown(self._tables, trace, viewers[0], act.signed.request.account)
+        viewer, may = told[0]
+        return shown(self._tables, self.of(identifier(act.row.record), may), viewer, act.signed.request.account)
 
-    def of(self, record: str) -> Trace:
-        """Return the whole trace of a record, of all its versions.
+    def of(self, record: str, may: May) -> Trace:
+        """Return the trace of a record, of all its versions.
+
+        Args:
+            record: its id.
+            may: tells of which versions, by their commitments, more is told than number and state.
 
         Raises:
             RecordNotFound: there is no such record.
@@ -112,17 +121,42 @@ class Tracing:
         source = self._sources
         row = source.vault.find(record)
         category, level = labels_of(row)
-        steps = [self._step(one) for one in source.looking.versions(record)]
+        versions = source.looking.versions(record)
+        steps = [self._step(one) if may(one.commitment) else self._withheld(one) for one in versions]
         return Trace(record, category, level, Special(row.details.special), source.keeper, steps)
+
+    def _versions(self, signed: SignedRequest, purpose: Purpose, viewer: Viewer, row: StoredRecord) -> May:
+        """Return which versions of a record are told of: all by duty, else each that the policy permits by itself.
+
+        They are looked at before the entry is made; a version that comes later was not, and is withheld.
+        """
+        if viewer not in BY_PERMIT:
+            return lambda _: True
+        permitted = set()
+        for version in self._sources.looking.versions(identifier(row.record)):
+            one = self._sources.vault.find(version.record)
+            if not self._is_gone(one) and decide(self._acts.situation(signed, purpose, Action.HISTORY, one)).permit:
+                permitted.add(version.commitment)
+        return permitted.__contains__
+
+    def _is_gone(self, row: StoredRecord) -> bool:
+        standing = self._sources.standing(row.details.commitment).standing
+        return bool(row.details.destroyed) or standing is Standing.DESTROYED
+
+    def _withheld(self, version: Version) -> Withheld:
+        return Withheld(version.number, version.current, self._sources.standing(version.commitment))
 
     def _step(self, version: Version) -> Step:
         source = self._sources
         row = source.vault.find(version.record)
+        category, level = labels_of(row)
         corrected = None
         if version.reason is not None:
             corrected = Corrected(version.reason, version.account, version.corrected)
         return Step(
             number=version.number,
+            category=category,
+            level=level,
             origin=self._origin(row),
             accesses=[access_of(one) for one in source.trace.entries_of([version.commitment])],
             complete=source.trace.completeness(version.commitment).complete,

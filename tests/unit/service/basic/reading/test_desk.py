@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import cast
 
 import pytest
@@ -112,6 +112,47 @@ def test_a_thread_that_is_made_to_stop_leaves_nobody_waiting() -> None:
     told.fault = KeyboardInterrupt()
     answers = ask_while_answered(told, [1, 2])
     assert {type(one) for one in answers[1:]} == {KeyboardInterrupt, AnsweringEnded}
+
+
+class Stopped(Future[bytes | None]):
+    """Stands for the wait of a thread that is made to stop meanwhile."""
+
+    def result(self, timeout: float | None = None) -> bytes | None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.timeout(30)
+def test_who_is_made_to_stop_while_waiting_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, waiting = Told(), module._Waiting
+    desk = Desk(told)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(desk.answer, request(0))
+        assert told.begun.wait(10)
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "_Waiting", lambda incoming: waiting(incoming, Stopped()))
+            with pytest.raises(KeyboardInterrupt):
+                desk.answer(request(1))
+        last = pool.submit(desk.answer, request(2))
+        while not desk._waiting:
+            threading.Event().wait(0.001)
+        told.let.set()
+        assert [first.result(10), last.result(10)] == [b"\x00", b"\x02"]
+    assert told.batches == [[0], [2]]
+
+
+def test_who_is_made_to_stop_when_it_is_its_turn_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told()
+    told.let.set()
+    desk = Desk(told)
+
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Desk, "_take", stop)
+        with pytest.raises(KeyboardInterrupt):
+            desk.answer(request(1))
+    assert desk.answer(request(2)) == b"\x02"
 
 
 def test_a_search_waits_for_nobody() -> None:

@@ -26,7 +26,7 @@ from xinglin.service.basic.sharing.agreements.model import (
     EndAgreement,
     ProposeAgreement,
 )
-from xinglin.service.basic.sharing.agreements.rules import uncovered
+from xinglin.service.basic.sharing.agreements.rules import standing, uncovered
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Purpose
@@ -159,3 +159,18 @@ def test_what_is_over_is_not_accepted(consortium: Consortium) -> None:
     call(c, c.hospital, "propose", ProposeAgreement(id_, signed))
     c.ledger.time += DAY
     refused(c, c.platform, "accept", AcceptAgreement(id_, signed), AgreementSettled)
+
+
+def test_where_an_agreement_stands_is_what_can_be_done_with_it(consortium: Consortium) -> None:
+    c, now, pending = consortium, consortium.ledger.time, new_id()
+    call(c, c.hospital, "propose", ProposeAgreement(pending, terms(c)))
+    open_ = state(c, pending)
+    assert [standing(pending, open_, None, time) for time in (now, now + DAY)] == ["proposed", "lapsed"]
+    id_ = agreed(c)
+    signed = state(c, id_)
+    last = AgreementOfPair(agreement=id_, number=1)
+    assert standing(pending, open_, last, now) == "lapsed"
+    times = (now - 1, now, now + DAY - 1, now + DAY)
+    assert [standing(id_, signed, last, time) for time in times] == ["to_begin", "in_force", "in_force", "over"]
+    assert standing(id_, signed, AgreementOfPair(agreement=pending, number=2), now) == "replaced"
+    assert standing(id_, replace(signed, ended_ms=(now,)), last, now) == "ended"

@@ -24,6 +24,7 @@ from xinglin.service.basic.tracing.model import (
     Step,
     Trace,
     Viewer,
+    Withheld,
 )
 from xinglin.service.basic.tracing.rules import depths_of, scheme_of, shown, viewer_of
 from xinglin.service.basic.tracing.tables import tables
@@ -65,6 +66,8 @@ def trace(level: Level, category: Category = Category.HEALTH_STATUS) -> Trace:
     )
     step = Step(
         number=0,
+        category=category,
+        level=level,
         origin=origin,
         accesses=[access(OWN), access(READER), access(READER, "none", 5601)],
         complete=True,
@@ -166,6 +169,17 @@ def test_a_patient_sees_who_when_and_for_what() -> None:
     assert entry["proof"] == {"log_entry": 4, "item": 5, "height": 6, "request": (b"q" * 32).hex()}
     assert refused["outcome"] == 5601
     assert "registration" not in version["origin"]
+
+
+@pytest.mark.requirement("S8.6c", "S8.6d")
+def test_each_version_is_shown_by_its_own_labels_and_one_that_is_withheld_by_number_and_state() -> None:
+    strict, mild = trace(Level.STRICT), trace(Level.PUBLIC)
+    gone = Withheld(1, False, RecordStanding(Standing.DESTROYED, ground="retention_ended", ordered_by=CLERK))
+    whole = Trace("the-record", mild.category, mild.level, mild.special, "keeper", [mild.steps[0], gone, *strict.steps])
+    first, second, third = shown(TABLES, whole, Viewer.PRACTITIONER, OWN)["versions"]
+    assert (first["level"], first["depths"]["permits"], "permits" in first) == (1, "none", False)
+    assert second == {"number": 1, "current": False, "withheld": True, "state": "destroyed"}
+    assert (third["level"], third["depths"]["permits"], "permits" in third) == (5, "entry", True)
 
 
 def test_an_overseer_sees_all_of_the_strictest() -> None:

@@ -1,11 +1,11 @@
-"""Pure rules of agreements: terms in form, and whether one covers a request (docs/spec/agreement.md AG2, AG6)."""
+"""Pure rules of agreements: terms in form, where one stands, whether one covers a request (AG2, AG3, AG6)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TypeVar
 
-from xinglin.service.basic.sharing.agreements.model import AgreementState, AgreementTerms
+from xinglin.service.basic.sharing.agreements.model import AgreementOfPair, AgreementState, AgreementTerms
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Purpose
 
@@ -47,6 +47,30 @@ def uncovered(
     if category is not None and category not in terms.categories:
         return "the category"
     return "the level" if level is not None and level > terms.level else ""
+
+
+def standing(agreement: str, state: AgreementState, last: AgreementOfPair | None, time_ms: int) -> str:
+    """Return where an agreement stands, in one word (AG3, AG5, AG6).
+
+    Args:
+        agreement: its id.
+        state: as the chain has it.
+        last: what the pair accepted last, None for nothing.
+        time_ms: when, by the node that asks.
+
+    Returns: ``ended``; if it was accepted: ``replaced``, ``over``, ``to_begin`` or ``in_force``; else ``lapsed`` (too
+        late to be accepted) or ``proposed``.
+    """
+    terms, over = state.terms, time_ms >= state.terms.until_ms
+    if state.ended_ms:
+        return "ended"
+    if not state.accepted_ms:
+        return "lapsed" if over or state.follows != (0 if last is None else last.number) else "proposed"
+    if last is None or last.agreement != agreement:
+        return "replaced"
+    if over:
+        return "over"
+    return "to_begin" if time_ms < terms.from_ms else "in_force"
 
 
 def _ascending(values: Sequence[T]) -> bool:
