@@ -24,6 +24,7 @@ from xinglin.node.corrections import correct_by_account
 from xinglin.node.linking import match_person
 from xinglin.node.tracing import responsible_for, trace_record, who_has_seen
 from xinglin.service.basic.audit.messages import SignedReceipt
+from xinglin.service.basic.audit.model import NO_RECORD
 from xinglin.service.basic.audit.receipts import receipt_hash
 from xinglin.service.basic.correction.model import Reason
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
@@ -290,7 +291,7 @@ def test_a_leaked_entry_leads_to_the_account_and_the_person_who_answers_for_it(c
         for one in town.site.trace_of(town.site.nodes[0]).entries_of([case.old.details.commitment])
         if one.entry.action == "history"
     ]
-    found = responsible_for(case.site, row.hash)
+    found = responsible_for(case.site, row.hash, case.auditor)
     assert (found["account"], found["person"], found["signature"]) == (
         town.physician.account,
         "Physician at B",
@@ -302,14 +303,45 @@ def test_a_leaked_entry_leads_to_the_account_and_the_person_who_answers_for_it(c
     for damaged in (whole.replace("Physician at B", "Somebody else"), "[]", '{"salt": "zz", "statement": "x"}'):
         kept.write_text(damaged, encoding="utf-8")
         with pytest.raises(OpeningDiffers):
-            responsible_for(case.site, row.hash)
+            responsible_for(case.site, row.hash, case.auditor)
     kept.unlink()
     with pytest.raises(OpeningMissing):
-        responsible_for(case.site, row.hash)
+        responsible_for(case.site, row.hash, case.auditor)
     kept.write_text(whole, encoding="utf-8")
     with pytest.raises(PlatformError) as unknown:
-        responsible_for(case.site, bytes(32))
+        responsible_for(case.site, bytes(32), case.auditor)
     assert unknown.value.code == "proof.no_entry"
+
+
+@pytest.mark.requirement("H4", "S3.5", command="xinglin access responsible")
+def test_who_answers_for_an_entry_is_told_to_overseers_and_on_record(case: Case) -> None:
+    town, trace = case.town, case.site.trace_of(case.site.nodes[0])
+    commitment = case.old.details.commitment
+    row = trace.entries_of([commitment])[0]
+    before = len(trace.entries_of([commitment]))
+    told = responsible_for(case.site, row.hash, case.auditor, Purpose.LEGAL)
+    assert told["person"] == "Physician at B"
+    with pytest.raises(PlatformError) as refused:
+        responsible_for(case.site, row.hash, town.own.account)
+    assert refused.value.code == "account.opening_denied"
+    with pytest.raises(PlatformError) as elsewhere:
+        responsible_for(case.site, row.hash, case.regulator)
+    assert elsewhere.value.code == "account.no_key"
+    looks = [one.entry for one in trace.entries_of([commitment])[before:]]
+    assert [(one.account, one.action, one.purpose, one.outcome, one.basis) for one in looks] == [
+        (case.auditor, "responsible", "legal", 0, "legal_duty"),
+        (town.own.account, "responsible", "hoperat", refused.value.number, "none"),
+    ]
+    assert {one.reference for one in looks} == {row.hash}
+    nothing = len(trace.entries_of([NO_RECORD]))
+    with pytest.raises(PlatformError) as unknown:
+        responsible_for(case.site, b"?" * 32, case.auditor)
+    assert unknown.value.code == "proof.no_entry"
+    assert [one.entry.reference for one in trace.entries_of([NO_RECORD])[nothing:]] == [b"?" * 32]
+    lines = who_has_seen(case.site, town.at_a, case.auditor, Purpose.HOPERAT)[0]["lines"]
+    assert (case.auditor, commitment.hex()) in {
+        (one["account"], one["commitment"]) for one in lines if one["action"] == "responsible"
+    }
 
 
 def test_the_commands_say_it_in_sentences(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,7 +363,7 @@ def test_the_commands_say_it_in_sentences(case: Case, monkeypatch: pytest.Monkey
     assert told.status == 0, told.err
     assert b"Hospital B: " in told.out
     assert told.out.rstrip().endswith(b"entries, complete")
-    answers = xinglin("access", "responsible", entry, *at)
+    answers = xinglin("access", "responsible", entry, "--account", case.auditor, *at)
     assert b"signature of the request: holds" in answers.out
     refused = xinglin("record", "trace", record, "--as", town.physician.account, *at, "--json")
     assert refused.json["error"]["code"] == "trace.not_shown"

@@ -44,6 +44,10 @@ def person(
 def responsible(
     home: HomeOption,
     entry: Annotated[str, typer.Argument(help="The hash of an access entry of this home, in hexadecimal.")],
+    account: Annotated[str, typer.Option("--account", help="Who asks: an auditor or compliance officer of this home.")],
+    purpose: Annotated[
+        Purpose, typer.Option("--purpose", help="What for; it stands in the access entry.")
+    ] = Purpose.HOPERAT,
     others: WithOption = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
@@ -51,10 +55,12 @@ def responsible(
     """Show who answers for an access entry: the account, whether its signature holds, the responsible person.
 
     The person is opened from what the account's member keeps, and compared with the commitment on the chain.
+    The question leaves an entry about the same record.
     """
     wanted = read_hash(entry)
+    identifier_bytes(account)
     with opened_site(home, others, passphrase_file) as site:
-        values = responsible_for(site, wanted)
+        values = responsible_for(site, wanted, account, purpose)
     what = f"{values['action']} for {values['purpose']}: {outcome_text(values['outcome'])}"
     lines = [
         f"{when(values['time'])}  {what}, record {values['commitment']}",

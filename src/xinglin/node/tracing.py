@@ -17,13 +17,14 @@ from xinglin.node.acting import signed_act
 from xinglin.node.directory import Directory
 from xinglin.node.founding import person_commitment
 from xinglin.node.node import Node
+from xinglin.node.patients import acting
 from xinglin.node.proofs import NoSuchEntry
 from xinglin.node.replaying import standing_of
 from xinglin.node.serving import Serving
 from xinglin.node.site import HomeNotOpen, Site
 from xinglin.service.basic.audit.auditing import framed
 from xinglin.service.basic.audit.messages import Asked
-from xinglin.service.basic.audit.model import Proven
+from xinglin.service.basic.audit.model import NO_RECORD, Proven
 from xinglin.service.basic.audit.rules import entry_hash
 from xinglin.service.basic.coordination.outbox.store import Delivery, OutboxStore
 from xinglin.service.basic.reading.errors import AnswerInvalid
@@ -212,21 +213,29 @@ class Opening:
     statement: bytes
 
 
-def responsible_for(site: Site, entry: bytes) -> dict[str, Any]:
+def responsible_for(site: Site, entry: bytes, account: str, purpose: Purpose = Purpose.HOPERAT) -> dict[str, Any]:
     """Return who answers for an access entry of the home that acts: account, signature, responsible person.
+
+    Whoever asks is an overseer of the home's institution and leaves an entry first, about the same record (TR15).
 
     The signature is compared with the registry (AA2), the person with the commitment of the account on the chain.
 
     Args:
         site: open homes; what opens the commitment is in the home of the account's member.
         entry: its hash.
+        account: who asks; its key is in the home that acts.
+        purpose: what for.
 
     Raises:
+        AccountKeyMissing: the account's key is not there.
+        PlatformError: see ``Looks.open``.
         NoSuchEntry: the private chain has no such entry.
         OpeningMissing: no open home has what opens the commitment.
         OpeningDiffers: what is kept is not what the chain commits to.
     """
+    who = acting(site.serving, account)
     row = site.trace_of(site.node).entry(entry)
+    site.serving.looks.open(who, entry, row.entry.commitment if row is not None else NO_RECORD, purpose)
     if row is None:
         raise NoSuchEntry(entry=entry)
     suite, directory = site.node.consortium.rules.suite, Directory(site.node.consortium)

@@ -35,7 +35,8 @@ def trace(scene: Scene, chosen: Cast) -> None:
     stage = scene.stage
     stage.head("11. Who has seen my data")
     _read_at_b(scene, chosen)
-    answers = who_has_seen(scene.site, chosen.counter, _answering(scene, chosen), Purpose.PATRQT)
+    officer = _answering(scene, chosen)
+    answers = who_has_seen(scene.site, chosen.counter, officer, Purpose.PATRQT)
     for one in answers:
         stage.require("refused" not in one, f"{one['name']} answers the patient")
         stage.require(bool(one["complete"]), f"the lists of {one['name']} are complete, nothing is withheld")
@@ -53,7 +54,7 @@ def trace(scene: Scene, chosen: Cast) -> None:
     stage.require(not scene.site.trace_of(scene.hospital_b).open_twins(0), "every request of B has its receipt")
     stage.say(f"{scene.wire.answers} answers of A in all: the entry of each was on its chain before the answer left")
     stage.figures |= {"reads": len(granted), "refused": refused.total(), "answers": scene.wire.answers}
-    _leaked(scene, next(line for _, line in granted if line["account"] == scene.reader.account))
+    _leaked(scene, next(line for _, line in granted if line["account"] == scene.reader.account), officer)
 
 
 def _read_at_b(scene: Scene, chosen: Cast) -> None:
@@ -105,10 +106,10 @@ def _outcome(line: dict[str, Any]) -> str:
     return str(line["outcome"]) if refusal is None else refusal.code
 
 
-def _leaked(scene: Scene, line: dict[str, Any]) -> None:
+def _leaked(scene: Scene, line: dict[str, Any], officer: str) -> None:
     """Take one entry as if it had leaked: to its account and the person behind it; then prove it to a stranger."""
     stage, node, entry = scene.stage, scene.hospital_a, bytes.fromhex(line["entry"])
-    who = responsible_for(scene.site, entry)
+    who = responsible_for(scene.site, entry, officer)
     stage.require(who["account"] == scene.reader.account, "the entry leads to the account that read")
     stage.require(who["signature"] == "holds", "the reader signed the request")
     stage.say(f"an entry leaks: {line['entry'][:16]}..., its signature holds")

@@ -133,3 +133,13 @@ class LooksNot(Denied):
     zh = "该账户的角色无权在患者主索引中执行此操作：{act}。"
     hint_en = "Practitioners, administrators and compliance officers look up and decide, auditors look up."
     hint_zh = "医务人员、管理员与合规专员可查询与决定，审计员可查询。"
+
+
+class OpeningDenied(Denied):
+    """None of the account's roles is told who answers for an account."""
+
+    code, number, clause = "account.opening_denied", 6098, "H4"
+    en = "No role of the account is told who answers for an access entry."
+    zh = "该账户的角色不得查看由谁对访问记录负责。"
+    hint_en = "Auditors and compliance officers of the institution that keeps the entry are told."
+    hint_zh = "仅告知保存该访问记录的机构的审计员与合规专员。"

@@ -1,13 +1,14 @@
-"""Looking into the patient index by own staff: permitted by role, an entry first (PI38 to PI41; H4, H14).
+"""Looking up who somebody is, by own staff: permitted by role, an entry first (PI38 to PI41, TR15; H4, H14).
 
 Who a patient is, is personal data too: whoever looks somebody up, or decides that two are one, signs a request to the
 own node and leaves an access entry, durable before anything is shown. The entry is about no record; whom it is about,
-the node alone can tell.
+the node alone can tell. So it is with who answers for an access entry: that entry is about the same record.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -21,7 +22,7 @@ from xinglin.service.basic.audit.receipts import request_hash, sign_request
 from xinglin.service.basic.protection.service import Asked
 from xinglin.service.basic.reading.custodian import Parts
 from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
-from xinglin.service.basic.reading.errors import LooksNot
+from xinglin.service.basic.reading.errors import LooksNot, OpeningDenied
 from xinglin.service.basic.reading.reader import VALID_MS, ReaderAccount
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.purposes import Action, Basis, Purpose
@@ -29,11 +30,11 @@ from xinglin.stakeholders.rights import COUNTER
 
 
 class Look(StrEnum):
-    """What somebody does with the index; the codes stand in entries and never change."""
+    """What somebody does with the index, or with an entry; the codes stand in entries and never change."""
 
     FIND = "find"
     SHOW = "show"
-    TRACE = "trace"
+    RESPONSIBLE = "responsible"
     MERGE = "merge"
     UNMERGE = "unmerge"
     CONFIRM = "confirm"
@@ -45,12 +46,22 @@ class Look(StrEnum):
 
 LOOKING_ROLES: Final = COUNTER | {Role.AUDITOR}
 """Who may look somebody up; who decides is of ``COUNTER``: people, not devices or services."""
-_LOOKING: Final = frozenset({Look.FIND, Look.SHOW, Look.TRACE})
+_LOOKING: Final = frozenset({Look.FIND, Look.SHOW})
+_OPENING: Final = frozenset({Role.AUDITOR, Role.COMPLIANCE_OFFICER})
 _NOBODY: Final = bytes(16)
 
 
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a look is about: what its request asks for, the record, the reference that a request hash leads to."""
+
+    asked: AskedFor
+    commitment: bytes
+    reference: Callable[[bytes], bytes]
+
+
 class Looks:
-    """Permits and notes looks into one node's index.
+    """Permits and notes looks into one node's index, and at who answers for its entries.
 
     Args:
         parts: what the node's custodian is made of.
@@ -86,9 +97,29 @@ class Looks:
                 private chain takes no entry now; nothing may be shown then.
         """
         for person in persons or [_NOBODY]:
-            self._look(who, what, person, purpose)
+            about = _About(AskedFor("person", person), NO_RECORD, self._marked(person))
+            self._look(who, what, about, purpose)
 
-    def _look(self, who: ReaderAccount, what: Look, person: bytes, purpose: Purpose) -> None:
+    def open(self, who: ReaderAccount, entry: bytes, commitment: bytes, purpose: Purpose) -> None:
+        """Permit looking at who answers for an entry, and return once an entry about the same record is durable.
+
+        Args:
+            who: the account, of this institution, and what signs for it.
+            entry: the hash of the entry; it is the new entry's reference.
+            commitment: of the record that it is about, ``NO_RECORD`` for none.
+            purpose: what for.
+
+        Raises:
+            OpeningDenied: none of its roles may; so the entry says.
+            PlatformError: as ``look``.
+        """
+        about = _About(AskedFor("record", commitment), commitment, lambda _: entry)
+        self._look(who, Look.RESPONSIBLE, about, purpose)
+
+    def _marked(self, person: bytes) -> Callable[[bytes], bytes]:
+        return lambda request: self._mark(person, request) if person != _NOBODY else b""
+
+    def _look(self, who: ReaderAccount, what: Look, about: _About, purpose: Purpose) -> None:
         parts, now = self._parts, self._parts.clock.now_ms()
         request = AccessRequest(
             chain=parts.custody.chain,
@@ -96,7 +127,7 @@ class Looks:
             account=who.account,
             member=parts.custody.member,
             custodian=parts.custody.node,
-            asked=AskedFor("person", person),
+            asked=about.asked,
             action=what.value,
             purpose=purpose.value,
             consents=(),
@@ -104,12 +135,12 @@ class Looks:
         )
         signed, hash_ = sign_request(parts.suite.hash, request, who.signer), request_hash(parts.suite.hash, request)
         refusal = self._refusal(who, what, purpose, now)
-        entry = entry_of(signed, hash_, Came(NO_RECORD, None, refusal), self._head(), now)
+        entry = entry_of(signed, hash_, Came(about.commitment, None, refusal), self._head(), now)
         parts.log.log(
             replace(
                 entry,
                 basis=(Basis.NONE if refusal is not None else Basis.LEGAL_DUTY).value,
-                reference=self._mark(person, entry.request) if person != _NOBODY else b"",
+                reference=about.reference(entry.request),
             )
         )
         if refusal is not None:
@@ -121,5 +152,7 @@ class Looks:
         asking, decision = self._parts.deciding.asking(asked, now)
         if decision is not None and decision.refusal is not None:
             return decision.refusal(rule=int(decision.rule))
+        if what is Look.RESPONSIBLE:
+            return OpeningDenied() if _OPENING.isdisjoint(asking.reader.roles) else None
         roles = LOOKING_ROLES if what in _LOOKING else COUNTER
         return LooksNot(act=what.value) if roles.isdisjoint(asking.reader.roles) else None
