@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.neighbours import make_neighbours
 from tests.support.product import (
     broken_bundle,
     make_hospital,
@@ -43,6 +44,14 @@ def homes_of_town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the demonstration's four homes, with their passphrase; tests work on a copy."""
     folder = tmp_path_factory.mktemp("town")
     make_town(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def homes_of_neighbours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of two hospitals that keep a chain together; tests work on a copy."""
+    folder = tmp_path_factory.mktemp("neighbours")
+    make_neighbours(folder)
     return folder
 
 

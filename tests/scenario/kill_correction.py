@@ -14,19 +14,17 @@ import argparse
 import json
 import random
 import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.hospitals import hospitals, make_hospitals
-from tests.support.product import PASSPHRASE, child, child_environment, findings
+from tests.support.killing import BEYOND, killing_options, report, run_killed, tell_begun
+from tests.support.product import PASSPHRASE, child, findings
 from xinglin.carrier.access.registry.model import KeyState
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.encoding import decode, state_key
@@ -52,8 +50,6 @@ from xinglin.service.lifecycle.collection.fhir.fhirkit_validator import FhirkitV
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
 from xinglin.stakeholders.kinds import Role
 
-_BEYOND = 1.2
-BEGUN = "begun"
 SOURCE = "his"
 NAMES = ("custodian", "reader")
 
@@ -115,7 +111,7 @@ class Killer:
         for record in self._random.sample(sorted(self._records), self._random.randint(1, len(self._records))):
             self._values[record] += 1
         while True:
-            limit = self._usual * _BEYOND * self._random.random() if self.figures.kills < kills else None
+            limit = self._usual * BEYOND * self._random.random() if self.figures.kills < kills else None
             if self._work(limit):
                 return
 
@@ -123,32 +119,18 @@ class Killer:
         """Run the work, for so many seconds at most from when it has the homes; tell whether it came to its end."""
         wanted = [f"{record}={value}" for record, value in sorted(self._values.items()) if value]
         command = child("--work", self.folder, *wanted, module="tests.scenario.kill_correction")
-        process = subprocess.Popen(
-            command, env=child_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        begun = process.stdout.readline().strip() == BEGUN
-        start, killed = time.monotonic(), False
-        if limit is not None and begun:
-            while process.poll() is None and time.monotonic() - start < limit:
-                time.sleep(0.0005)
-            killed = process.poll() is None
-            if killed:
-                process.send_signal(signal.SIGKILL)
-        out, err = process.communicate()
-        for line in out.splitlines():
+        run = run_killed(command, limit)
+        for line in run.out.splitlines():
             if line.startswith("done "):
                 _, record, value = line.split()
                 self._done[record] = int(value)
-        if killed:
-            self._killed(time.monotonic() - start)
+        if run.killed:
+            self._killed(run.seconds)
             return False
-        if process.returncode != 0:
-            self.figures.findings.append(f"exit status {process.returncode}: {err[-300:]}")
+        if run.status != 0:
+            self.figures.findings.append(f"exit status {run.status}: {run.err[-300:]}")
         else:
-            self._usual = (
-                (self._usual + time.monotonic() - start) / 2 if self.figures.rounds > 1 else time.monotonic() - start
-            )
+            self._usual = (self._usual + run.seconds) / 2 if self.figures.rounds > 1 else run.seconds
         return True
 
     def _killed(self, after: float) -> None:
@@ -247,7 +229,7 @@ def work(folder: Path, wanted: dict[str, int]) -> None:
         old = site.archive.vault.open_record(next(iter(wanted)))
         process = Processor(site.archive.orders(SOURCE))
         read_correction(resource(0, 0).original, FhirkitValidator(), old, process)
-        print(BEGUN, flush=True)
+        tell_begun()
         resume_corrections(site.archive, corrections)
         for record, value in wanted.items():
             _bring_to(site, record, value)
@@ -375,20 +357,14 @@ def _left(site: Site) -> str:
 
 def main() -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", default="xinglin")
-    parser.add_argument("--verify-every", type=int, default=10, help="verify the killed homes after so many kills")
+    parser = killing_options(__doc__)
     parser.add_argument("--records", type=int, default=8)
     parser.add_argument("--work", nargs="+", metavar="FOLDER RECORD=VALUE", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.work:
         work(Path(given.work[0]), {record: int(value) for record, value in (one.split("=") for one in given.work[1:])})
         return 0
-    with tempfile.TemporaryDirectory(prefix="xinglin-kill-") as folder:
-        figures = Killer(Path(folder), given.seed, given.records, given.verify_every).run(given.kills)
-    print(json.dumps(asdict(figures), indent=2, ensure_ascii=False))
-    return 1 if figures.findings else 0
+    return report(lambda folder: Killer(folder, given.seed, given.records, given.verify_every).run(given.kills))
 
 
 if __name__ == "__main__":

@@ -10,21 +10,18 @@ every other record is served. Prints one JSON object; the exit status is 1 if an
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.killing import BEYOND, killing_options, report, run_killed, tell_begun
 from tests.support.old_stays import OLD, at_the_office, make_old_hospital
-from tests.support.product import child, child_environment, findings, opened_archive, stored_records
+from tests.support.product import child, findings, opened_archive, stored_records
 from tests.support.remains import Needles, needles_of
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.identifiers import identifier
@@ -33,9 +30,6 @@ from xinglin.node.replaying import standing_of
 from xinglin.service.basic.coordination.model import CertifyDestruction, ConfirmDestruction, OrderDestruction
 from xinglin.service.basic.destruction.model import Standing
 from xinglin.service.lifecycle.storage.vault import OpenedRecord
-
-_BEYOND = 1.2
-BEGUN = b"begun\n"
 
 
 @dataclass(slots=True)
@@ -97,31 +91,20 @@ class Killer:
         records = [self._ids[name] for name in names]
         self._asked |= set(records)
         while True:
-            limit = self._usual * _BEYOND * self._random.random() if self.figures.kills < kills else None
+            limit = self._usual * BEYOND * self._random.random() if self.figures.kills < kills else None
             if self._work(records, limit):
                 return
 
     def _work(self, records: list[str], limit: float | None) -> bool:
         """Run the work, for so many seconds at most from when it has the home; tell whether it came to its end."""
         command = child("--work", self.home, *records, module="tests.scenario.kill_destruction")
-        process = subprocess.Popen(
-            command, env=child_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.home.parent
-        )
-        assert process.stdout is not None
-        begun = process.stdout.readline() == BEGUN
-        start = time.monotonic()
-        if limit is not None and begun:
-            while process.poll() is None and time.monotonic() - start < limit:
-                time.sleep(0.0005)
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-                process.communicate()
-                return self._killed(records, time.monotonic() - start)
-        out, err = process.communicate()
-        if process.returncode != 0:
-            self.figures.findings.append(f"exit status {process.returncode}: {err.decode()[-300:]}")
+        run = run_killed(command, limit)
+        if run.killed:
+            return self._killed(records, run.seconds)
+        if run.status != 0:
+            self.figures.findings.append(f"exit status {run.status}: {run.err[-300:]}")
         else:
-            self._usual = (self._usual + float(out)) / 2
+            self._usual = (self._usual + run.seconds) / 2
         return True
 
     def _killed(self, records: list[str], after: float) -> bool:
@@ -211,32 +194,23 @@ def _state(archive: Archive, record: str) -> str:
 
 def work(home: Path, records: list[str]) -> None:
     """Destroy records, beginning wherever an earlier run ended."""
-    start = time.monotonic()
-    sys.stdout.write(BEGUN.decode())
-    sys.stdout.flush()
+    tell_begun()
     with at_the_office(home) as at:
         at.office.order(records, "retention_ended", at.one)
         at.office.confirm(records, at.two)
         at.office.carry_out()
-        sys.stdout.write(f"{time.monotonic() - start}\n")
 
 
 def main() -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", default="xinglin")
-    parser.add_argument("--verify-every", type=int, default=10, help="verify the killed home after so many kills")
+    parser = killing_options(__doc__)
     parser.add_argument("--notes", type=int, default=400, help="records of the old stay")
     parser.add_argument("--work", nargs="+", metavar="HOME RECORD", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.work:
         work(Path(given.work[0]), given.work[1:])
         return 0
-    with tempfile.TemporaryDirectory(prefix="xinglin-kill-") as folder:
-        figures = Killer(Path(folder), given.seed, given.notes, given.verify_every).run(given.kills)
-    print(json.dumps(asdict(figures), indent=2, ensure_ascii=False))
-    return 1 if figures.findings else 0
+    return report(lambda folder: Killer(folder, given.seed, given.notes, given.verify_every).run(given.kills))
 
 
 if __name__ == "__main__":

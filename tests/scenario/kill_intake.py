@@ -10,7 +10,6 @@ the chain. Prints one JSON object; the exit status is 1 if anything was found.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -20,13 +19,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.killing import BEYOND, killing_options, report
 from tests.support.product import (
     PASSPHRASE,
     child,
@@ -48,8 +47,6 @@ Key = tuple[bytes, bytes, bytes]
 """Source system, type, logical id."""
 _ELEMENTS = {name: ALWAYS.union(row.elements) for row in own_door().rows if row.elements for name in row.types}
 """What the door takes of resources about people (IN33)."""
-_BEYOND = 1.2
-"""Kill moments reach so far beyond the usual end, so that some runs end by themselves."""
 
 
 @dataclass(slots=True)
@@ -115,7 +112,7 @@ class Killer:
             limit = None
             writing = self._random.random() < 0.5
             if self._usual and self.figures.kills < kills:
-                limit = self._usual[writing] * _BEYOND * self._random.random() ** (2 if writing else 1)
+                limit = self._usual[writing] * BEYOND * self._random.random() ** (2 if writing else 1)
             done = self._intake(source, files, writing, limit)
 
     def _intake(self, source: str, files: Sequence[Path], writing: bool, limit: float | None) -> bool:
@@ -305,17 +302,15 @@ def digest(resource: object) -> str:
 
 def main() -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", default="xinglin")
-    parser.add_argument("--verify-every", type=int, default=10, help="verify the killed home after so many kills")
+    parser = killing_options(__doc__)
     parser.add_argument("--bundles", type=int, default=39, help="how many different bundles are given")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="xinglin-kill-") as folder:
-        bundles = some_bundles(Path(folder) / "bundles", given.bundles)
-        figures = Killer(Path(folder), bundles, given.seed, given.verify_every).run(given.kills)
-    print(json.dumps(asdict(figures), indent=2, ensure_ascii=False))
-    return 1 if figures.findings else 0
+
+    def run(folder: Path) -> Figures:
+        bundles = some_bundles(folder / "bundles", given.bundles)
+        return Killer(folder, bundles, given.seed, given.verify_every).run(given.kills)
+
+    return report(run)
 
 
 if __name__ == "__main__":

@@ -10,23 +10,22 @@ the exit status is 1 if anything was found.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.killing import killing_options, report
 from tests.support.product import PASSPHRASE, child, child_environment, findings
-from tests.support.reading_child import READERS, agree
+from tests.support.reading_child import READERS, agree_both_ways
 from tests.support.reading_town import make_town, town_in
 from tests.support.town_audit import rows_of
 from tests.support.town_people import HOSPITALS, PATIENTS
@@ -92,7 +91,7 @@ class Killer:
     def __init__(self, folder: Path, seed: str, verify_every: int = 0) -> None:
         self.town = make_town(folder / "town")
         with town_in(self.town) as town:
-            agree(town)
+            agree_both_ways(town)
         self.figures = Figures(seed)
         self.told = Told()
         self._copy = folder / "copy"
@@ -282,15 +281,9 @@ class Killer:
 
 def main() -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", default="xinglin")
-    parser.add_argument("--verify-every", type=int, default=20, help="verify the killed homes after so many kills")
+    parser = killing_options(__doc__, verify_every=20)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="xinglin-kill-") as folder:
-        figures = Killer(Path(folder), given.seed, given.verify_every).run(given.kills)
-    print(json.dumps(asdict(figures), indent=2, ensure_ascii=False))
-    return 1 if figures.findings else 0
+    return report(lambda folder: Killer(folder, given.seed, given.verify_every).run(given.kills))
 
 
 if __name__ == "__main__":

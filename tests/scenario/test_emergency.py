@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.support.agreements import agree
 from tests.support.town import YEAR_MS, Town, open_town
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.access import open_trace
 from xinglin.node.accounts import add_account
 from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import sign_agreement
 from xinglin.node.desk import PatientNotLinked, custodians_of, give
 from xinglin.node.emergency import issued_grant, tell_patient
 from xinglin.node.linking import match_person
@@ -31,12 +31,9 @@ from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.protection.consents.wallet import Wallet
 from xinglin.service.basic.protection.foreign_grants import grant_hash
 from xinglin.service.basic.protection.store_model import KeptConsent, KeptGrant
-from xinglin.service.basic.sharing.agreements.model import AgreementTerms
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Copy, Purpose
-
-CATEGORIES = (Category(1), Category(2), Category(3), Category(4))
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +41,8 @@ def town(homes_of_town: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("emergency") / "homes"
     shutil.copytree(homes_of_town, folder)
     with open_town(folder) as opened:
-        a, b, now = opened.a, opened.b, SystemClock().now_ms()
-        terms = AgreementTerms(
-            a.member, b.member, (Purpose.ETREAT, Purpose.TREAT), CATEGORIES, Level.NARROW, now - 1, now + YEAR_MS,
-            bytes(32),
-        )  # fmt: skip
-        sign_agreement(a.archive.node, b.archive.node, terms)
+        a, b = opened.a, opened.b
+        agree(a.archive.node, b.archive.node, Purpose.ETREAT, Purpose.TREAT)
         match_person(b, a, opened.physician.account, Purpose.TREAT, opened.at_b)
         yield opened
 

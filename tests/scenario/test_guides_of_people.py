@@ -89,6 +89,8 @@ def folder(homes_of_town: Path, desk: Path) -> Path:
     shutil.copytree(homes_of_town, desk, dirs_exist_ok=True)
     for name in ("consent.pdf", "default.pdf", "certificate.pdf", "request.pdf", "agreement.pdf"):
         (desk / name).write_bytes(b"%PDF " + name.encode())
+    (desk / "reason.txt").write_text("Found unconscious; allergies unknown\n")
+    (desk / "name.txt").write_text("Mother, as the birth certificate names her\n")
     (desk / "wallet-passphrase").write_text("a passphrase of the patient's own\n")
     (desk / "wallet-passphrase").chmod(0o600)
     return desk
@@ -208,7 +210,7 @@ def test_a_privacy_officer_reviews_audits_and_follows_a_leak(folder: Path) -> No
     def emergency() -> None:
         opened = desk.json(
             f"xinglin consent break-glass open {words['AT-A']} --home hospital-a --account {words['CLERK']}"
-            " --reason 'found unconscious'"
+            " --reason reason.txt"
         )
         desk.words["GRANT"] = opened["grant"]
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from tests.support.neighbours import DAY_MS, A, B, agree, make_neighbours, neighbours, staff
+from tests.support.agreements import agree
+from tests.support.neighbours import DAY_MS, A, B, neighbours, staff
 from tests.support.product import findings, xinglin
+from tests.support.refusals import refused
 from xinglin.kernel.encoding import decode
-from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.node import locating, patients
 from xinglin.node.access import open_trace
@@ -33,18 +33,10 @@ from xinglin.stakeholders.purposes import Purpose
 TREAT = Purpose.TREAT
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of both homes."""
-    folder = tmp_path_factory.mktemp("made")
-    make_neighbours(folder)
-    return folder
-
-
 @pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
+def folder(homes_of_neighbours: Path, tmp_path: Path) -> Path:
     """Return a copy of both homes that a test may change."""
-    shutil.copytree(made, tmp_path / "homes")
+    shutil.copytree(homes_of_neighbours, tmp_path / "homes")
     return tmp_path / "homes"
 
 
@@ -53,14 +45,6 @@ def site(folder: Path) -> Iterator[Site]:
     """Return both homes, open; B acts."""
     with neighbours(folder, acting=B) as opened:
         yield opened
-
-
-@contextmanager
-def refused(code: str) -> Iterator[None]:
-    """Expect a refusal of this code."""
-    with pytest.raises(PlatformError) as refusal:
-        yield
-    assert refusal.value.code == code
 
 
 def observation(site: Site) -> tuple[bytes, bytes]:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.neighbours import B, agree, make_neighbours, neighbours, staff
+from tests.support.agreements import agree
+from tests.support.neighbours import B, neighbours, staff
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.node import identities, patients
@@ -79,18 +80,10 @@ class Scene:
         return ""
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of both homes."""
-    folder = tmp_path_factory.mktemp("made")
-    make_neighbours(folder)
-    return folder
-
-
 @pytest.fixture
-def scene(made: Path, tmp_path: Path) -> Iterator[Scene]:
+def scene(homes_of_neighbours: Path, tmp_path: Path) -> Iterator[Scene]:
     """Return both homes, open, with an agreement."""
-    shutil.copytree(made, tmp_path / "homes")
+    shutil.copytree(homes_of_neighbours, tmp_path / "homes")
     with opened(tmp_path / "homes") as scene:
         yield scene
 

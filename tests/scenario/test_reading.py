@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -10,18 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from tests.support.product import SYNTHEA, some_bundles
+from tests.support.agreements import agree
+from tests.support.town import both, make_town
 from xinglin.carrier.access.registry.model import EndKey
-from xinglin.cli.demo.founding import found
-from xinglin.cli.demo.records import take_in
 from xinglin.cli.demo.stage import Stage
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.access import open_trace
 from xinglin.node.accounts import AddedAccount, add_account
-from xinglin.node.archive import Archive, open_archive
+from xinglin.node.archive import open_archive
 from xinglin.node.chains import SystemClock
 from xinglin.node.consents import (
     GivenConsent,
@@ -30,22 +27,18 @@ from xinglin.node.consents import (
     give_at_counter,
     give_by_own_key,
     revoke,
-    sign_agreement,
 )
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.opening import anchoring
-from xinglin.node.read_ports import decides_alone
 from xinglin.node.serving import Serving, described, open_serving, recent_requests
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.model import AccessEntry, TwinState
-from xinglin.service.basic.patient_index.model import Grade
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.protection.errors import ProtectionRowDamaged
 from xinglin.service.basic.protection.model import Asking
 from xinglin.service.basic.reading.custodian import Custodian, SeenRequests
 from xinglin.service.basic.reading.errors import RequestReplayed
 from xinglin.service.basic.reading.reader import ReaderAccount
-from xinglin.service.basic.sharing.agreements.model import AgreementTerms
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Copy, Purpose
@@ -66,11 +59,7 @@ class Town:
 
     def agree(self, *purposes: Purpose) -> None:
         """Let B ask A for purposes, in categories 1 to 4, up to level 4."""
-        a, b, now = self.a.archive.node, self.b.archive.node, SystemClock().now_ms()
-        categories = (Category(1), Category(2), Category(3), Category(4))
-        named = tuple(sorted(purposes))
-        terms = AgreementTerms(a.member, b.member, named, categories, Level.NARROW, now - 1, now + YEAR_MS, bytes(32))
-        sign_agreement(a, b, terms)
+        agree(self.a.archive.node, self.b.archive.node, *purposes)
 
     def wanted(self) -> WantedConsent:
         """Return what the patient wants: B may read for treatment, two categories, up to level 4, for a year."""
@@ -106,11 +95,7 @@ class Town:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """Return the four homes of the demonstration with some patients, of whom some have been at both hospitals."""
-    folder = tmp_path_factory.mktemp("town")
-    made = Stage(folder, Console(file=io.StringIO()))
-    found(made)
-    take_in(made, sorted(SYNTHEA.glob("*.json")) or some_bundles(folder / "bundles", 8))
-    return made
+    return make_town(tmp_path_factory.mktemp("town"))
 
 
 @pytest.fixture(scope="module")
@@ -123,19 +108,6 @@ def town(stage: Stage) -> Iterator[Town]:
         account = add_account(group.nodes[1], (Role.PRACTITIONER,), "Physician at B")
         at_a, at_b = both(archives[0], archives[1])
         yield Town(a, b, b.account(account.account, account.key_name), account, at_a, at_b)
-
-
-def both(a: Archive, b: Archive) -> tuple[bytes, bytes]:
-    """Return a living adult at A with observations there, and the same at B."""
-    for at_b in b.persons.persons():
-        if not decides_alone(b.persons, at_b, a.orders("demo").as_of):
-            continue
-        found = a.persons.match(b.persons.traits_of(at_b)[0], 1)
-        if found and found[0].grade is Grade.MATCH:
-            rows = a.vault.records_of(a.persons.subjects_of(found[0].person))
-            if sum(row.details.type == b"Observation" for row in rows) > 1:
-                return found[0].person, at_b
-    raise LookupError("nobody has been at both hospitals")
 
 
 @pytest.mark.requirement("H4", "H6", "S7.2a", "S6.3c", command="xinglin demo")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.agreements import agree
 from tests.support.product import xinglin
 from tests.support.town import YEAR_MS, Town, homes, open_town
 from xinglin.carrier.crypto.suite import suite
@@ -19,7 +20,7 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, give_by_own_key, revoke, sign_agreement
+from xinglin.node.consents import acknowledge, give_by_own_key, revoke
 from xinglin.node.corrections import correct_by_account
 from xinglin.node.linking import match_person
 from xinglin.node.tracing import responsible_for, trace_record, who_has_seen
@@ -30,7 +31,6 @@ from xinglin.service.basic.correction.model import Reason
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.protection.mandates import StatedMandate
 from xinglin.service.basic.protection.model import Article
-from xinglin.service.basic.sharing.agreements.model import AgreementTerms
 from xinglin.service.basic.tracing.errors import OpeningDiffers, OpeningMissing
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.stakeholders.kinds import Role
@@ -158,12 +158,8 @@ def mandate(case: Case, categories: list[Category]) -> None:
 
 def agree_on_requests(case: Case) -> None:
     """Let A ask B on a patient's request."""
-    a, b, now = case.town.a, case.town.b, SystemClock().now_ms()
-    purposes = (Purpose.PATRQT,)
-    terms = AgreementTerms(
-        b.member, a.member, purposes, tuple(Category), Level.STRICT, now - 1, now + YEAR_MS, bytes(32)
-    )
-    sign_agreement(b.archive.node, a.archive.node, terms)
+    a, b = case.town.a.archive.node, case.town.b.archive.node
+    agree(b, a, Purpose.PATRQT, categories=tuple(Category), level=Level.STRICT)
 
 
 def forbidding(member: str) -> WantedConsent:

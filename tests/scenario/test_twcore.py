@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import SHARED
+from tests.support.agreements import agree
 from tests.support.hospitals import make_hospitals
-from tests.support.neighbours import A, B, agree, neighbours, staff
+from tests.support.neighbours import A, B, neighbours, staff
 from tests.support.product import findings, write_passphrase, xinglin
 from xinglin.carrier.consensus.errors import GroupRequired
 from xinglin.kernel.errors import PlatformError

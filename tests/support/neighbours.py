@@ -15,16 +15,11 @@ from tests.support.fhir_bundles import collection as bundle_of
 from tests.support.hospitals import make_hospitals
 from tests.support.product import PASSPHRASE, write_passphrase
 from xinglin.node.accounts import add_account
-from xinglin.node.chains import SystemClock
-from xinglin.node.consents import sign_agreement
 from xinglin.node.node import Node
 from xinglin.node.reading import reading
 from xinglin.node.site import Site, open_site
 from xinglin.service.basic.intake.files import Refusal
-from xinglin.service.basic.sharing.agreements.model import AgreementTerms
 from xinglin.stakeholders.kinds import Role
-from xinglin.stakeholders.labels import Category, Level
-from xinglin.stakeholders.purposes import Purpose
 
 A, B = "custodian", "reader"
 CARD = "110101199003074514"
@@ -93,20 +88,3 @@ def take_in(site: Site, node: Node, folder: Path, bundles: Sequence[bytes], sour
 def staff(node: Node, role: Role = Role.PRACTITIONER) -> str:
     """Make an account at a home and return its id."""
     return add_account(node, (role,), f"{role.name} of a test").account
-
-
-def agree(custodian: Node, reader: Node, *purposes: Purpose) -> None:
-    """Let one member ask the other for purposes, in the clinical categories, up to level 4."""
-    now = SystemClock().now_ms()
-    categories = (Category(1), Category(2), Category(3))
-    terms = AgreementTerms(
-        custodian.member,
-        reader.member,
-        tuple(sorted(purposes)),
-        categories,
-        Level.NARROW,
-        now - 1,
-        now + DAY_MS,
-        bytes(32),
-    )
-    sign_agreement(custodian, reader, terms)

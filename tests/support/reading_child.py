@@ -17,20 +17,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.agreements import agree
 from tests.support.reading_town import Account, Known, Town, town_in
 from tests.support.town_people import HOSPITALS, PATIENTS
 from xinglin.carrier.crypto.suite import suite
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, call, give_by_own_key, sign_agreement
+from xinglin.node.consents import acknowledge, call, give_by_own_key
 from xinglin.node.serving import Serving
 from xinglin.service.basic.audit.messages import Asked, SignedRequest
 from xinglin.service.basic.audit.receipts import request_hash
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.protection.consents.model import RevokeConsent
 from xinglin.service.basic.protection.consents.rules import revoke_message
-from xinglin.service.basic.sharing.agreements.model import AgreementTerms
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Action, Purpose
 
@@ -150,22 +150,11 @@ def revoke(town: Town, said: dict[str, str]) -> None:
     tell(revoked=said["consent"], at=time.monotonic())
 
 
-def agree(town: Town) -> None:
+def agree_both_ways(town: Town) -> None:
     """Sign wide agreements both ways."""
     a, b = (town.archive(name).node for name in HOSPITALS)
-    now, categories = SystemClock().now_ms(), tuple(Category(number) for number in range(1, 5))
     for custodian, reader in ((a, b), (b, a)):
-        terms = AgreementTerms(
-            custodian.member,
-            reader.member,
-            (Purpose.TREAT,),
-            categories,
-            Level.STRICT,
-            now - 1,
-            now + YEAR_MS,
-            bytes(32),
-        )
-        sign_agreement(custodian, reader, terms)
+        agree(custodian, reader, Purpose.TREAT, level=Level.STRICT)
 
 
 def main(folder: Path, seed: str) -> None:

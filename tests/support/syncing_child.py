@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.reading_child import agree
+from tests.support.reading_child import agree_both_ways
 from tests.support.reading_town import HOSPITALS, Town, town_in
 from tests.support.town_people import PATIENTS
 from xinglin.node.chains import SystemClock
@@ -61,7 +61,7 @@ def consent(town: Town) -> None:
 def main(folder: Path, count: int) -> None:
     """Read so often at home, and so often from elsewhere."""
     with town_in(folder) as town:
-        agree(town)
+        agree_both_ways(town)
         consent(town)
         notes = [one for one in town.records("a") if one.type == "Observation"]
         here = next(one for one in notes if one.patient is not None and one.patient.here_now)

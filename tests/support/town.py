@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tests.support.agreements import agree
 from tests.support.product import SYNTHEA, some_bundles
 from xinglin.cli.demo.founding import found
 from xinglin.cli.demo.records import take_in
@@ -21,7 +22,7 @@ from xinglin.cli.passphrase import read_passphrase
 from xinglin.node.accounts import AddedAccount, add_account
 from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, give_by_own_key, sign_agreement
+from xinglin.node.consents import acknowledge, give_by_own_key
 from xinglin.node.read_ports import decides_alone
 from xinglin.node.serving import Serving, described
 from xinglin.node.site import Site, open_site
@@ -29,7 +30,6 @@ from xinglin.service.basic.patient_index.model import Grade
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.reading.model import Disclosure
 from xinglin.service.basic.reading.reader import ReaderAccount
-from xinglin.service.basic.sharing.agreements.model import AgreementTerms
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.labels import Category, Level
@@ -75,11 +75,12 @@ class Town:
         }
 
 
-def make_town(folder: Path) -> None:
+def make_town(folder: Path) -> Stage:
     """Make the four homes with some patients, of whom some have been at both hospitals."""
     made = Stage(folder, Console(file=io.StringIO()))
     found(made)
     take_in(made, sorted(SYNTHEA.glob("*.json")) or some_bundles(folder / "bundles", 8))
+    return made
 
 
 def homes(folder: Path, first: str = "hospital-a") -> list[Path]:
@@ -105,11 +106,7 @@ def open_town(folder: Path) -> Iterator[Town]:
 def _permit(town: Town) -> None:
     """Sign the agreement, match the patient, have the patient consent."""
     a, b, now = town.a, town.b, SystemClock().now_ms()
-    categories = (Category(1), Category(2), Category(3), Category(4))
-    terms = AgreementTerms(
-        a.member, b.member, (Purpose.TREAT,), categories, Level.NARROW, now - 1, now + YEAR_MS, bytes(32)
-    )
-    sign_agreement(a.archive.node, b.archive.node, terms)
+    agree(a.archive.node, b.archive.node, Purpose.TREAT)
     wanted = WantedConsent(
         purposes=[Purpose.TREAT],
         categories=[Category.PERSONAL_ATTRIBUTES, Category.HEALTH_STATUS, Category.MEDICAL_APPLICATION],

@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import replace
 
+from tests.support.agreements import agree
 from tests.support.naive_reading import Consent, Terms, standing
 from tests.support.old_stays import administrator
 from tests.support.reading_town import UNLABELLED, Account
@@ -21,7 +22,6 @@ from xinglin.node.consents import (
     give_at_counter,
     give_by_own_key,
     revoke,
-    sign_agreement,
 )
 from xinglin.node.corrections import correct_record
 from xinglin.node.founding import ADMINISTRATOR
@@ -31,7 +31,7 @@ from xinglin.service.basic.protection.break_glass import Emergency
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.protection.consents.model import ApproveRevocation, ProposeRevocation
 from xinglin.service.basic.protection.guardians import GuardianEvidence
-from xinglin.service.basic.sharing.agreements.model import AgreementTerms, EndAgreement
+from xinglin.service.basic.sharing.agreements.model import EndAgreement
 from xinglin.stakeholders.labels import Category, Level, Special
 from xinglin.stakeholders.purposes import Copy
 
@@ -170,11 +170,8 @@ class Acts(Questions):
         categories = [Category(number) for number in range(1, 5)]
         categories = categories if terms % 4 else some(categories, terms // 8)
         level = pick((Level.STRICT, Level.STRICT, Level.NARROW), terms)
-        a, b, now = self.town.archive(at).node, self.town.archive(other(at)).node, SystemClock().now_ms()
-        what = AgreementTerms(
-            a.member, b.member, tuple(sorted(purposes)), tuple(categories), level, now - 1_000, now + YEAR_MS, bytes(32)
-        )
-        self.agreements[at, other(at)] = sign_agreement(a, b, what)
+        a, b = self.town.archive(at).node, self.town.archive(other(at)).node
+        self.agreements[at, other(at)] = agree(a, b, *purposes, categories=categories, level=level)
         self.naive.agreements[at, other(at)] = Terms(frozenset(purposes), frozenset(categories), level)
 
     def act_end_agreement(self, which: int, *_: int) -> None:

@@ -11,9 +11,17 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.choices import AccountOption, PurposeOption, opened_deciding, read_choice, read_ids, read_time
+from xinglin.cli.choices import PurposeOption, opened_deciding, read_choice, read_ids, read_time
 from xinglin.cli.files import FileUnreadable, write_file
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_site, read_hash
+from xinglin.cli.options import (
+    AccountOption,
+    HomeOption,
+    JsonOption,
+    PassphraseOption,
+    WithOption,
+    opened_site,
+    read_hash,
+)
 from xinglin.cli.output import console, language, printable, show
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.identifiers import identifier_bytes

@@ -1,4 +1,4 @@
-"""What says who somebody is comes from a file, standard input or questions at the terminal, never from an argument.
+"""What says who somebody is, or how, comes from a file, standard input or questions, never from an argument.
 
 The list of processes, the shell's history and the environment would keep it for others to see.
 """
@@ -11,9 +11,11 @@ from pathlib import Path
 import typer
 
 from xinglin.cli.files import read_file
+from xinglin.cli.options import MAX_TEXT_BYTES, TextInvalid, check_text
 from xinglin.kernel.errors import Unavailable
 from xinglin.service.basic.patient_index.stated import MAX_BYTES
 
+_MAX_LINE_BYTES = 1_000
 _QUESTIONS = ("identifier", "name", "birth", "phone")
 
 
@@ -25,6 +27,37 @@ class PersonMissing(Unavailable):
     zh = "未说明要查找的人。"
     hint_en = "Name a file with --from, pass lines to --from -, or run this at a terminal."
     hint_zh = "用 --from 指定文件，或用 --from - 从标准输入读取，或在终端运行。"
+
+
+class WordsMissing(Unavailable):
+    """Words about a person are needed, and there is neither a file nor a terminal."""
+
+    code, number, clause = "option.not_stated", 6181, "S8.2d"
+    en = "What {option} asks for is not stated."
+    zh = "未给出 {option} 所需的内容。"
+    hint_en = "Name a file of one line with {option}, pass it to {option} -, or run this at a terminal."
+    hint_zh = "用 {option} 指定单行文件，或用 {option} - 从标准输入读取，或在终端运行。"
+
+
+def read_words(option: str, file: Path | None, question: str) -> str:
+    """Return one line about a person: of the file, of standard input where it is ``-``, else as answered.
+
+    Raises:
+        WordsMissing: no file, and no terminal.
+        FileUnreadable: the file can't be read.
+        TextInvalid: it is no short printable line.
+    """
+    if file is None:
+        if not sys.stdin.isatty():
+            raise WordsMissing(option=option)
+        words = str(typer.prompt(question, err=True))
+    else:
+        data = sys.stdin.buffer.read(_MAX_LINE_BYTES + 1) if str(file) == "-" else read_file(file, _MAX_LINE_BYTES)
+        words = data.decode(errors="backslashreplace").strip("\r\n")
+        if words.encode() != data.strip(b"\r\n"):
+            raise TextInvalid(option=option, maximum=MAX_TEXT_BYTES)
+    check_text(option, words)
+    return words
 
 
 def read_person(file: Path | None) -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from xinglin.cli.asking import read_words
 from xinglin.cli.choices import (
-    AccountOption,
     PersonArgument,
     SpecialOption,
     opened_deciding,
@@ -15,7 +16,7 @@ from xinglin.cli.choices import (
     read_special,
     show_time,
 )
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_text
+from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption
 from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.protecting import grant_tasks, open_glass, review_glass
@@ -31,7 +32,10 @@ def open_(
     home: HomeOption,
     person: PersonArgument,
     account: AccountOption,
-    reason: Annotated[str, typer.Option("--reason", help="Why, in one line; the patient is told.")],
+    why: Annotated[
+        Path | None,
+        typer.Option("--reason", help="File of one line, which the patient is told; - for standard input; else asked."),
+    ] = None,
     hours: Annotated[int, typer.Option("--hours", min=1, max=24, help="For how many hours, 1 to 24.")] = 4,
     level: Annotated[int, typer.Option("--level", min=4, max=5, help="5 has to be asked for by name.")] = 4,
     special: SpecialOption = None,
@@ -40,7 +44,7 @@ def open_(
 ) -> None:
     """Break the glass for one patient: opens a review, tells the patient, and counts against the account's quota."""
     whose = identifier_bytes(person)
-    check_text("--reason", reason)
+    reason = read_words("--reason", why, "Why, in one line; the patient is told")
     emergency = Emergency(hours, reason, Level(level), read_special(special))
     with opened_deciding(home, passphrase_file, running=True) as deciding:
         grant = open_glass(deciding, account, whose, emergency)

@@ -47,7 +47,6 @@ class TimeTextInvalid(Invalid):
 
 
 PersonArgument = Annotated[str, typer.Argument(metavar="PERSON", help="The patient's id in this home's index.")]
-AccountOption = Annotated[str, typer.Option("--account", help="The account that acts; its key is in this home.")]
 PurposeOption = Annotated[str, typer.Option("--purpose", help="What for: a purpose of docs/spec/permit.md.")]
 GuardianOption = Annotated[str, typer.Option("--guardian", help="Id of the guardianship under which it is given.")]
 PurposesOption = Annotated[list[str] | None, typer.Option("--purpose", help="Purpose, such as treat; several times.")]

@@ -11,7 +11,6 @@ import typer
 
 from xinglin.cli import break_glass, guardian, mandate
 from xinglin.cli.choices import (
-    AccountOption,
     CategoriesOption,
     CopyOption,
     DaysOption,
@@ -34,7 +33,7 @@ from xinglin.cli.choices import (
     read_special,
     show_time,
 )
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_site
+from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, WithOption, opened_site
 from xinglin.cli.output import show
 from xinglin.cli.passphrase import read_wallet_passphrase
 from xinglin.kernel.identifiers import identifier_bytes

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from xinglin.cli.asking import read_words
 from xinglin.cli.choices import (
-    AccountOption,
     FromOption,
     PersonArgument,
     UntilOption,
@@ -18,7 +18,7 @@ from xinglin.cli.choices import (
     read_time,
     show_time,
 )
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_text
+from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, check_text
 from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.chains import SystemClock
@@ -34,9 +34,12 @@ def add(
     home: HomeOption,
     person: PersonArgument,
     account: AccountOption,
-    name: Annotated[str, typer.Option("--name", help="The guardian, as the evidence names her or him.")],
     relation: Annotated[str, typer.Option("--relation", help="Such as mother, or court-appointed.")],
     evidence: Annotated[Path, typer.Option("--evidence", help="The document, scanned; its hash is kept.")],
+    named: Annotated[
+        Path | None,
+        typer.Option("--name", help="File of one line, the name as in the evidence; - for standard input; else asked."),
+    ] = None,
     begins: FromOption = None,
     until: UntilOption = None,
     known_as: Annotated[str, typer.Option("--id", help="The id that another node gave to this relation.")] = "",
@@ -45,7 +48,7 @@ def add(
 ) -> None:
     """Enter a guardian of a minor; it ends by itself on the 18th birthday."""
     whose, document = identifier_bytes(person), read_scan(evidence)
-    check_text("--name", name)
+    name = read_words("--name", named, "The guardian's name, as in the evidence")
     check_text("--relation", relation)
     known = read_ids([known_as])[0] if known_as else ""
     stated_ms = None if begins is None else read_time("--from", begins)

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from xinglin.cli.choices import (
-    AccountOption,
     CategoriesOption,
     CopyOption,
     DaysOption,
@@ -31,7 +30,7 @@ from xinglin.cli.choices import (
     read_special,
     show_time,
 )
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption
+from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption
 from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.desk import given_ms

@@ -16,7 +16,7 @@ from xinglin.kernel.errors import Invalid
 from xinglin.node.node import Node, open_node
 from xinglin.node.site import Site, open_site
 
-_MAX_TEXT_BYTES = 200
+MAX_TEXT_BYTES = 200
 _HEX_DIGITS = 64
 _GROUND = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
@@ -96,8 +96,8 @@ def check_text(option: str, text: str) -> None:
     Raises:
         TextInvalid: it is.
     """
-    if not text.isprintable() or not 0 < len(text.encode(errors="replace")) <= _MAX_TEXT_BYTES:
-        raise TextInvalid(option=option, maximum=_MAX_TEXT_BYTES)
+    if not text.isprintable() or not 0 < len(text.encode(errors="replace")) <= MAX_TEXT_BYTES:
+        raise TextInvalid(option=option, maximum=MAX_TEXT_BYTES)
 
 
 def read_hash(text: str) -> bytes:

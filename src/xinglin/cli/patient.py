@@ -12,7 +12,15 @@ from typing import Annotated, Any
 import typer
 
 from xinglin.cli.asking import read_person
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, check_text, opened_site
+from xinglin.cli.options import (
+    AccountOption,
+    HomeOption,
+    JsonOption,
+    PassphraseOption,
+    WithOption,
+    check_text,
+    opened_site,
+)
 from xinglin.cli.output import show, when
 from xinglin.cli.record_trace import outcome_text
 from xinglin.kernel.identifiers import identifier_bytes
@@ -22,12 +30,12 @@ from xinglin.service.basic.patient_index.stated import stated_traits
 from xinglin.stakeholders.purposes import Purpose
 
 app = typer.Typer(
-    help="Persons: find, show, records, looks, candidates, merges, links between nodes, where records are.",
+    help="Persons: find, show, records, looks, candidates, confirm, decline, merge, merges, unmerge, match, links, "
+    "unlink, locate.",
     no_args_is_help=True,
 )
 
 PersonArgument = Annotated[str, typer.Argument(metavar="PERSON", help="The person's id at this home.")]
-AccountOption = Annotated[str, typer.Option("--account", help="Who acts: an account whose key is in this home.")]
 PurposeOption = Annotated[Purpose, typer.Option("--purpose", help="What for; it stands in the access entry.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, by name: docs/spec/patient-index.md lists them.")]
 NoteOption = Annotated[str, typer.Option("--note", help="Why, in words; kept sealed in the index, on no chain.")]

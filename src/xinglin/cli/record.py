@@ -10,8 +10,17 @@ from typing import Annotated, Any
 import typer
 
 from xinglin.cli.access_read import HistoryOption, OutOption, check_out, give_out, read_own
-from xinglin.cli.choices import AccountOption, PurposeOption, read_choice
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, check_text, opened, opened_site
+from xinglin.cli.choices import PurposeOption, read_choice
+from xinglin.cli.options import (
+    AccountOption,
+    HomeOption,
+    JsonOption,
+    PassphraseOption,
+    WithOption,
+    check_text,
+    opened,
+    opened_site,
+)
 from xinglin.cli.output import console, refusal_json, show, tell_refusal
 from xinglin.cli.progress import records_progress
 from xinglin.kernel.errors import NotFound
@@ -31,7 +40,7 @@ from xinglin.settings import load_settings
 from xinglin.stakeholders.purposes import Action, Purpose
 
 app = typer.Typer(
-    help="Records: intake, list, show, read, quarantine; correct, versions, holders, trace, resume.",
+    help="Records: intake, list, show, read, quarantine, door, trace, locate; correct, versions, holders, resume.",
     no_args_is_help=True,
 )
 

@@ -246,9 +246,14 @@ def test_an_explanation_says_what_each_rule_said_and_what_could_be_done(
 
 
 @pytest.mark.requirement("S6.3c", "H10", command="xinglin consent break-glass")
-def test_the_glass_is_broken_for_one_patient_and_reviewed(desk: Desk) -> None:
+def test_the_glass_is_broken_for_one_patient_and_reviewed(desk: Desk, tmp_path: Path) -> None:
     assert desk.read(desk.doctor, "etreat").code == "permit.no_consent"
-    why = ("--reason", "unconscious, no relative")
+    (tmp_path / "why").write_text("unconscious, no relative\n")
+    why = ("--reason", tmp_path / "why")
+    unsaid = ("consent", "break-glass", "open", desk.person, "--account", desk.doctor)
+    assert desk(*unsaid).code == "option.not_stated"
+    (tmp_path / "lines").write_bytes(b"\xff\nsecond")
+    assert desk(*unsaid, "--reason", tmp_path / "lines").code == "option.text"
     assert desk("consent", "break-glass", "open", desk.person, "--account", desk.auditor, *why).code == (
         "break_glass.denied"
     )
@@ -281,13 +286,14 @@ def test_a_patient_asks_at_the_counter_for_the_record(desk: Desk) -> None:
     assert desk.read(desk.officer, "patrqt", "--json").json["copy"] == "original"
 
 
-def test_defaults_and_guardians_are_entered_with_their_papers(desk: Desk) -> None:
+def test_defaults_and_guardians_are_entered_with_their_papers(desk: Desk, tmp_path: Path) -> None:
     assert desk.json("consent", "default", desk.person)["default"] == "unset"
     assert desk("consent", "default", desk.person, "--set", "copies").status == 2
     entered = ("--account", desk.officer, "--scan", desk.paper)
     assert desk.json("consent", "default", desk.person, "--set", "copies", *entered)["default"] == "copies"
     assert desk.read(desk.doctor, "treat", "--json").json["copy"] == "deidentified"
-    known = ("--name", "Li", "--relation", "mother", "--evidence", desk.paper, "--account", desk.officer)
+    (tmp_path / "name").write_text("李\n", encoding="utf-8")
+    known = ("--name", tmp_path / "name", "--relation", "mother", "--evidence", desk.paper, "--account", desk.officer)
     assert desk("consent", "guardian", "add", desk.person, *known).code == "guardian.adult"
     child = desk("consent", "guardian", "add", desk.person, *known, "--from", "1971-01-01", "--until", "1970-06-01")
     assert child.code in ("guardian.period", "guardian.adult")

@@ -1,4 +1,4 @@
-"""The contract ``correction`` version 1 of private chains (docs/spec/correction.md CN1 to CN5; H12).
+"""The contract ``correction`` version 1 of private chains (docs/spec/correction.md CR1 to CR5; H12).
 
 A record has one correction at most, and a correction corrects one record: the versions of a record are one line, and
 its end is what is current. Pure.

@@ -31,7 +31,7 @@ from xinglin.service.basic.coordination.bundles.make import (
     make_anchor_bundle,
     make_record_bundle,
 )
-from xinglin.service.basic.coordination.model import ChainHead, CommitAnchor
+from xinglin.service.basic.coordination.model import CommitAnchor
 from xinglin.service.basic.episodes.bundles.check import check_proof
 from xinglin.service.basic.episodes.looking import EpisodeStatus
 from xinglin.service.basic.episodes.model import NAMESPACE, EpisodeState, SealEpisode
@@ -140,8 +140,3 @@ def _registration(anchor: AnchorProof, one: Registered) -> Registration:
 def _reads(anchor: AnchorProof, private: Ledger, one: Read) -> RecordReads:
     bundle = decode(AccessBundle, make_list_bundle(anchor, private, one.commitment, one.rows))
     return RecordReads(one.commitment, bundle.entries, bundle.head[0], bundle.keys)
-
-
-def anchored_head(bundle: EpisodeBundle) -> ChainHead:
-    """Return the head of the private chain under which an episode bundle's proofs are."""
-    return decode(CommitAnchor, bundle.anchor.entry.head.arguments).head
