@@ -23,7 +23,9 @@ from tests.support.product import (
     xinglin,
 )
 from tests.support.remains import Needles, needles_of, trial_of
-from xinglin.kernel.encoding import decode, encode
+from xinglin.carrier.consensus.errors import QueueFull
+from xinglin.carrier.ledger.build import Signer
+from xinglin.kernel.encoding import ChainObject, decode, encode
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.kernel.identifiers import identifier
@@ -37,11 +39,13 @@ from xinglin.service.basic.coordination.errors import SameAccount
 from xinglin.service.basic.destruction.errors import (
     EncounterNeeded,
     HoldOpeningMissing,
+    PartlyDone,
     RecordHeld,
     RecordOrdered,
     RetentionRuns,
 )
 from xinglin.service.basic.destruction.model import Certificate, Standing
+from xinglin.service.basic.destruction.service import Destruction
 from xinglin.service.basic.protection.mandates import StatedMandate
 from xinglin.service.basic.protection.model import Article
 from xinglin.service.lifecycle.erasure.shredding import Shredder
@@ -342,6 +346,33 @@ class TestRefused:
             with pytest.raises(SameAccount):
                 at.office.confirm([at.ids[NOTE]], at.one)
             assert at.office.carry_out()["certificates"] == []
+
+    def test_what_a_chain_refuses_in_the_middle_is_named_and_done_by_the_next_command(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(self: Destruction, method: str, call: ChainObject, signer: Signer) -> None:
+            if method in begun:
+                raise QueueFull
+            begun.append(method)
+            whole(self, method, call, signer)
+
+        begun: list[str] = []
+        whole = Destruction._call
+        with at_the_office(home) as at:
+            both = [at.ids[NOTE], at.ids[OTHER]]
+            for act in (
+                lambda: at.office.order(both, "retention_ended", at.one),
+                lambda: at.office.confirm(both, at.two),
+            ):
+                with monkeypatch.context() as patched:
+                    patched.setattr(Destruction, "_call", full)
+                    with pytest.raises(PartlyDone) as caught:
+                        act()
+                assert (caught.value.facts["count"], caught.value.facts["refused"]) == (2, QueueFull.code)
+                left = set(both) - {str(caught.value.facts["done"])}
+                assert set(act()) == left
+                assert len(left) == 1
+            assert len(at.office.carry_out()["certificates"]) == 2
 
     @pytest.mark.requirement("S3.5")
     def test_two_accounts_of_one_person_are_not_two_people(self, home: Path) -> None:

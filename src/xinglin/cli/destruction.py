@@ -66,9 +66,10 @@ def order(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Order the destruction of records, all or none: from the receipt on nobody reads them.
+    """Order the destruction of records: from the receipt on nobody reads them.
 
-    A record that must be kept longer is refused with the day, and is restricted to court orders from then on.
+    A record that must be kept longer is refused with the day, and is restricted to court orders from then on. If one is
+    refused, none is ordered. If the chain takes no more in the middle, the refusal says which are; to repeat goes on.
     """
     with opened_site(home, with_, passphrase_file) as site:
         office = site.records_office

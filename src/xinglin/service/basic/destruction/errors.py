@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinglin.kernel.errors import Conflict, Denied, Integrity, Invalid, NotFound
+from xinglin.kernel.errors import Conflict, Denied, Integrity, Invalid, NotFound, Unavailable
 
 
 class RetentionRuns(Conflict):
@@ -255,3 +255,15 @@ class PatientNeeded(Conflict):
     zh = "记录 {record} 载明另外 {count} 条记录属于何人，须在其后销毁。"
     hint_en = "Order these first, or together with it."
     hint_zh = "请先销毁这些记录，或一并下令。"
+
+
+class PartlyDone(Unavailable):
+    """Of several records some were ordered or confirmed when a chain refused the next one."""
+
+    code, number, clause = "destruction.partly", 6099, "S7.1f"
+    en = "Of {count} records these went through: {done}. The next one was refused: [{refused}]."
+    zh = "{count} 条记录中已办理：{done}。下一条被拒绝：[{refused}]。"
+    hint_en = (
+        "What went through stands. Give the same command again when the refusal is mended: it goes on with the rest."
+    )
+    hint_zh = "已办理的继续有效。处理被拒绝的原因后再次执行同一命令，即可办理其余记录。"

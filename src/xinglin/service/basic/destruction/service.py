@@ -33,6 +33,7 @@ from xinglin.service.basic.destruction.errors import (
     HoldForbids,
     HoldOpeningMissing,
     NotRegisteredYet,
+    PartlyDone,
     PatientNeeded,
     PatientUnknown,
     RecordHeld,
@@ -157,7 +158,9 @@ class Destruction:
         return Checks(self._vault, self.holds, self._patients, self._table)
 
     def order(self, records: Sequence[str], ground: str, by: Actor) -> list[str]:
-        """Order the destruction of records, all of them or none; from each receipt on the record is not read any more.
+        """Order the destruction of records; from each receipt on the record is not read any more.
+
+        If one of them is refused by what the node looks at first, none is ordered. Then each is ordered by itself.
 
         Args:
             records: their ids; those that are ordered already are left out.
@@ -170,15 +173,13 @@ class Destruction:
             RecordHeld: a hold keeps one of them.
             RetentionRuns: one must be kept longer; all those are restricted from now on.
             RetentionUnknown, EncounterNeeded, NotRegisteredYet: see where they are defined.
+            PartlyDone: the chain refused one when others were ordered, which stand; to order all again goes on.
         """
         known = orders_of(self._consortium.ledger, self._institution.member)
         stored = [one for one in map(self._vault.find, dict.fromkeys(records)) if one.details.commitment not in known]
         self._check(stored, set(known), by)
         named = [(one, OrderDestruction(self._reference(one), ground)) for one in stored]
-        for one, call in self._shuffled(named):
-            self._execution.remember(one)
-            self._call("order", call, by.signer)
-        return [identifier(one.record) for one in stored]
+        return self._each("order", named, by)
 
     def confirm(self, records: Sequence[str], by: Actor) -> list[str]:
         """Confirm orders, by another account than ordered; holds and retention are looked at again.
@@ -188,6 +189,7 @@ class Destruction:
         Raises:
             RecordHeld, RetentionRuns, RetentionUnknown: as ``order``; nothing is confirmed then.
             OrderUnknown, SameAccount: the contract's refusals.
+            PartlyDone: as ``order``.
         """
         known = self._execution.confirmed()
         stored = [one for one in map(self._vault.find, dict.fromkeys(records)) if one.details.commitment not in known]
@@ -195,9 +197,22 @@ class Destruction:
         for one in stored:
             checks.held(one)
             checks.ended(one, now)
-        for one in self._shuffled(stored):
-            self._call("confirm", ConfirmDestruction(one.details.commitment), by.signer)
-        return [identifier(one.record) for one in stored]
+        return self._each("confirm", [(one, ConfirmDestruction(one.details.commitment)) for one in stored], by)
+
+    def _each(self, method: str, named: Sequence[tuple[StoredRecord, ChainObject]], by: Actor) -> list[str]:
+        """Order or confirm records by a transaction each, for one of all would tell that they belong together."""
+        done: list[str] = []
+        for one, call in self._shuffled(named):
+            try:
+                if method == "order":
+                    self._execution.remember(one)
+                self._call(method, call, by.signer)
+            except PlatformError as refusal:
+                if not done:
+                    raise
+                raise PartlyDone(count=len(named), done=", ".join(done), refused=refusal.code) from refusal
+            done.append(identifier(one.record))
+        return [identifier(one.record) for one, _ in named]
 
     def lift(self, record: str, by: Actor) -> None:
         """End the restriction of a record, by another account than asked for it; raises the contract's refusals."""
