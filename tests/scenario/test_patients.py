@@ -210,9 +210,23 @@ def test_the_commands_tell_people_and_programs(folder: Path, monkeypatch: pytest
     kept, other = (one["person"] for one in found)
     waiting = xinglin("patient", "candidates", *homes, "--json").json["candidates"]
     assert {waiting[0]["one"], waiting[0]["other"]} == {kept, other}
-    merged = xinglin("patient", "merge", kept, other, *homes, *who, "--reason", "same_document", "--json").json
+    merged = xinglin(
+        "patient",
+        "merge",
+        kept,
+        other,
+        *homes,
+        *who,
+        "--reason",
+        "same_document",
+        "--note",
+        "passport of Wang Fang",
+        "--json",
+    ).json
     assert merged["kept"] == kept
-    assert [one["merge"] for one in xinglin("patient", "merges", *homes, "--json").json["merges"]] == [merged["merge"]]
+    [listed] = xinglin("patient", "merges", *homes, "--json").json["merges"]
+    assert (listed["merge"], listed["reason"]) == (merged["merge"], "same_document")
+    assert b"Wang Fang" not in xinglin("patient", "merges", *homes).out, "the note may say who somebody is"
     assert xinglin("patient", "show", other, *homes, *who, "--json").json["person"] == kept
     undone = xinglin("patient", "unmerge", merged["merge"], *homes, *who, "--reason", "other_document", "--json").json
     assert undone["reads"] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,7 +69,7 @@ class PersonKeyUnfit(Invalid):
 
     code, number, clause = "episode.file", 6169, "S1.1"
     en = "The file {file} can't be used: {reason}."
-    zh = "无法使用文件 {file}：{reason}。"
+    zh = "无法使用文件 {file}：{reason_zh}。"
     hint_en = "A key is written to a new file, which is handed to its holder; a statement is UTF-8 text of a few lines."
     hint_zh = "密钥写入新文件并交其持有人；声明为数行 UTF-8 文本。"
 
@@ -94,9 +96,9 @@ def seal(
     check_text("ENCOUNTER", encounter)
     wish = Wish(source, encounter, _reason(reason), account, _statement(statement))
     if key_file.exists():
-        raise PersonKeyUnfit(file=str(key_file), reason="it is there already")
+        raise PersonKeyUnfit(file=str(key_file), reason="it is there already", reason_zh="文件已存在")
     with opened_site(home, with_, passphrase_file) as site, open_episodes(site.archive, NotBegun(site.archive)) as kept:
-        row = seal_at_counter(site.archive, kept, wish, lambda private: _hand_over(key_file, private))
+        row = seal_at_counter(site.archive, kept, wish, _Handover(key_file))
         make_provable(site.nodes)
     show({**row, "person_key": str(key_file)}, [f"sealed {row['episode']}", *_lines(row)], as_json=as_json)
 
@@ -197,22 +199,36 @@ def _statement(path: Path) -> str:
     except UnicodeDecodeError:
         text = ""
     if not text or len(data) > _MAX_STATEMENT:
-        raise PersonKeyUnfit(file=str(path), reason=f"it is no UTF-8 text of 1 to {_MAX_STATEMENT} bytes")
+        raise PersonKeyUnfit(
+            file=str(path),
+            reason=f"it is no UTF-8 text of 1 to {_MAX_STATEMENT} bytes",
+            reason_zh=f"不是 1 至 {_MAX_STATEMENT} 字节的 UTF-8 文本",
+        )
     return text
 
 
-def _hand_over(path: Path, private: bytes) -> None:
-    try:
-        write_durably(path, private.hex().encode() + b"\n", 0o600)
-    except OSError as error:
-        raise FileUnreadable(file=str(path), reason=error.strerror or "it can't be written") from None
+@dataclass(frozen=True, slots=True)
+class _Handover:
+    """Hands the other side its key in a file; see ``Handover``."""
+
+    path: Path
+
+    def give(self, private: bytes) -> None:
+        try:
+            write_durably(self.path, private.hex().encode() + b"\n", 0o600)
+        except OSError as error:
+            raise FileUnreadable(file=str(self.path), reason=error.strerror or "it can't be written") from None
+
+    def take_back(self) -> None:
+        with suppress(OSError):  # the refusal is what matters; a key of nothing opens nothing
+            self.path.unlink()
 
 
 def _private(path: Path) -> bytes:
     try:
         return bytes.fromhex(read_file(path, _MAX_KEY).decode("ascii").strip())
     except ValueError:
-        raise PersonKeyUnfit(file=str(path), reason="it holds no key") from None
+        raise PersonKeyUnfit(file=str(path), reason="it holds no key", reason_zh="其中没有密钥") from None
 
 
 def _why(row: dict[str, Any]) -> str:

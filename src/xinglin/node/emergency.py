@@ -24,8 +24,8 @@ from xinglin.service.basic.notices.ports import Post
 from xinglin.service.basic.notices.rules import notice_id
 from xinglin.service.basic.notices.service import NewNotice, NoticeView
 from xinglin.service.basic.notices.store import Opening
+from xinglin.service.basic.protection.break_glass_errors import GrantRefused
 from xinglin.service.basic.protection.consents.rules import subject_commitment
-from xinglin.service.basic.protection.errors import GrantRefused
 from xinglin.service.basic.protection.foreign_grants import ANOTHER, ForeignGrants, issue
 from xinglin.service.basic.protection.service import Asked
 from xinglin.service.basic.protection.store import Row

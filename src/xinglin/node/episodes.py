@@ -125,9 +125,10 @@ def open_episode(archive: Archive, episodes: Episodes, episode: str, side: Signe
 
 
 def list_episodes(archive: Archive) -> list[dict[str, Any]]:
-    """Return what is kept of every episode of a home, drafts among them."""
+    """Return what is kept of every episode of a home, drafts among them; not who the other sides are."""
     with _store(archive) as store:
-        return [_kept_values(step, kept) for step, kept in store.all()]
+        rows = [_kept_values(step, kept) for step, kept in store.all()]
+    return [{name: value for name, value in row.items() if name != "statement"} for row in rows]
 
 
 def episode_status(archive: Archive, episode: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from xinglin.node.serving import Serving, look_mark
 from xinglin.service.basic.audit.model import NO_RECORD, OpenedCopy
 from xinglin.service.basic.patient_index.errors import DecisionNotFound
 from xinglin.service.basic.patient_index.identity.model import Act, Reason
-from xinglin.service.basic.patient_index.identity.rules import REASONS_OF, stated
+from xinglin.service.basic.patient_index.identity.rules import REASONS_OF, named, stated
 from xinglin.service.basic.patient_index.model import Joined, Merged, Parted, Subject
 from xinglin.service.basic.reading.deciding import MATCH
 from xinglin.service.basic.reading.looks import Look
@@ -192,12 +192,12 @@ def joined_values(joined: Joined) -> dict[str, Any]:
 
 
 def merge_values(merged: Merged) -> dict[str, Any]:
-    """Return a merge in force as plain values."""
+    """Return a merge in force as plain values; of why only the reason's name, for the note may say who somebody is."""
     return {
         "merge": identifier(merged.merge),
         "kept": identifier(merged.kept),
         "gone": identifier(merged.gone),
-        "reason": merged.reason,
+        "reason": named(merged.reason),
         "account": merged.by,
         "since_ms": merged.at,
     }

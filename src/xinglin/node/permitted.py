@@ -27,7 +27,7 @@ from xinglin.node.serving import Deciding, Serving, open_serving
 from xinglin.node.setup import GROUP
 from xinglin.node.site import open_site
 from xinglin.service.basic.audit.messages import Asked, PresentedConsent, SignedGrant, SignedReceipt
-from xinglin.service.basic.protection.errors import ReviewUnknown
+from xinglin.service.basic.protection.break_glass_errors import ReviewUnknown
 from xinglin.service.basic.protection.store_model import KeptGrant
 from xinglin.service.basic.reading.errors import AnswerInvalid
 from xinglin.service.basic.reading.model import Disclosure, Found

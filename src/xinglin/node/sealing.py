@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from xinglin.kernel.encoding import state_key
-from xinglin.kernel.errors import Denied
+from xinglin.kernel.errors import Denied, PlatformError
 from xinglin.node.accounts import account_signer
 from xinglin.node.archive import Archive
 from xinglin.node.directory import Directory
@@ -19,6 +19,7 @@ from xinglin.service.basic.destruction.contract import NAMESPACE as HOLD
 from xinglin.service.basic.destruction.errors import HoldTooLate
 from xinglin.service.basic.episodes.model import SealReason
 from xinglin.service.basic.episodes.service import Episodes, NewEpisode
+from xinglin.service.basic.episodes.store import Step
 from xinglin.service.basic.protection.tables import SEALING_ROLES
 
 
@@ -78,17 +79,26 @@ def require_sealer(node: Node, account: str) -> None:
         raise SealingRole(account=account)
 
 
-def seal_at_counter(
-    archive: Archive, episodes: Episodes, wish: Wish, hand_over: Callable[[bytes], None]
-) -> dict[str, Any]:
+class Handover(Protocol):
+    """Hands the other side the private half of its key."""
+
+    def give(self, private: bytes) -> None:
+        """Hand it over; refuse where that can't be done."""
+
+    def take_back(self) -> None:
+        """Take it back, for nothing was sealed by it; never refuses."""
+
+
+def seal_at_counter(archive: Archive, episodes: Episodes, wish: Wish, handover: Handover) -> dict[str, Any]:
     """Seal an encounter by an account whose key is here and by a fresh key of the other side, who stands by.
 
     Args:
         archive: the home's; its chains run.
         episodes: the home's.
         wish: what is to be sealed.
-        hand_over: gives the other side the private half of its key, before anything is sealed by it; it is kept nowhere
-            else, and without it the episode is never opened.
+        handover: gives the other side the private half of its key, before anything is sealed by it; it is kept nowhere
+            else, and without it the episode is never opened. It is taken back where sealing is refused for good, not
+            where both sides have signed: ``resume`` seals that.
 
     Raises:
         SealingRole: the account has no role for it.
@@ -106,8 +116,13 @@ def seal_at_counter(
         person_key=person.signer.key,
     )
     draft = draft_episode(archive, episodes, new)
-    hand_over(person.private)
-    return seal_episode(archive, episodes, draft, wish.account, person.signer.sign(draft.message))
+    handover.give(person.private)
+    try:
+        return seal_episode(archive, episodes, draft, wish.account, person.signer.sign(draft.message))
+    except PlatformError:
+        if episodes.looking.found(draft.episode)[0] is Step.DRAFT:
+            handover.take_back()
+        raise
 
 
 def make_provable(nodes: Sequence[Node]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from tests.support.old_stays import OLD, administrator, make_old_hospital, officer
 from tests.support.product import Said, opened, opened_archive, stored_records, write_passphrase, xinglin
+from xinglin.cli.episode import PersonKeyUnfit
 from xinglin.kernel.encoding import state_key
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.accounts import add_account
@@ -17,6 +19,7 @@ from xinglin.node.archive import open_archive
 from xinglin.node.destruction import records_office
 from xinglin.node.sealing import NotBegun
 from xinglin.service.basic.destruction.errors import HoldTooLate
+from xinglin.service.basic.episodes.service import Episodes
 from xinglin.stakeholders.kinds import Role
 
 NOTE, STAY = f"{OLD}-1983-0", f"{OLD}-1983"
@@ -68,6 +71,7 @@ def test_sealed_proven_opened_and_then_destroyed(counter: Counter) -> None:
     assert f"xinglin episode open {episode}" in refused.err
     [listed] = counter("episode", "list", "--json").json["episodes"]
     assert listed["episode"] == episode
+    assert "张三" not in json.dumps(listed, ensure_ascii=False), "who the other side is stands in the episode alone"
     files = ("--html", folder / "report.html", "--pdf", folder / "report.pdf")
     assert counter("episode", "export", episode, "--out", folder / "episode.proof", *files).status == 0
     assert counter("proof", "trust", "--out", folder / "trust.json").status == 0
@@ -96,12 +100,32 @@ class TestRefused:
     def test_a_key_is_never_written_over(self, counter: Counter) -> None:
         (counter.folder / "key").write_text("somebody's")
         assert counter.seal().code == "episode.file"
+        said = PersonKeyUnfit(**counter.seal("--json").json["error"]["facts"]).sentence("zh")
+        assert said.endswith("：文件已存在。")
         assert (counter.folder / "key").read_text() == "somebody's"
         assert counter("episode", "list", "--json").json["episodes"] == []
 
     def test_an_encounter_without_records_leaves_no_key(self, counter: Counter) -> None:
         assert counter.seal(encounter="unknown").code == "episode.empty"
         assert not (counter.folder / "key").exists()
+
+    def test_a_sealing_that_is_refused_leaves_no_key(self, counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Episodes, "_since", lambda self, kept: iter([self._vault.find(counter.ids[NOTE])]))
+        assert counter.seal().code == "episode.changed"
+        assert not (counter.folder / "key").exists()
+
+    def test_the_key_of_what_is_sealed_later_stays(self, counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+        def too_late(self: NotBegun, episode: str, commitments: list[bytes]) -> None:
+            raise HoldTooLate(commitment=commitments[0])
+
+        with monkeypatch.context() as patched:
+            patched.setattr(NotBegun, "place", too_late)
+            assert counter.seal().code == "hold.too_late"
+        assert counter("episode", "resume").status == 0
+        [row] = counter("episode", "list", "--json").json["episodes"]
+        assert row["step"] == "sealed"
+        opening = ("episode", "open", row["episode"])
+        assert counter(*opening, "--person-key", counter.folder / "key").status == 0
 
     @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"x" * 5000])
     def test_a_statement_is_a_short_text(self, counter: Counter, content: bytes) -> None:

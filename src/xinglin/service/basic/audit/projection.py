@@ -148,10 +148,12 @@ class AccessProjection:
         return rows[0] if rows else None
 
     def recipients(self, commitment: bytes) -> list[Recipient]:
-        """Return who was given a record, its blast radius: by member, account and copy, in the order of first reads."""
+        """Return who was given a record, its blast radius: by member, account and copy, in the order of first reads.
+
+        The last entry of a request says what was answered: a permit that was overtaken gave nothing (RD9).
+        """
         given: dict[tuple[str, str, OpenedCopy], list[int]] = {}
-        for row in self.entries_of([commitment]):
-            entry = row.entry
+        for entry in _answered([row.entry for row in self.entries_of([commitment])]):
             if entry.outcome == 0 and entry.copy is not OpenedCopy.NONE:
                 given.setdefault((entry.member, entry.account, entry.copy), []).append(entry.time)
         return [Recipient(*who, len(times), min(times), max(times)) for who, times in given.items()]
@@ -233,3 +235,9 @@ class AccessProjection:
         if twin.answered and answers != [(twin.answered, twin.receipt, twin.outcome)]:
             raise TraceDiffers(table="twins", rows=1)
         return twin
+
+
+def _answered(entries: Sequence[AccessEntry]) -> list[AccessEntry]:
+    """Return the last entry of each request, in log order."""
+    last = {entry.request: number for number, entry in enumerate(entries)}
+    return [entry for number, entry in enumerate(entries) if last[entry.request] == number]

@@ -68,7 +68,7 @@ class Checks:
         """
         record, details = identifier(stored.record), stored.details
         if not details.subject:
-            raise RetentionUnknown(record=record, why="it belongs to no patient")
+            raise RetentionUnknown(record=record, why="it belongs to no patient", why_zh="该记录不属于任何患者")
         type_ = details.type.decode("ascii", "replace")
         return kept_until(self.table, type_, occasion_of(stored), self._encounters_of(stored), record)
 

@@ -38,7 +38,7 @@ class RetentionUnknown(Conflict):
 
     code, number, clause = "destruction.undated", 5802, "S7.1f"
     en = "It can't be told how long record {record} must be kept: {why}."
-    zh = "无法确定记录 {record} 的保存期限：{why}。"
+    zh = "无法确定记录 {record} 的保存期限：{why_zh}。"
     hint_en = "Complete or close the patient's encounters in the source system and take them in."
     hint_zh = "请在来源系统中补全或结束患者的就诊记录后再采集。"
 

@@ -102,12 +102,16 @@ def kept_until(
     """
     counting = [one for one in encounters if one.counts]
     if not counting:
-        raise RetentionUnknown(record=record, why="the patient has no encounter here")
+        raise RetentionUnknown(
+            record=record,
+            why="the patient has no encounter here",
+            why_zh="该患者在此没有就诊记录",
+        )
     kinds = {one.id: _kind(one, record) for one in counting}
     ends = {one.id: _end(one, record) for one in counting}
     own = [one.id for one in encounters if one.id == occasion]
     if occasion and not own:
-        raise RetentionUnknown(record=record, why="its encounter is not here")
+        raise RetentionUnknown(record=record, why="its encounter is not here", why_zh="其所属就诊不在此处")
     # What belongs to an encounter that was cancelled belongs, as far as the law goes, to all that took place.
     stays = {kinds[occasion]} if occasion in kinds else set(kinds.values())
     last = {
@@ -152,13 +156,21 @@ def first_free_ms(until: datetime.date) -> int:
 
 def _kind(one: Encounter, record: str) -> Stay:
     if one.class_code not in CLASSES:
-        raise RetentionUnknown(record=record, why=f"class of an encounter is '{one.class_code}'")
+        raise RetentionUnknown(
+            record=record,
+            why=f"class of an encounter is '{one.class_code}'",
+            why_zh=f"某次就诊的类别为“{one.class_code}”",
+        )
     return CLASSES[one.class_code]
 
 
 def _end(one: Encounter, record: str) -> datetime.date:
     if one.ended is None:
-        raise RetentionUnknown(record=record, why="an encounter has no end")
+        raise RetentionUnknown(record=record, why="an encounter has no end", why_zh="某次就诊没有结束时间")
     if one.ended.year > LAST_YEAR:
-        raise RetentionUnknown(record=record, why=f"the end of an encounter is {one.ended.isoformat()}")
+        raise RetentionUnknown(
+            record=record,
+            why=f"the end of an encounter is {one.ended.isoformat()}",
+            why_zh=f"某次就诊的结束时间为 {one.ended.isoformat()}",
+        )
     return one.ended

@@ -103,7 +103,7 @@ class StatedInvalid(Invalid):
 
     code, number, clause = "patient_index.stated", 5511, "H1"
     en = "What is stated of the person can't be read: {reason}."
-    zh = "无法读取所提供的个人信息：{reason}。"
+    zh = "无法读取所提供的个人信息：{reason_zh}。"
     hint_en = (
         "Give lines 'field: value' (name, birth, sex, phone, identifier, id_card, passport ...) or a FHIR Patient."
     )

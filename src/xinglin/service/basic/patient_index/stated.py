@@ -64,15 +64,18 @@ def stated_traits(data: bytes) -> Traits:
         TraitsInvalid: a value is longer than a trait may be.
     """
     if len(data) > MAX_BYTES:
-        raise StatedInvalid(reason=f"it has more than {MAX_BYTES} bytes")
+        raise StatedInvalid(reason=f"it has more than {MAX_BYTES} bytes", reason_zh=f"超过 {MAX_BYTES} 字节")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise StatedInvalid(reason="it is not UTF-8") from None
+        raise StatedInvalid(reason="it is not UTF-8", reason_zh="不是 UTF-8 文本") from None
     traits = _patient(text) if text.lstrip().startswith("{") else _lines(text)
     check(traits)
     if not (traits.identifiers or traits.names or traits.birth or traits.phones):
-        raise StatedInvalid(reason="there is no identifier, name, birth date or phone in it")
+        raise StatedInvalid(
+            reason="there is no identifier, name, birth date or phone in it",
+            reason_zh="其中没有证件号、姓名、出生日期或电话",
+        )
     return traits
 
 
@@ -80,7 +83,7 @@ def _patient(text: str) -> Traits:
     try:
         return traits_of_patient(json.loads(text), "")
     except (ValueError, RecursionError):
-        raise StatedInvalid(reason="it is not JSON") from None
+        raise StatedInvalid(reason="it is not JSON", reason_zh="不是 JSON") from None
 
 
 def _lines(text: str) -> Traits:
@@ -91,7 +94,9 @@ def _lines(text: str) -> Traits:
         field, found, value = unicodedata.normalize("NFC", line).replace("：", ":", 1).partition(":")
         name = field.strip().lower()
         if not found or (name not in _FIELDS and name not in KINDS):
-            raise StatedInvalid(reason=f"line {number} is no field that is known")
+            raise StatedInvalid(
+                reason=f"line {number} is no field that is known", reason_zh=f"第 {number} 行不是已知字段"
+            )
         if value.strip():
             traits = _with(traits, name, value.strip(), number)
     return traits
@@ -103,7 +108,9 @@ def _with(traits: Traits, name: str, value: str, line: int) -> Traits:
     try:
         return _FIELDS[name](traits, value)
     except (ValueError, KeyError):
-        raise StatedInvalid(reason=f"line {line} has no {name} that can be read") from None
+        raise StatedInvalid(
+            reason=f"line {line} has no {name} that can be read", reason_zh=f"第 {line} 行的“{name}”无法读取"
+        ) from None
 
 
 def _name(value: str) -> tuple[Name, ...]:

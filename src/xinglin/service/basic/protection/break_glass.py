@@ -15,8 +15,7 @@ from msgspec.structs import replace
 
 from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.service.basic.audit.messages import EmergencyGrant
-from xinglin.service.basic.protection.consents.drafts import Randomness
-from xinglin.service.basic.protection.errors import (
+from xinglin.service.basic.protection.break_glass_errors import (
     BreakGlassDenied,
     BreakGlassHours,
     BreakGlassQuota,
@@ -28,6 +27,7 @@ from xinglin.service.basic.protection.errors import (
     ReviewDone,
     ReviewUnknown,
 )
+from xinglin.service.basic.protection.consents.drafts import Randomness
 from xinglin.service.basic.protection.model import BreakGlassGrant
 from xinglin.service.basic.protection.permit_errors import ReviewOverdue
 from xinglin.service.basic.protection.ports import ConsortiumFacts

@@ -16,7 +16,7 @@ from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.audit.messages import EmergencyGrant, SignedGrant
 from xinglin.service.basic.audit.receipts import MAX_AHEAD_MS, in_force
 from xinglin.service.basic.protection.break_glass import BreakGlass, OpenedGlass
-from xinglin.service.basic.protection.errors import GrantNotTheirs, GrantRefused
+from xinglin.service.basic.protection.break_glass_errors import GrantNotTheirs, GrantRefused
 from xinglin.service.basic.protection.permit_errors import BreakGlassEnded
 from xinglin.service.basic.protection.ports import ConsortiumFacts
 from xinglin.service.basic.protection.service import Asked

@@ -120,6 +120,21 @@ def test_from_a_leaked_entry_to_its_account(made: Made) -> None:
     assert [one.entry for one in made.projection.entries_for(b"\x02" * 32)] == [entries[2]]
 
 
+@pytest.mark.requirement("H12", "H4")
+def test_a_permit_that_was_overtaken_gave_nothing(made: Made) -> None:
+    record, before = RECORDS[0], made.ledger.tip.time
+    revoked, narrowed = b"r" * 32, b"n" * 32
+    made.log(
+        made.now(commitment=record, account=ACCOUNTS[0], request=revoked),
+        made.now(commitment=record, account=ACCOUNTS[1], request=narrowed),
+        made.now(commitment=record, account=ACCOUNTS[0], request=revoked, outcome=5601, copy=OpenedCopy.NONE),
+        made.now(commitment=record, account=ACCOUNTS[1], request=narrowed, copy=OpenedCopy.DEIDENTIFIED),
+    )
+    assert made.projection.recipients(record) == [
+        Recipient(READER, ACCOUNTS[1], OpenedCopy.DEIDENTIFIED, 1, before, before)
+    ]
+
+
 def test_the_blast_radius_is_who_was_given_a_copy(made: Made) -> None:
     record, before = RECORDS[0], made.ledger.tip.time
     given = [

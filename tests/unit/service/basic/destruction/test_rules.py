@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import datetime
+import re
 
 import pytest
 from hypothesis import given
@@ -137,6 +138,9 @@ def test_what_is_missing_is_not_guessed(encounters: list[Encounter], occasion: b
         kept_until(TABLE, "Observation", occasion, encounters, "r")
     assert why in str(caught.value.facts["why"])
     assert caught.value.facts["record"] == "r"
+    assert not re.search(r"[a-z]+ [a-z]+|[?]", caught.value.sentence("zh")), (
+        "the reason is in the language of the sentence"
+    )
 
 
 def test_a_cancelled_encounter_keeps_what_belongs_to_it_as_long_as_any_stay() -> None:

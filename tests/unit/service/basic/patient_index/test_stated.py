@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from xinglin.service.basic.patient_index.errors import NotAPatient, StatedInvalid, TraitsInvalid
@@ -68,5 +70,9 @@ def test_a_fhir_patient() -> None:
     ],
 )
 def test_what_can_not_be_read_is_refused(data: bytes, refusal: type[Exception]) -> None:
-    with pytest.raises(refusal):
+    with pytest.raises(refusal) as caught:
         stated_traits(data)
+    if isinstance(caught.value, StatedInvalid):
+        said = caught.value.sentence("zh")
+        assert "?" not in said
+        assert not re.search(r"[a-z]+ [a-z]+", said), "the reason is in the language of the sentence"

@@ -14,7 +14,7 @@ from xinglin.carrier.access.registry.model import AddAccount, EndAccount
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.service.basic.protection.break_glass import BreakGlass, BreakGlassLimits, Emergency
-from xinglin.service.basic.protection.errors import (
+from xinglin.service.basic.protection.break_glass_errors import (
     BreakGlassDenied,
     BreakGlassHours,
     BreakGlassQuota,

@@ -18,7 +18,7 @@ from xinglin.kernel.encoding import encode, state_key
 from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.audit.messages import EmergencyGrant, SignedGrant
 from xinglin.service.basic.protection.break_glass import BreakGlass, BreakGlassLimits, Emergency
-from xinglin.service.basic.protection.errors import (
+from xinglin.service.basic.protection.break_glass_errors import (
     BreakGlassDenied,
     BreakGlassHours,
     BreakGlassQuota,

@@ -78,6 +78,11 @@ def act_of(decision: Decision) -> Act:
     return acts[type(decision)]
 
 
+def named(reason: str) -> str:
+    """Return the name of a reason as the index keeps it, without the note."""
+    return reason.partition(":")[0]
+
+
 def stated(reason: Reason, note: str = "") -> str:
     """Return a reason as decisions keep it: its name, and behind a colon the words of who decided."""
     return f"{reason.name.lower()}: {note}" if note else reason.name.lower()
