@@ -101,7 +101,7 @@ def unmerge_persons(serving: Serving, account: str, merge: bytes, reason: str) -
     index = serving.archive.persons
     merged = next((one for one in index.merges() if one.merge == merge), None)
     if merged is None:
-        raise DecisionNotFound(what="merge", decision=identifier(merge))
+        raise DecisionNotFound(decision=identifier(merge))
     _noted(serving, account, Look.UNMERGE, [merged.kept, merged.gone])
     parted = index.unmerge(merge, reason, account)
     return {
@@ -207,7 +207,7 @@ def _pair(serving: Serving, candidate: bytes) -> list[bytes]:
     for one in serving.archive.persons.reviews():
         if one.review == candidate:
             return [one.one, one.other]
-    raise DecisionNotFound(what="candidate", decision=identifier(candidate))
+    raise DecisionNotFound(decision=identifier(candidate))
 
 
 def _noted(serving: Serving, account: str, what: Look, persons: list[bytes]) -> None:

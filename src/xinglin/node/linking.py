@@ -88,7 +88,7 @@ def unlink_person(
     index, who = serving.archive.persons, acting(serving, account)
     found = next((one for one in index.all_links() if one.link == link), None)
     if found is None:
-        raise DecisionNotFound(what="link", decision=identifier(link))
+        raise DecisionNotFound(decision=identifier(link))
     serving.looks.look(who, Look.UNLINK, [index.found_as(found.person)], Purpose.HOPERAT)
     values = link_values(index.unlink(link, reason, account))
     try:

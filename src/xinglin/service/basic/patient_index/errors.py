@@ -52,7 +52,7 @@ class DecisionNotFound(NotFound):
     """No candidate that waits, merge or link in force has that id."""
 
     code, number, clause = "patient_index.decision_not_found", 5504, "H1"
-    en = "There is no {what} {decision} in force."
+    en = "There is no decision or candidate {decision} in force."
     zh = "没有标识为 {decision} 的有效决定或待处理候选。"
     hint_en = "It may have been undone or settled; list what is in force."
     hint_zh = "可能已撤销或已处理；请查看现有列表。"

@@ -35,7 +35,7 @@ class Links(IndexCore):
         with self._deciding():
             found = self._decisions.link(link)
             if found is None:
-                raise DecisionNotFound(what="link", decision=identifier(link))
+                raise DecisionNotFound(decision=identifier(link))
             self._decide(Unlinked(link, reason, by, self._clock.now_ms()))
             return found
 

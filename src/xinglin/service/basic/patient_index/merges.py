@@ -90,7 +90,7 @@ class Merges(IndexCore):
         with self._deciding():
             merged = self._decisions.merges.get(merge)
             if merged is None:
-                raise DecisionNotFound(what="merge", decision=identifier(merge))
+                raise DecisionNotFound(decision=identifier(merge))
             now = self._clock.now_ms()
             self._decide(Unmerged(merge, reason, by, now))
             kept = [row for person in self._decisions.tree(merged.kept) for _, row in self._rows(person)]
@@ -143,7 +143,7 @@ class Merges(IndexCore):
     def _review(self, review: bytes) -> Review:
         found = self._decisions.review(review)
         if found is None:
-            raise DecisionNotFound(what="candidate", decision=identifier(review))
+            raise DecisionNotFound(decision=identifier(review))
         return found
 
     def _merge(self, one: bytes, other: bytes, reason: str, by: str, review: bytes) -> Joined:
