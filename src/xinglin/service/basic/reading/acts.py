@@ -13,7 +13,6 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.messages import AccessRequest, SignedRequest
 from xinglin.service.basic.audit.model import NO_RECORD
-from xinglin.service.basic.audit.receipts import Here, authenticate, read_request, request_hash
 from xinglin.service.basic.protection.model import Decision, RecordState, Situation, Target
 from xinglin.service.basic.protection.rules import decide
 from xinglin.service.basic.protection.service import Asked
@@ -75,10 +74,7 @@ class Acts:
             PlatformError: the refusal, whose entry is durable; or the private chain takes no entry now.
         """
         parts, now = self._parts, self._parts.clock.now_ms()
-        signed = read_request(data)
-        authenticate(parts.suite, signed, Here(parts.custody.chain, parts.custody.node, now), parts.values)
-        hash_ = request_hash(parts.suite.hash, signed.request)
-        parts.admit(signed, hash_, now)
+        signed, hash_ = parts.admitted(data, now)
         row, decision, refusal = self._looked_at(signed, action, decided)
         came = Came(NO_RECORD if row is None else row.details.commitment, decision, refusal)
         logged = parts.log.log(entry_of(signed, hash_, came, self._head(), now))

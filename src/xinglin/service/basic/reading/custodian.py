@@ -25,6 +25,7 @@ from xinglin.service.basic.audit.receipts import (
     MAX_REQUEST_MS,
     Here,
     Values,
+    authenticate,
     authenticate_many,
     read_request,
     request_hash,
@@ -65,6 +66,23 @@ class Parts:
     signer: Signer
     clock: Clock
     mark: Callable[[bytes, bytes], bytes]
+
+    def admitted(self, data: bytes, now: int) -> tuple[SignedRequest, bytes]:
+        """Return a request that comes alone, and its hash, once it is known who asks and it is let in.
+
+        Args:
+            data: the canonical bytes of a ``SignedRequest``.
+            now: the node's clock (ms).
+
+        Raises:
+            RequestMalformed, RequestElsewhere, RequestExpired, RequestSignatureInvalid: it is not known who asks.
+            RequestsTooMany, RequestReplayed: see ``admit``.
+        """
+        signed = read_request(data)
+        authenticate(self.suite, signed, Here(self.custody.chain, self.custody.node, now), self.values)
+        hash_ = request_hash(self.suite.hash, signed.request)
+        self.admit(signed, hash_, now)
+        return signed, hash_
 
     def admit(self, signed: SignedRequest, hash_: bytes, now: int) -> None:
         """Let in a request of which it is known who asks; it will leave an entry.

@@ -16,9 +16,6 @@ from xinglin.service.basic.audit.messages import SignedRequest
 from xinglin.service.basic.audit.model import NO_RECORD
 from xinglin.service.basic.audit.projection import AccessProjection, AccessRow
 from xinglin.service.basic.audit.receipts import (
-    Here,
-    authenticate,
-    read_request,
     receipt_of,
     request_hash,
     sign_receipt,
@@ -87,10 +84,7 @@ class Seeing:
             PlatformError: the private chain takes no entry now; nothing is told then.
         """
         parts, now = self._parts, self._parts.clock.now_ms()
-        signed = read_request(data)
-        authenticate(parts.suite, signed, Here(parts.custody.chain, parts.custody.node, now), parts.values)
-        hash_ = request_hash(parts.suite.hash, signed.request)
-        parts.admit(signed, hash_, now)
+        signed, hash_ = parts.admitted(data, now)
         ruling, refusal = self._ruled(signed, now)
         decision = ruling.decision if ruling is not None else None
         entry = entry_of(signed, hash_, Came(NO_RECORD, decision, refusal), self._head(), now)
