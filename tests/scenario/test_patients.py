@@ -134,6 +134,13 @@ def test_who_may_not_look_or_decide_is_refused_on_record(site: Site) -> None:
         identities.confirm_candidate(site.serving, auditor, candidate, SAME)
     assert site.archive.persons.merges() == []
     assert entries(site) == [("find", auditor, 0), ("show", device, 5525), ("confirm", auditor, 5525)]
+    mark = look_mark(site.archive.vault.keyring.keys)
+    with open_trace(site.node) as trace:
+        found = [row.entry for row in trace.entries_of_member(site.node.member)[:2]]
+    assert [(one.basis, one.reference == mark(person, one.request)) for one in found] == [
+        ("legal_duty", True),
+        ("none", True),
+    ], "whom a look was about is told of a refused one too"
     assert recorded(PrivateCalls(site.node)) == 0
 
 
