@@ -35,6 +35,7 @@ LAST_STATUSES = {130: "interrupted, or nobody reads the output any more"}
 VARIABLES = {
     "XINGLIN_HOME": "The node's home, where a command takes `--home` and is not given it.",
     "XINGLIN_PASSPHRASE_FILE": "File that holds the passphrase of the key store; `--passphrase-file` goes before it.",
+    "XINGLIN_ENGINE": "A CometBFT binary to use instead of the one that `xinglin engine install` makes.",
     "LC_ALL, LC_MESSAGES, LANG": "Language of refusals, the first that is set: Chinese for `zh`, else English.",
 }
 FROM_FILE = {"passphrase_file": "XINGLIN_PASSPHRASE_FILE"}
