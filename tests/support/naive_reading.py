@@ -227,7 +227,7 @@ class NaiveTown:
         """Note that a record was restricted or ordered away; the versions before it are restricted with it (DE18)."""
         old, restricted = page.RecordState.SUPERSEDED, page.RecordState.RESTRICTED
         before = {one for one, said in self.states.items() if said == (old, record.commitment)}
-        self.states |= {one: (restricted, record.commitment) for one in before}
+        self.states |= dict.fromkeys(before, (restricted, record.commitment))
         self.states[record.commitment] = (state, b"")
 
     def end_guardianship(self, person: Person, relation: bytes, until_ms: int) -> None:
