@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from xinglin.carrier.consensus.embedded import EmbeddedEngine, Outcome
-from xinglin.carrier.consensus.ports import Committed
+from xinglin.carrier.consensus.ports import Committed, Engine, Outcome
 from xinglin.carrier.ledger.build import Built, Signer, build_transaction
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Operation
@@ -39,7 +38,7 @@ class ChainClient:
         randomness: for nonces.
     """
 
-    def __init__(self, ledger: Ledger, engine: EmbeddedEngine, clock: Clock, randomness: Randomness) -> None:
+    def __init__(self, ledger: Ledger, engine: Engine, clock: Clock, randomness: Randomness) -> None:
         self.ledger = ledger
         self.chain = ledger.rules.chain
         self.suite = ledger.rules.suite
@@ -61,7 +60,7 @@ class ChainClient:
         return self.engine.submit(transaction)
 
     def submit_many(self, transactions: Sequence[bytes]) -> Future[list[Outcome]]:
-        """Hand in several at once; see ``EmbeddedEngine.submit_many``."""
+        """Hand in several at once; see ``Engine.submit_many``."""
         return self.engine.submit_many(transactions)
 
     def find(self, valid_until: int, body: bytes) -> int | None:

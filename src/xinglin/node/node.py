@@ -14,6 +14,7 @@ from pathlib import Path
 from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
 from xinglin.carrier.consensus.embedded import EmbeddedEngine
 from xinglin.carrier.consensus.errors import GroupRequired
+from xinglin.carrier.consensus.ports import Engine
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
 from xinglin.carrier.ledger.build import Signer
 from xinglin.carrier.ledger.cosign import Cosigner, NoteStore
@@ -47,7 +48,7 @@ class Node:
     keys: KeyStore
     consortium: Ledger
     private: Ledger | None
-    engines: list[EmbeddedEngine] = field(default_factory=list)
+    engines: list[Engine] = field(default_factory=list)
     notes: NoteStore = field(init=False)
     anchoring_turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _clients: dict[str, ChainClient] = field(default_factory=dict)
@@ -92,7 +93,7 @@ class Node:
             raise NoPrivateChain(home=str(self.home.path))
         return self.private
 
-    def run(self, ledger: Ledger, engine: EmbeddedEngine, *, owned: bool) -> None:
+    def run(self, ledger: Ledger, engine: Engine, *, owned: bool) -> None:
         """Take note of a chain's engine; one that is owned is closed with the node."""
         self._clients[ledger.rules.chain] = ChainClient(ledger, engine, SystemClock(), random_bytes)
         if owned:

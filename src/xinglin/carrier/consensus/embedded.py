@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, EngineFailed, QueueFull
 from xinglin.carrier.consensus.group import EmbeddedGroup
-from xinglin.carrier.consensus.ports import Committed, TxResult
+from xinglin.carrier.consensus.ports import Committed, Outcome, TxResult
 from xinglin.carrier.ledger.errors import TransactionTooLarge
 from xinglin.kernel.clock import Clock
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
@@ -30,8 +30,6 @@ MAX_WAITING_BYTES = 256 << 20
 """Sixteen full blocks of a chain with the default limits: 100,000 of its largest transactions would be 100 GiB."""
 
 logger = logging.getLogger(__name__)
-Outcome = Committed | PlatformError
-"""What became of one submitted transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +164,11 @@ class EmbeddedEngine:
             if size > maximum:
                 return TransactionTooLarge(limit=limit, maximum=maximum, found=size)
         return None
+
+    @property
+    def failure(self) -> PlatformError | None:
+        """What stopped the engine; see ``Engine.failure``."""
+        return self._failure
 
     def close(self) -> None:
         """Stop after the block in hand."""

@@ -83,3 +83,23 @@ class StoredBlockUnusable(Integrity):
     zh = "节点 {by} 无法执行节点 {home} 所存的链 {chain} 的区块 {height}：{reason}。"
     hint_en = "Evidence is kept; verify the ledgers of both homes and restore the one that is damaged."
     hint_zh = "证据已保存；请校验两个节点的账本，并恢复受损的一方。"
+
+
+class EngineProtocol(Integrity):
+    """What an engine sent over its socket is not what the protocol allows."""
+
+    code, number, clause = "engine.protocol", 1360, "S9.3"
+    en = "The engine sent something that ABCI does not allow: {reason}."
+    zh = "引擎发来的内容不符合 ABCI 协议：{reason}。"
+    hint_en = "Check that the installed engine is the pinned version (xinglin engine status)."
+    hint_zh = "请确认所装引擎为锁定的版本（xinglin engine status）。"
+
+
+class EngineRequestRefused(Conflict):
+    """The engine asked for something that this application does not do."""
+
+    code, number, clause = "engine.request", 1361, "S9.3"
+    en = "The engine asked for {request}, which this application does not do."
+    zh = "引擎请求了本应用不支持的操作 {request}。"
+    hint_en = "Check that the installed engine is the pinned version (xinglin engine status)."
+    hint_zh = "请确认所装引擎为锁定的版本（xinglin engine status）。"

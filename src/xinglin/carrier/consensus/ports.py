@@ -142,6 +142,10 @@ class Committed:
     receipt_hash: bytes
 
 
+Outcome = Committed | PlatformError
+"""What became of one submitted transaction."""
+
+
 class Engine(Protocol):
     """Brings transactions into blocks and blocks to the application.
 
@@ -157,6 +161,23 @@ class Engine(Protocol):
         Returns: a future that ends when the block with it is durable. Its exception is the refusal of a transaction
             that is malformed or was passed over; one whose receipt is a refusal ends normally with that code.
         """
+        ...
+
+    def submit_many(self, transactions: Sequence[bytes]) -> Future[list[Outcome]]:
+        """Hand in several transactions, each on its own merits.
+
+        Returns: a future that ends when each is durable on this node or refused; outcomes in order. Its exception is
+            what concerns all of them, such as a store without room. It can't be cancelled: what was handed in may be
+            in a block already.
+
+        Raises:
+            Unavailable: they are not taken now, and none was handed in.
+        """
+        ...
+
+    @property
+    def failure(self) -> PlatformError | None:
+        """What stopped the engine, None while it runs or was closed in order."""
         ...
 
     def close(self) -> None:

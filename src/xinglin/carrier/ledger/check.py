@@ -76,6 +76,10 @@ class LookAhead:
             while self._bytes > self._max_bytes:
                 self._bytes -= len(self._held.pop(next(iter(self._held))).raw)
 
+    def get(self, raw: bytes) -> Checked | None:
+        """Return a transaction that is held, which stays held; None for one that is not."""
+        return self._held.get(raw)
+
     def take(self, raw: bytes) -> Checked | None:
         """Return and let go of a transaction that is held, None for one that is not."""
         with self._lock:

@@ -38,7 +38,7 @@ from xinglin.carrier.ledger.store import (
     number_key,
     tile_key,
 )
-from xinglin.carrier.ledger.transition import Outcome, Result, Seen, admitted, apply_block, check_order
+from xinglin.carrier.ledger.transition import Outcome, Result, Seen, admissions, apply_block, check_order
 from xinglin.carrier.ledger.undo import stale_undo, undo_record
 from xinglin.carrier.ledger.versions import StateVersions
 from xinglin.carrier.ledger.window import check_window, stale_leaves
@@ -152,18 +152,19 @@ class Ledger(LedgerReading):
     def check(self, raws: Sequence[bytes], time: int) -> list[Checked | PlatformError]:
         """Look at transactions as for a block at ``time`` (CheckTx): (a) form, (b) admission, (a) signatures.
 
-        Quotas are looked at before signatures, which are the dear part.
+        Quotas are looked at before signatures, which are the dear part. What passes is held for its block.
         """
-        forms = check_forms(self.rules, raws)
+        ahead = [self._ahead.get(raw) for raw in raws]
+        forms = self._forms(raws, ahead)
         with self.store.snapshot() as view:
-            state = StateView(view)
-            answers: list[Checked | PlatformError] = [
-                (admitted(self.rules, state, _seen(view), time, one) or one) if isinstance(one, Checked) else one
-                for one in forms
-            ]
-        signed = [one for one in answers if isinstance(one, Checked)]
-        refusals = iter(check_signatures(self.rules, self._cache, signed))
-        return [(next(refusals) or one) if isinstance(one, Checked) else one for one in answers]
+            refusals = admissions(self.rules, StateView(view), _seen(view), time, forms)
+        fresh = [
+            one
+            for held, one, refusal in zip(ahead, forms, refusals, strict=True)
+            if held is None and refusal is None and isinstance(one, Checked)
+        ]
+        signed = self._hold_good(fresh)
+        return [refusal or signed.get(id(one)) or one for one, refusal in zip(forms, refusals, strict=True)]
 
     def execute(self, height: int, time: int, raws: Sequence[bytes]) -> Candidate:
         """Check and apply one block on the committed state (ProcessProposal, FinalizeBlock).
@@ -193,18 +194,28 @@ class Ledger(LedgerReading):
 
     def look_ahead(self, raws: Sequence[bytes]) -> None:
         """Do stage (a) for transactions before their block is executed, from any thread; changes no answer."""
-        forms = [one for one in check_forms(self.rules, raws) if isinstance(one, Checked)]
+        self._hold_good([one for one in check_forms(self.rules, raws) if isinstance(one, Checked)])
+
+    def _hold_good(self, forms: Sequence[Checked]) -> dict[int, Invalid]:
+        """Verify signatures and hold what is good; return the refusals by the identity of what is refused."""
+        refused: dict[int, Invalid] = {}
         for one, refusal in zip(forms, check_signatures(self.rules, SignatureCache(), forms), strict=True):
             if refusal is None:
                 self._ahead.hold(one)
+            else:
+                refused[id(one)] = refusal
+        return refused
+
+    def _forms(self, raws: Sequence[bytes], ahead: Sequence[Checked | None]) -> list[Checked | Invalid]:
+        """Check the forms of those transactions that are not held."""
+        forms = iter(check_forms(self.rules, [raw for raw, one in zip(raws, ahead, strict=True) if one is None]))
+        return [one or next(forms) for one in ahead]
 
     def _check_block(self, height: int, raws: Sequence[bytes]) -> list[Checked]:
         ahead = [self._ahead.take(raw) for raw in raws]
-        forms = iter(check_forms(self.rules, [raw for raw, one in zip(raws, ahead, strict=True) if one is None]))
         checked: list[Checked] = []
         fresh: list[Checked] = []
-        for held in ahead:
-            one = held or next(forms)
+        for held, one in zip(ahead, self._forms(raws, ahead), strict=True):
             if not isinstance(one, Checked):
                 raise BlockInvalid(height=height, reason=one.code)
             checked.append(one)

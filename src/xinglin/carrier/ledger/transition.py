@@ -151,6 +151,14 @@ class _Run:
             self.charged.add(payer)
         return self._execute(checked, callers)
 
+    def refusal(self, checked: Checked) -> PlatformError | None:
+        """Return the refusal (b) of a transaction, None for none; nothing is used up."""
+        try:
+            self.admit(checked)
+        except REFUSALS as refusal:
+            return refusal
+        return None
+
     def admit(self, checked: Checked) -> list[Caller]:
         """Stage (b): B1 to B4; raises the refusal."""
         header, parameters = checked.transaction.header, self.rules.parameters
@@ -210,13 +218,20 @@ class _Run:
         return Receipt(number=0, facts=tuple(facts)) if facts else DONE
 
 
-def admitted(rules: ChainRules, state: StateReader, seen: Seen, time: int, checked: Checked) -> PlatformError | None:
-    """Return the refusal (b) that a transaction would meet in a block at ``time``, None if it would be admitted."""
-    try:
-        _Run(rules, state, seen, 0, time).admit(checked)
-    except REFUSALS as refusal:
-        return refusal
-    return None
+def admissions(
+    rules: ChainRules, state: StateReader, seen: Seen, time: int, forms: Sequence[Checked | Invalid]
+) -> list[PlatformError | None]:
+    """Return for each transaction the refusal that it would meet alone in a block at ``time``, None for none.
+
+    Args:
+        rules: the chain's rules.
+        state: the committed state.
+        seen: whether a body id is logged.
+        time: block time in ms.
+        forms: what stage (a) said of their forms: a refusal stays one, the others meet stage (b).
+    """
+    run = _Run(rules, state, seen, 0, time)
+    return [one if isinstance(one, Invalid) else run.refusal(one) for one in forms]
 
 
 def app_hash(rules: ChainRules, state_root: bytes, log_size: int, log_root: bytes) -> bytes:

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from xinglin.carrier.access.registry.model import AddNode
-from xinglin.carrier.consensus.embedded import Outcome
-from xinglin.carrier.consensus.ports import Committed
+from xinglin.carrier.consensus.ports import Committed, Outcome
 from xinglin.carrier.ledger.build import build_transaction, operation
 from xinglin.carrier.ledger.model import Operation
 from xinglin.cli.bench.measure import Result, anonymous_mib, report

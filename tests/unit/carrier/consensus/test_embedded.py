@@ -17,10 +17,10 @@ from tests.support.damage import alter, data_file
 from tests.support.homes import Homes, SetClock, engine_of
 from tests.support.loose import loose, parsed, put
 from xinglin.carrier.consensus import embedded
-from xinglin.carrier.consensus.embedded import EmbeddedEngine, Outcome
+from xinglin.carrier.consensus.embedded import EmbeddedEngine
 from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, EngineFailed, MajorityLost, QueueFull
 from xinglin.carrier.consensus.group import EmbeddedGroup
-from xinglin.carrier.consensus.ports import Committed
+from xinglin.carrier.consensus.ports import Committed, Outcome
 from xinglin.carrier.contracts.api import ArgumentsInvalid, Context, Contract, Method
 from xinglin.carrier.ledger.errors import StoreFull, TransactionTooLarge, ValueDamaged
 from xinglin.carrier.ledger.ledger import Ledger
