@@ -6,6 +6,7 @@ sync change things and take turns; transactions of the mempool are checked besid
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 from xinglin.carrier.consensus.comet.binary import VERSION
 from xinglin.carrier.consensus.comet.messages import Response
 from xinglin.carrier.consensus.errors import EngineProtocol, EngineRequestRefused
-from xinglin.carrier.consensus.ports import Application, BlockAnswer, SnapshotOffer
+from xinglin.carrier.consensus.ports import Application, BlockAnswer, SnapshotOffer, ValidatorUpdate
 from xinglin.carrier.ledger.errors import SnapshotInvalid
 from xinglin.kernel.errors import PlatformError
 
@@ -22,6 +23,7 @@ ACCEPT, REJECT = 1, 2
 ABORT_SNAPSHOT = 2
 RECHECK = 1
 MAX_ECHO = 1024
+MAX_DIGEST_HEX = 128
 _FILTER_ID = "/p2p/filter/id/"
 _FILTER_ADDRESS = "/p2p/filter/addr/"
 _PEER_HEX = frozenset("0123456789abcdef")
@@ -166,10 +168,22 @@ class AbciHandler:
         return fields | {"last_block_app_hash": info.app_hash if info.height else b""}
 
     def _init_chain(self, asked: Any) -> dict[str, Any]:
-        return {"app_hash": self._application.info().app_hash}
+        """Begin a chain whose genesis document is of this chain; consensus parameters and validators stay as in it."""
+        if asked.initial_height != 1:
+            raise EngineProtocol(reason="the first height is not 1")
+        validators = [ValidatorUpdate(one.pub_key.ed25519, one.power) for one in asked.validators]
+        app_hash = self._application.init_chain(asked.chain_id, _genesis_digest(asked.app_state_bytes), validators)
+        return {"app_hash": app_hash}
 
     def _query(self, asked: Any) -> dict[str, Any]:
-        """Answer whether a peer may connect; nothing else is asked here."""
+        """Answer whether a peer may connect, 0 for yes; nothing else is asked here."""
+        if asked.path.startswith(_FILTER_ADDRESS):
+            return {"code": 0}  # addresses change, and prove nothing
+        peer = asked.path.removeprefix(_FILTER_ID)
+        if peer == asked.path or len(peer) != 2 * _PEER_BYTES or not _PEER_HEX.issuperset(peer):
+            return {"code": 1, "log": "no such query"}
+        if not self._application.admits_peer(bytes.fromhex(peer)):
+            return {"code": 1, "log": "not an active peer of an active member"}
         return {"code": 0}
 
     def _prepare_proposal(self, asked: Any) -> dict[str, Any]:
@@ -188,6 +202,7 @@ class AbciHandler:
         self._decided = (asked.height, time, transactions, answer)
         return {
             "tx_results": [{"code": one.code, "data": one.data} for one in answer.results],
+            "validator_updates": [{"pub_key": {"ed25519": one.key}, "power": one.power} for one in answer.validators],
             "app_hash": answer.app_hash,
         }
 
@@ -252,6 +267,15 @@ def _echo(asked: Any) -> dict[str, Any]:
     if len(asked.message) > MAX_ECHO:
         raise EngineProtocol(reason="an echo is too long")
     return {"message": asked.message}
+
+
+def _genesis_digest(app_state: bytes) -> bytes:
+    """Return the hash of the chain's genesis that CometBFT's genesis document names; empty when it names none."""
+    try:
+        said = json.loads(app_state)["genesis"]
+        return bytes.fromhex(said) if len(said) <= MAX_DIGEST_HEX else b""
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return b""
 
 
 def _milliseconds(time: Any) -> int:
