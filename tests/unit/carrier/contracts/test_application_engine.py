@@ -149,7 +149,6 @@ class TestFirstBlock:
         assert app.prepare_proposal(1, time, [other], room + len(other) - 1) == list(opening.transactions)
         assert len(app.prepare_proposal(1, time, [other], room + len(other))) == 4
 
-    @pytest.mark.requirement("S6.2c1", part="the first block; the engine itself is not here")
     def test_a_first_block_without_one_of_them_is_refused(
         self, app: LedgerApplication, chain: Chain, opening: Opening
     ) -> None:
@@ -196,7 +195,9 @@ class TestValidators:
         assert app.finalize_block(1, time, raws) == app.finalize_block(1, time, raws)
         assert app.finalize_block(1, time, raws).validators == []
 
-    @pytest.mark.requirement("S8.2c", part="validators of a block; the engine itself is not here")
+    @pytest.mark.requirement(
+        "S8.2c", part="keys proven and members voted on the ledger; the network that follows is not shown yet"
+    )
     def test_one_comes_one_is_replaced_one_ends(self, app: LedgerApplication, chain: Chain, nodes: list[Node]) -> None:
         begin(app, chain)
         new = Node(chain.parties[0], name=nodes[0].name)
