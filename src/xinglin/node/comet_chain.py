@@ -9,67 +9,68 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from xinglin.carrier.access.founding_block import check_founding
+from xinglin.carrier.access.governance.validators import peers_of
 from xinglin.carrier.consensus.comet.binary import find_engine
-from xinglin.carrier.consensus.comet.config import EngineSettings
+from xinglin.carrier.consensus.comet.config import EngineSettings, Peer
 from xinglin.carrier.consensus.comet.engine import CometEngine
-from xinglin.carrier.consensus.comet.files import EngineHome, write_settings
+from xinglin.carrier.consensus.comet.files import EngineHome, identity, write_settings
 from xinglin.carrier.consensus.comet.handler import AbciHandler
+from xinglin.carrier.consensus.comet.opening import read_opening
+from xinglin.carrier.consensus.comet.place import socket_path
 from xinglin.carrier.consensus.comet.process import EngineProcess
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.carrier.consensus.comet.server import AbciServer
-from xinglin.carrier.consensus.ports import Application, BlockAnswer
-from xinglin.kernel.clock import Clock
+from xinglin.carrier.consensus.ports import BlockAnswer
+from xinglin.carrier.contracts.application import LedgerApplication
+from xinglin.carrier.contracts.ports import Opening
+from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.errors import PlatformError
+from xinglin.node.chains import SystemClock, comet_application
+from xinglin.node.node import Node
 
 Told = Callable[[int, Callable[[], None]], None]
 """Is told that a height is durable here, and given what answers those who wait for it."""
 
 
 def at_once(_: int, answer: Callable[[], None]) -> None:
-    """Answer those who wait for a height when this home has it."""
+    """Answer those who wait for a height as soon as this home has it."""
     answer()
 
 
 class CometChain:
-    """One chain of one home, made by CometBFT; it runs from its making until it is closed.
+    """The consortium chain of one open home; it runs from its making until it is closed.
 
     Args:
-        home: the engine's folder, with keys and genesis.
-        settings: what the engine is told; written anew here.
-        application: the home's.
-        clock: this machine's.
-        max_transaction_bytes: of the chain.
+        node: the home, with engine files that ``network_setup`` made.
         told: is told of heights.
 
     Raises:
         EngineMissing, EngineVersionWrong: there is no engine of the pinned version.
         EngineHomeInUse: an engine runs there that can't be stopped.
+        EngineFileDamaged, FoundingTransactionInvalid, FoundingSetInvalid: the engine's files are not those of the chain.
     """
 
-    def __init__(
-        self,
-        home: EngineHome,
-        settings: EngineSettings,
-        application: Application,
-        clock: Clock,
-        max_transaction_bytes: int,
-        told: Told = at_once,
-    ) -> None:
-        self.home = home
-        self.settings = settings
+    def __init__(self, node: Node, told: Told = at_once) -> None:
+        ledger = node.consortium
+        self.node = node
+        self.home = EngineHome(node.home.engine(ledger.rules.chain).resolve())
         self._told = told
+        opening = check_founding(ledger.rules, read_opening(self.home).transactions)
+        self.application = comet_application(node.home, ledger, opening)
+        settings = self._settings(opening)
         self._rpc = EngineRpc(settings.rpc_listen)
-        self.process = EngineProcess(home, find_engine(), settings.rpc_listen)
-        write_settings(home, settings)
-        self.server = AbciServer(settings.abci_socket, AbciHandler(application, self))
-        self.engine = CometEngine(
-            application, clock, self._broadcast, max_transaction_bytes=max_transaction_bytes
-        )
+        self.process = EngineProcess(self.home, find_engine(), settings.rpc_listen)
+        write_settings(self.home, settings)
+        limit = ledger.rules.parameters.max_transaction_bytes
+        self.engine = CometEngine(self.application, SystemClock(), self._broadcast, max_transaction_bytes=limit)
+        self.server = AbciServer(settings.abci_socket, AbciHandler(self.application, self))
         try:
             self.process.start()
         except BaseException:
             self.close()
             raise
+        node.run(ledger, self.engine, owned=False)
 
     def close(self) -> None:
         """End the process, then the socket, then whoever waits."""
@@ -78,13 +79,43 @@ class CometChain:
         self.engine.close()
         self._rpc.close()
 
+    # --- what the ABCI server tells ---
+
     def refused(self, transaction: bytes, refusal: PlatformError) -> None:
         """See ``Watcher``."""
         self.engine.refused(transaction, refusal)
 
+    def committing(self) -> None:
+        """See ``Watcher``."""
+        self.engine.committing()
+
+    def not_committed(self) -> None:
+        """See ``Watcher``."""
+        self.engine.not_committed()
+
     def committed(self, height: int, time: int, transactions: Sequence[bytes], answer: BlockAnswer) -> None:
         """See ``Watcher``."""
         self._told(height, lambda: self.engine.committed(height, time, transactions, answer))
+
+    # --- settings ---
+
+    def _settings(self, opening: Opening) -> EngineSettings:
+        """Return what the engine is told, its peers from the state: those that the registry admits, without this node."""
+        node, told = self.node, self.node.settings.engine
+        own = identity(self.home).peer
+        parameters = node.consortium.rules.parameters
+        peers = _peers(node, opening)
+        return EngineSettings(
+            moniker=node.settings.node,
+            abci_socket=socket_path(self.home.folder),
+            p2p_listen=told.p2p_listen,
+            rpc_listen=told.rpc_listen,
+            external_address=told.external_address,
+            peers=tuple(Peer(peer, address) for peer, address in peers.items() if peer != own),
+            timeout_commit_ms=told.timeout_commit_ms,
+            timeout_propose_ms=told.timeout_propose_ms,
+            max_tx_bytes=parameters.max_transaction_bytes,
+        )
 
     def _broadcast(self, transactions: Sequence[bytes]) -> list[str]:
         try:
@@ -92,3 +123,10 @@ class CometChain:
         except PlatformError as failure:
             raise ConnectionError(failure.code) from failure
         return ["" if one is None else str(one.facts["reason"]) for one in answers]
+
+
+def _peers(node: Node, opening: Opening) -> dict[bytes, str]:
+    """Return address by peer id of all nodes that are admitted: by the founding transactions before there is a block."""
+    if node.consortium.tip.height == 0:
+        return dict(opening.addresses)
+    return {peer: one.address for peer, one in peers_of(CommittedState(node.consortium)).items()}

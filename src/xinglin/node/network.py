@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from xinglin.node.chains import comet_application, SystemClock
 from xinglin.node.comet_chain import CometChain, Told
 from xinglin.node.node import Node
 
@@ -73,7 +72,7 @@ class Network:
         """Start the engines, and wait for a block of now on every home."""
         together = Together({node.settings.node: node.consortium.tip.height for node in self.nodes})
         for node in self.nodes:
-            self._chains.append(node.start_engine(together.of(node.settings.node)))
+            self._chains.append(CometChain(node, together.of(node.settings.node)))
         for chain in self._chains:
             chain.engine.submit_many([]).result(_BLOCK_SECONDS)
 

@@ -93,10 +93,10 @@ class LedgerApplication:
     def prepare_proposal(self, height: int, time: int, transactions: Sequence[bytes], max_bytes: int) -> list[bytes]:
         """Return those that would be logged at this block's time, in order, then those that would be passed over.
 
-        Founding transactions come first. What has become bad since its CheckTx leaves every mempool by standing in a block only: left out, it would be
-        offered for ever, and a mempool whose head is full of such would let nothing else into a block. What may stand
-        in no block is left out. The engine's limit of size may be above the chain's own, with which every home would
-        refuse the proposal.
+        Founding transactions come first. What has become bad since its CheckTx leaves every mempool by standing in a
+        block only: left out, it would be offered for ever, and a mempool whose head is full of such would let nothing
+        else into a block. What may stand in no block is left out. The engine's limit of size may be above the chain's
+        own, with which every home would refuse the proposal.
         """
         max_bytes = min(max_bytes, self.ledger.rules.parameters.max_block_bytes)
         chosen = list(self._begins_with(height))

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 from xinglin.carrier.consensus.comet.binary import VERSION
 from xinglin.carrier.consensus.comet.messages import Response
+from xinglin.carrier.consensus.comet.opening import opening_of
 from xinglin.carrier.consensus.errors import EngineProtocol, EngineRequestRefused
-from xinglin.carrier.consensus.ports import Application, BlockAnswer, SnapshotOffer
+from xinglin.carrier.consensus.ports import Application, BlockAnswer, SnapshotOffer, ValidatorUpdate
 from xinglin.carrier.ledger.errors import SnapshotInvalid
 from xinglin.kernel.errors import PlatformError
 
@@ -166,11 +167,17 @@ class AbciHandler:
         return fields | {"last_block_app_hash": info.app_hash if info.height else b""}
 
     def _init_chain(self, asked: Any) -> dict[str, Any]:
-        return {"app_hash": self._application.info().app_hash}
+        validators = [ValidatorUpdate(one.pub_key.ed25519, one.power) for one in asked.validators]
+        digest = opening_of(asked.app_state_bytes).genesis
+        return {"app_hash": self._application.init_chain(asked.chain_id, digest, validators)}
 
     def _query(self, asked: Any) -> dict[str, Any]:
         """Answer whether a peer may connect; nothing else is asked here."""
-        return {"code": 0}
+        if asked.path.startswith(_FILTER_ADDRESS):
+            return {"code": 0}
+        peer = asked.path.removeprefix(_FILTER_ID)
+        formed = asked.path.startswith(_FILTER_ID) and len(peer) == 2 * _PEER_BYTES and set(peer) <= _PEER_HEX
+        return {"code": 0 if formed and self._application.admits_peer(bytes.fromhex(peer)) else 1}
 
     def _prepare_proposal(self, asked: Any) -> dict[str, Any]:
         chosen = self._application.prepare_proposal(
@@ -188,6 +195,7 @@ class AbciHandler:
         self._decided = (asked.height, time, transactions, answer)
         return {
             "tx_results": [{"code": one.code, "data": one.data} for one in answer.results],
+            "validator_updates": [{"pub_key": {"ed25519": one.key}, "power": one.power} for one in answer.validators],
             "app_hash": answer.app_hash,
         }
 
