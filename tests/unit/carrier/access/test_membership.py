@@ -64,7 +64,7 @@ def test_a_fourth_institution_applies_is_voted_in_and_validates(members: Members
     assert decode(ReviewState, stored).evidence == evidence
 
 
-@pytest.mark.requirement("S6.2b", "S6.2e", part="the ledger's side; the engine itself is not here")
+@pytest.mark.requirement("S6.2e", part="the ledger's side; the engine itself is not here")
 def test_a_suspended_member_is_out_with_the_block_and_back_when_restored(members: Members) -> None:
     gone, node = members.parties[2], members.nodes[2]
     assert audience(members, 1, *members.nodes) == 0

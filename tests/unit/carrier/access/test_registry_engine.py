@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tests.support.contract_parties import Consortium, Party
 from tests.support.engine_parties import Node, engine_key, prove
+from xinglin.carrier.access.governance.model import EpochState
 from xinglin.carrier.access.governance.validators import Peer, peer_admitted, peers_of, validators_of
 from xinglin.carrier.access.policy.errors import RoleDenied
 from xinglin.carrier.access.registry.errors import (
@@ -21,11 +22,11 @@ from xinglin.carrier.access.registry.errors import (
     ValidatorUnknown,
     ValidatorUnproven,
 )
-from xinglin.carrier.access.registry.model import EndNode, EndValidator, SetPeer, SetValidator
+from xinglin.carrier.access.registry.model import EndNode, EndValidator, MemberState, SetPeer, SetValidator
 from xinglin.carrier.ledger.genesis import key_proof_message
 from xinglin.kernel.encoding import ChainObject, encode, state_key
 from xinglin.kernel.errors import EncodingInvalid, PlatformError
-from xinglin.stakeholders.kinds import Role
+from xinglin.stakeholders.kinds import Role, Status
 
 SUPER = Role.SUPER_ADMINISTRATOR
 
@@ -276,3 +277,24 @@ def test_the_state_is_where_the_specification_says(consortium: Consortium, node:
         ("validator-key", node.validator.public),
     )
     assert all(state_key("registry", *key) in consortium.ledger.state for key in keys)
+
+
+def test_the_epoch_and_the_status_must_both_say_so(consortium: Consortium, node: Node) -> None:
+    """They always agree; should they ever not, neither alone lets anybody in."""
+    call(consortium, node.party, "set_peer", node.set_peer)
+    call(consortium, node.party, "set_validator", node.set_validator(consortium.ledger.chain))
+    good = dict(consortium.ledger.state)
+    epoch = consortium.ledger.value(EpochState, "governance", "epoch", 0)
+    member = consortium.ledger.value(MemberState, "registry", "member", node.party.member)
+    assert epoch is not None
+    assert member is not None
+    entries = tuple(entry for entry in epoch.epoch.members if entry.member != node.party.member)
+    for key, value in (
+        (("governance", "epoch", 0), replace(epoch, epoch=replace(epoch.epoch, members=entries))),
+        (("registry", "member", node.party.member), replace(member, status=Status.SUSPENDED)),
+    ):
+        assert peer_admitted(State(consortium), node.peer)
+        consortium.ledger.state[state_key(*key)] = encode(value)
+        assert not peer_admitted(State(consortium), node.peer)
+        assert (peers_of(State(consortium)), validators_of(State(consortium))) == ({}, {})
+        consortium.ledger.state.update(good)
