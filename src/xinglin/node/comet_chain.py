@@ -128,5 +128,5 @@ class CometChain:
 def _peers(node: Node, opening: Opening) -> dict[bytes, str]:
     """Return address by peer id of all nodes that are admitted: by the founding transactions before there is a block."""
     if node.consortium.tip.height == 0:
-        return dict(opening.addresses)
+        return dict(opening.peers)
     return {peer: one.address for peer, one in peers_of(CommittedState(node.consortium)).items()}
