@@ -23,8 +23,8 @@ from xinglin.node.archive import open_archive
 from xinglin.node.chains import SystemClock
 from xinglin.node.client import ChainClient
 from xinglin.node.node import Node, open_node
-from xinglin.node.remote.model import CallAsked
-from xinglin.node.remote.rules import Addressee
+from xinglin.node.remote.forms import CallAsked
+from xinglin.node.remote.signed import Addressee
 from xinglin.node.serving import Serving, open_serving
 from xinglin.node.setup import GROUP
 from xinglin.node.status import chain_row

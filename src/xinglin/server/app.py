@@ -18,14 +18,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from xinglin.kernel.errors import PlatformError
-from xinglin.node.remote.model import (
+from xinglin.node.remote.forms import (
     MAX_CALL_BYTES,
     MAX_NOTE_REQUEST_BYTES,
     MAX_SUBMISSION_BYTES,
     PREFIX,
     OutcomesSaid,
 )
-from xinglin.node.remote.rules import HEADER, Asked
+from xinglin.node.remote.signed import HEADER, Asked
 from xinglin.node.running import Running
 from xinglin.server.asking import Act, answer_of, question_of
 from xinglin.server.border import Bearing, Border, language, on_http_exception, read_body, source, tell_fault

@@ -1,6 +1,6 @@
 """Who may ask for what is for members only: a request signed by an account of an active member, once (S6.3a).
 
-The rules are in ``node/remote/rules.py``; here are the state, the clock and the nonces that they are applied to.
+The rules are in ``node/remote/signed.py``; here are the state, the clock and the nonces that they are applied to.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from xinglin.carrier.ledger.errors import SignerEnded, SignerUnknown
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock
 from xinglin.node.remote.errors import RequestForged, RequestStale, RequestUnsigned
-from xinglin.node.remote.rules import Asked, Asker, authenticate
+from xinglin.node.remote.signed import Asked, Asker, authenticate
 from xinglin.node.running import Running
 from xinglin.server.limits import SeenNonces
 

@@ -17,7 +17,7 @@ from xinglin.kernel.errors import Invalid
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.node.chains import SystemClock
 from xinglin.node.remote.errors import TransactionNotLogged
-from xinglin.node.remote.model import (
+from xinglin.node.remote.forms import (
     AbsentSaid,
     CommittedSaid,
     EpochsSaid,

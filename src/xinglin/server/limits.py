@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from xinglin.node.remote.errors import RequestSeen, RequestStale
-from xinglin.node.remote.rules import AHEAD_MS, WINDOW_MS, Asker
+from xinglin.node.remote.signed import AHEAD_MS, WINDOW_MS, Asker
 from xinglin.server.errors import ServerBusy, SourceTooFast
 
 MAX_SOURCES = 10_000

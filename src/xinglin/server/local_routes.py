@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from xinglin.carrier.ledger.store import MAX_KEY_BYTES
-from xinglin.node.remote.model import CallAsked, KeysSaid, LocalValueSaid, PlaceAnswer, committed_said
+from xinglin.node.remote.forms import CallAsked, KeysSaid, LocalValueSaid, PlaceAnswer, committed_said
 from xinglin.node.running import Running
 from xinglin.server.asking import Question
 from xinglin.server.errors import ParameterInvalid

@@ -14,7 +14,7 @@ from xinglin.carrier.ledger.errors import (
 )
 from xinglin.kernel.errors import Conflict, Denied, Integrity, Invalid, NotFound, PlatformError, Unavailable
 from xinglin.node.remote.errors import RequestForged, RequestStale, RequestUnsigned
-from xinglin.node.remote.model import facts_said
+from xinglin.node.remote.forms import facts_said
 from xinglin.server.errors import (
     BodySlow,
     BodyTooLarge,

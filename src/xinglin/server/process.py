@@ -25,6 +25,8 @@ from xinglin.server.protocol import bounded
 MAX_HEAD_BYTES = 16_384
 _BACKLOG = 128
 _KEEP_ALIVE_SECONDS = 5
+_SEND_BYTES = 1 << 18
+"""What the system holds for a client that does not take its answers."""
 _STOP_SECONDS = 15
 _LOOK_SECONDS = 1.0
 
@@ -167,6 +169,7 @@ def _tcp_socket(place: str) -> Iterator[socket.socket]:
     with listener:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)  # of each connection
             listener.bind(address)
             listener.listen(_BACKLOG)
         except OSError as refused:

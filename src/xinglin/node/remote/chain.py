@@ -23,7 +23,7 @@ from xinglin.kernel.hashing import Tag, tagged
 from xinglin.node.chains import Randomness
 from xinglin.node.client import VALID_MS
 from xinglin.node.remote.errors import NodeAway, NodeElsewhere, NodesAway, NodeUnreached
-from xinglin.node.remote.model import (
+from xinglin.node.remote.forms import (
     PREFIX,
     Answer,
     CommittedSaid,

@@ -15,8 +15,7 @@ import msgspec
 from xinglin.kernel.encoding import ChainObject, encode
 from xinglin.node.remote.chain import raise_refusal
 from xinglin.node.remote.errors import NodeAway
-from xinglin.node.remote.local import SOCKET_NAME
-from xinglin.node.remote.model import (
+from xinglin.node.remote.forms import (
     MAX_ANSWER_BYTES,
     PREFIX,
     Answer,
@@ -28,6 +27,7 @@ from xinglin.node.remote.model import (
     PlaceAnswer,
     read_answer,
 )
+from xinglin.node.remote.local import SOCKET_NAME
 from xinglin.node.remote.transport import Address, Ask, ask
 
 _SECONDS = 60.0

@@ -19,7 +19,7 @@ from xinglin.node.remote.errors import (
     NodeUnreached,
     SubmissionUnknown,
 )
-from xinglin.node.remote.model import (
+from xinglin.node.remote.forms import (
     MAX_ANSWER_BYTES,
     MAX_SUBMISSION_BYTES,
     MAX_TRANSACTIONS,

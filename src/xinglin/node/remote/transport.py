@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xinglin.node.remote.errors import NodeAddressInvalid, NodeAway, NodeUnreached
+from xinglin.node.remote.forms import Answer
 from xinglin.node.remote.local import connect_unix
-from xinglin.node.remote.model import Answer
 
 _HTTP = re.compile(r"http://(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})/?", re.ASCII)
 _MAX_PORT = 65_535
