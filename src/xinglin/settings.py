@@ -6,6 +6,7 @@ Secrets are never settings: the passphrase of the key store comes from a file or
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,8 @@ from pydantic_settings import (
 from xinglin.kernel.errors import Invalid, NotFound
 
 CONFIG_NAME = "config.toml"
+_PLACE = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})", re.ASCII)
+_MAX_PORT = 65_535
 
 
 class SettingsInvalid(Invalid):
@@ -131,6 +134,44 @@ class RetentionSettings(_Group):
         return types
 
 
+class ListenerSettings(_Group):
+    """Where a running node (`xinglin serve`) listens besides the local socket of its home, and what it bears."""
+
+    listen: str = Field(
+        "",
+        max_length=300,
+        description="Host and port for other members and clients, as `192.0.2.1:7700` or `[::1]:7700`; empty for none.",
+    )
+    metrics: str = Field(
+        "", max_length=300, description="Host and port for Prometheus and health checks; empty for none."
+    )
+    requests: int = Field(64, ge=1, le=4096, description="Requests in hand at once; more are told to come again.")
+    connections: int = Field(512, ge=1, le=65_536, description="Connections at once; more are refused.")
+    source_requests: float = Field(
+        50.0,
+        gt=0,
+        le=1_000_000,
+        description="Requests a second from one address, on average; four times as many in one second.",
+    )
+    request_seconds: float = Field(
+        10.0, ge=0.5, le=600, description="Seconds in which a request has to be there, head and body."
+    )
+    commit_seconds: float = Field(
+        20.0,
+        ge=0.1,
+        le=600,
+        description="Seconds that a submission is waited for, before it is answered as unknown yet.",
+    )
+
+    @field_validator("listen", "metrics")
+    @classmethod
+    def _place(cls, place: str) -> str:
+        found = _PLACE.fullmatch(place)
+        if place and (found is None or int(found["port"]) > _MAX_PORT):
+            raise ValueError("it is not HOST:PORT")
+        return place
+
+
 class Settings(BaseSettings):
     """Everything that a home can be told."""
 
@@ -148,6 +189,7 @@ class Settings(BaseSettings):
     intake: IntakeSettings = Field(IntakeSettings(), description="Intake of records.")
     anchoring: AnchoringSettings = Field(AnchoringSettings(), description="Anchoring of the private chain.")
     retention: RetentionSettings = Field(RetentionSettings(), description="Retention of records.")
+    listener: ListenerSettings = Field(ListenerSettings(), description="Listening of a running node.")
 
     @classmethod
     def settings_customise_sources(
