@@ -13,6 +13,7 @@ from xinglin.node.comet_chain import CometChain, Told
 from xinglin.node.node import Node
 
 _BLOCK_SECONDS = 60.0
+_START_SECONDS = 30.0
 
 
 class Together:
@@ -72,9 +73,12 @@ class Network:
         """Start the engines, and wait for a block of now on every home."""
         together = Together({node.settings.node: node.consortium.tip.height for node in self.nodes})
         for node in self.nodes:
-            self._chains.append(CometChain(node, together.of(node.settings.node)))
-        for chain in self._chains:
-            chain.engine.submit_many([]).result(_BLOCK_SECONDS)
+            chain = CometChain(node, together.of(node.settings.node))
+            self._chains.append(chain)
+            # One after the other: an engine that finds a peer's port closed tries it again only after five seconds.
+            chain.process.wait_ready(_START_SECONDS)
+        for coming in [chain.engine.submit_many([]) for chain in self._chains]:
+            coming.result(_BLOCK_SECONDS)
 
     def stop(self) -> None:
         """Stop the engines; homes and private chains stay open."""
