@@ -159,7 +159,9 @@ def run(history: list[Step]) -> None:
             members.close()
 
 
-@pytest.mark.requirement("S8.2c", part="the ledger's side; the engine itself is not here")
+@pytest.mark.requirement(
+    "S8.2c", part="keys proven and members voted on the ledger; the network that follows is not shown yet"
+)
 @given(history=histories)
 @settings(max_examples=40, deadline=None)
 def test_random_histories_of_membership(history: list[Step]) -> None:

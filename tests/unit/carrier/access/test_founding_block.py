@@ -54,7 +54,6 @@ def signed(chain: Chain, node: Node, operations: Sequence[Operation] = (), role:
     return chain.sign(*(operations or calls(chain, node)), keys=[key], valid_until=until)
 
 
-@pytest.mark.requirement("S6.2c2")
 def test_the_founders_validators_and_peers(chain: Chain, nodes: list[Node]) -> None:
     raws = [nodes[0].founding(chain), nodes[1].founding(chain, validates=False), nodes[2].founding(chain)]
     opening = check_founding(chain.rules, raws)

@@ -44,7 +44,9 @@ def audience(members: Members, number: int, *nodes: Node) -> int:
     return members.block(members.sign(members.parties[0], call))[0].code
 
 
-@pytest.mark.requirement("S8.2c", part="the ledger's side; the engine itself is not here")
+@pytest.mark.requirement(
+    "S8.2c", part="keys proven and members voted on the ledger; the network that follows is not shown yet"
+)
 def test_a_fourth_institution_applies_is_voted_in_and_validates(members: Members) -> None:
     applicant, evidence = members.newcomer(), b"\x07" * 32
     assert members.decide([*members.members(), applicant], joins=[applicant], evidence=evidence) == 0
@@ -64,7 +66,6 @@ def test_a_fourth_institution_applies_is_voted_in_and_validates(members: Members
     assert decode(ReviewState, stored).evidence == evidence
 
 
-@pytest.mark.requirement("S6.2e", part="the ledger's side; the engine itself is not here")
 def test_a_suspended_member_is_out_with_the_block_and_back_when_restored(members: Members) -> None:
     gone, node = members.parties[2], members.nodes[2]
     assert audience(members, 1, *members.nodes) == 0

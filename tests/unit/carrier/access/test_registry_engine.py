@@ -74,7 +74,6 @@ def refused(c: Consortium, party: Party, method: str, arguments: ChainObject, re
 class TestPeers:
     """A node has one active peer id at a time, and a peer id one node for ever."""
 
-    @pytest.mark.requirement("S6.2b", part="peers from the registry; the engine's own filter is not here")
     def test_a_node_is_let_in_by_its_peer_id(self, consortium: Consortium, node: Node) -> None:
         assert not peer_admitted(State(consortium), node.peer)
         assert call(consortium, node.party, "set_peer", node.set_peer) == {"peer": node.peer}
@@ -160,7 +159,9 @@ def proven(scope: str | None = None, member: str | None = None, account: str = "
 class TestValidators:
     """A member validates by one engine key that it has proven."""
 
-    @pytest.mark.requirement("S8.2c", part="validators follow the members' votes; the engine itself is not here")
+    @pytest.mark.requirement(
+        "S8.2c", part="keys proven and members voted on the ledger; the network that follows is not shown yet"
+    )
     def test_a_member_with_a_vote_validates(self, consortium: Consortium, node: Node) -> None:
         good = node.set_validator(consortium.ledger.chain)
         assert call(consortium, node.party, "set_validator", good) == {"node": node.name}

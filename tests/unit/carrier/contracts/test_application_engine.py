@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.chain import BLOCK_MS, Chain, found_chain, leaving_calls, unmoved
+from tests.support.damage import alter, data_file, flipped
 from tests.support.engine_parties import Node, founders_of, powers
 from xinglin.carrier.access.founding_block import check_founding, first_block_time
 from xinglin.carrier.access.governance.validators import EngineMembership
@@ -16,6 +17,7 @@ from xinglin.carrier.consensus.ports import ValidatorUpdate
 from xinglin.carrier.contracts.application import LedgerApplication
 from xinglin.carrier.contracts.errors import EngineGenesisOther
 from xinglin.carrier.contracts.ports import Opening
+from xinglin.carrier.ledger.errors import ValueDamaged
 from xinglin.carrier.ledger.genesis import genesis_hash
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Operation
@@ -149,7 +151,6 @@ class TestFirstBlock:
         assert app.prepare_proposal(1, time, [other], room + len(other) - 1) == list(opening.transactions)
         assert len(app.prepare_proposal(1, time, [other], room + len(other))) == 4
 
-    @pytest.mark.requirement("S6.2c1", part="the first block; the engine itself is not here")
     def test_a_first_block_without_one_of_them_is_refused(
         self, app: LedgerApplication, chain: Chain, opening: Opening
     ) -> None:
@@ -196,7 +197,9 @@ class TestValidators:
         assert app.finalize_block(1, time, raws) == app.finalize_block(1, time, raws)
         assert app.finalize_block(1, time, raws).validators == []
 
-    @pytest.mark.requirement("S8.2c", part="validators of a block; the engine itself is not here")
+    @pytest.mark.requirement(
+        "S8.2c", part="keys proven and members voted on the ledger; the network that follows is not shown yet"
+    )
     def test_one_comes_one_is_replaced_one_ends(self, app: LedgerApplication, chain: Chain, nodes: list[Node]) -> None:
         begin(app, chain)
         new = Node(chain.parties[0], name=nodes[0].name)
@@ -220,6 +223,17 @@ class TestValidators:
         assert asked == []
         block(app, by(chain, 0, ("end_node", EndNode(founding_node(app)))))
         assert len(asked) == 4  # before and after, and the answer is asked for twice
+
+    def test_an_altered_value_makes_no_updates(
+        self, app: LedgerApplication, chain: Chain, nodes: list[Node], home: Path
+    ) -> None:
+        """The engine of a node that read another key than was committed would part from the others."""
+        begin(app, chain)
+        key = nodes[0].validator.public
+        assert alter(data_file(home, chain.rules.chain), key, flipped(key))
+        raw = by(chain, 1, ("end_validator", EndValidator()))
+        with unmoved(app.ledger), pytest.raises(ValueDamaged):
+            app.finalize_block(2, app.ledger.tip.time + BLOCK_MS, [raw])
 
     def test_no_update_would_leave_the_engine_without_validators(
         self, app: LedgerApplication, chain: Chain, nodes: list[Node], monkeypatch: pytest.MonkeyPatch
