@@ -9,7 +9,6 @@ from collections.abc import Callable
 from xinglin.carrier.access.founding import founding
 from xinglin.carrier.access.governance.contract import CONTRACT as GOVERNANCE
 from xinglin.carrier.access.governance.validators import EngineMembership
-from xinglin.carrier.access.governance.validators import EngineMembership
 from xinglin.carrier.access.registry.contract import CONTRACT as REGISTRY
 from xinglin.carrier.access.registry.directory import RegistryDirectory
 from xinglin.carrier.consensus.embedded import EmbeddedEngine

@@ -1,4 +1,4 @@
-"""The consortium chain of a home on CometBFT: its application, socket, process and engine, as one thing (design D7, D13).
+"""The consortium chain of a home on CometBFT: application, socket, process and engine as one thing (design D7, D13).
 
 The order is what keeps it whole: the socket is there before the process looks for it, and the process has ended before
 the socket goes. Either may die at any moment: the process is started again, and a node that comes back tells it by Info
@@ -22,7 +22,6 @@ from xinglin.carrier.consensus.comet.process import EngineProcess
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.carrier.consensus.comet.server import AbciServer
 from xinglin.carrier.consensus.ports import BlockAnswer
-from xinglin.carrier.contracts.application import LedgerApplication
 from xinglin.carrier.contracts.ports import Opening
 from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.errors import PlatformError
@@ -48,7 +47,7 @@ class CometChain:
     Raises:
         EngineMissing, EngineVersionWrong: there is no engine of the pinned version.
         EngineHomeInUse: an engine runs there that can't be stopped.
-        EngineFileDamaged, FoundingTransactionInvalid, FoundingSetInvalid: the engine's files are not those of the chain.
+        EngineFileDamaged, FoundingTransactionInvalid, FoundingSetInvalid: its files are not those of the chain.
     """
 
     def __init__(self, node: Node, told: Told = at_once) -> None:
@@ -100,7 +99,7 @@ class CometChain:
     # --- settings ---
 
     def _settings(self, opening: Opening) -> EngineSettings:
-        """Return what the engine is told, its peers from the state: those that the registry admits, without this node."""
+        """Return what the engine is told; its peers are those that the registry admits, without this node."""
         node, told = self.node, self.node.settings.engine
         own = identity(self.home).peer
         parameters = node.consortium.rules.parameters
@@ -126,7 +125,7 @@ class CometChain:
 
 
 def _peers(node: Node, opening: Opening) -> dict[bytes, str]:
-    """Return address by peer id of all nodes that are admitted: by the founding transactions before there is a block."""
+    """Return the addresses of all nodes that are admitted, by the founding transactions while there is no block."""
     if node.consortium.tip.height == 0:
         return dict(opening.peers)
     return {peer: one.address for peer, one in peers_of(CommittedState(node.consortium)).items()}

@@ -1,9 +1,9 @@
 """A node's home: one folder, each kind of data apart (design D13; S7.1b2, S8.2d).
 
-``config.toml``, ``keys/``, ``chain/<id>/``, ``engine/<id>/``, ``vault/``, ``keyring/``, ``accounts/``, ``patient_index/``,
-``protection/``, ``quarantine/``, ``destruction/``, ``notices/``, ``episodes/``, ``projections/``, ``receipts/``,
-``evidence/``. Keys
-lie apart from what they open, so that each kind can be backed up and guarded by itself.
+``config.toml``, ``keys/``, ``chain/<id>/``, ``engine/<id>/``, ``vault/``, ``keyring/``, ``accounts/``,
+``patient_index/``, ``protection/``, ``quarantine/``, ``destruction/``, ``notices/``, ``episodes/``, ``projections/``,
+``receipts/``, ``evidence/``. Keys lie apart from what they open, so that each kind can be backed up and guarded by
+itself.
 """
 
 from __future__ import annotations

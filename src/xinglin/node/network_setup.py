@@ -1,4 +1,4 @@
-"""Founding a consortium on CometBFT: genesis, founding transactions, the engines' files, and each home's chain (D5.1, D7).
+"""Founding a consortium on CometBFT: genesis, founding transactions, engines' files, each home's chain (D5.1, D7).
 
 All founders' keys are at hand here, as on one machine for development; the same pieces serve founders who bring them
 together from several.

@@ -112,7 +112,7 @@ def adopt(
     Args:
         new: the home.
         genesis: of the consortium chain.
-        engine: ``embedded`` when this home keeps it alone, ``group`` when several homes of one machine do, ``cometbft``.
+        engine: ``embedded`` when this home keeps it alone, ``group`` when homes of one machine do, ``cometbft``.
         randomness: for the private chain's nonce and the institution's key.
         map_bytes: size of each sparse map.
         more: further settings, by group.

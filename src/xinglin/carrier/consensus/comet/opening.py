@@ -1,7 +1,7 @@
 """What our chain's beginning is in CometBFT's ``genesis.json``: its ``app_state`` (docs/spec/membership.md FT1).
 
-``{"genesis": hash of our genesis in hex, "transactions": [founding transactions in Base64, in order]}``. The engine hands
-it to the application at height 0 as it is; nodes read it from the file as well.
+``{"genesis": hash of our genesis in hex, "transactions": [founding transactions in Base64, in order]}``. The engine
+hands it to the application at height 0 as it is; nodes read it from the file as well.
 """
 
 from __future__ import annotations
@@ -60,6 +60,4 @@ def _opening(said: dict[str, object]) -> ChainOpening:
     genesis, transactions = said["genesis"], said["transactions"]
     if set(said) != _FIELDS or not isinstance(genesis, str) or not isinstance(transactions, list):
         raise ValueError
-    return ChainOpening(
-        bytes.fromhex(genesis), tuple(base64.b64decode(one, validate=True) for one in transactions)
-    )
+    return ChainOpening(bytes.fromhex(genesis), tuple(base64.b64decode(one, validate=True) for one in transactions))
