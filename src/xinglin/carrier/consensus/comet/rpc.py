@@ -169,6 +169,18 @@ class EngineRpc:
             answers += [one if isinstance(one, EngineRefused) else None for one in found]
         return answers
 
+    def hand_in(self, transactions: Sequence[bytes]) -> list[str]:
+        """As ``broadcast``, in the form that ``CometEngine`` takes: the reason of each refusal, empty for none.
+
+        Raises:
+            ConnectionError: no answer, or none of CometBFT's; some may have been taken.
+        """
+        try:
+            answers = self.broadcast(transactions)
+        except (EngineUnreachable, EngineAnswerInvalid) as refusal:
+            raise ConnectionError(str(refusal)) from refusal
+        return ["" if one is None else str(one.facts["reason"]) for one in answers]
+
     def _exchange(
         self, method: str, parameters: Sequence[Mapping[str, object]]
     ) -> list[Mapping[str, Any] | EngineRefused]:

@@ -122,6 +122,8 @@ def test_the_client_reads_what_the_engine_has(tmp_path: Path) -> None:
         assert again is not None
         assert again.facts["reason"] == IN_CACHE
         assert rpc.broadcast([]) == []
+        assert rpc.hand_in([sent[0], b"new=1"]) == [IN_CACHE, ""]
+        sent.append(b"new=1")
         too_large = rpc.broadcast([b"a=" + bytes(5 << 20)])[0]
         assert too_large is not None
         assert "too large" in str(too_large.facts["reason"])

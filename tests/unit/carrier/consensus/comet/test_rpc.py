@@ -107,6 +107,8 @@ def test_nobody_there() -> None:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
     with refused("engine.unreachable"):
         EngineRpc(address).health()
+    with pytest.raises(ConnectionError, match="does not answer"):
+        EngineRpc(address).hand_in([b"x"])
 
 
 def test_a_kept_connection_that_was_closed_is_made_anew(answering: Callable[..., EngineRpc]) -> None:
