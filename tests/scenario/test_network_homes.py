@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engine_binary import needs_engine
-from tests.support.ports import free_base_port
+from tests.support.engines import free_ports, needs_engine
 from tests.support.product import CHEAP, PASSPHRASE
 from xinglin.carrier.access.governance.validators import peers_of, validators_of
 from xinglin.carrier.consensus.comet.files import EngineHome, identity
@@ -46,7 +45,7 @@ class Consortium:
 def consortium(tmp_path_factory: pytest.TempPathFactory) -> Consortium:
     folder = tmp_path_factory.mktemp("net")
     homes = [make_home(folder / name, name, kind, PASSPHRASE, random_bytes, CHEAP) for name, kind in KINDS.items()]
-    found_network(homes, local_places(len(homes), free_base_port(3 * len(homes))), random_bytes)
+    found_network(homes, local_places(len(homes), free_ports(3 * len(homes))), random_bytes)
     return Consortium(folder)
 
 
@@ -73,7 +72,7 @@ def test_founders_are_validators_and_peers_from_the_first_block_on(consortium: C
         state = CommittedState(node.consortium)
         assert set(validators_of(state)) == {one.validator_key for one in who}
         assert set(peers_of(state)) == {one.peer for one in who}
-    assert [len(list(nodes[0].consortium.blocks(1))[0][2])] == [4]
+    assert len(next(iter(nodes[0].consortium.blocks(1)))[2]) == 4
     assert len(app_hashes(nodes)) == 1
 
 
@@ -81,8 +80,7 @@ def test_each_submits_through_its_own_node_and_all_have_one_state(consortium: Co
     network = consortium.open()
     closing.callback(network.close)
     nodes = list(network.nodes)
-    if nodes[0].consortium.value(b"") is None:
-        open_for_business(nodes, nodes[1])
+    open_for_business(nodes, nodes[1])
     for node in nodes:
         add_account(node, (Role.AUDITOR,), f"Auditor of {node.settings.name}")
     assert len({node.consortium.tip.app_hash for node in nodes}) == 1

@@ -62,7 +62,7 @@ class CometChain:
         self.process = EngineProcess(self.home, find_engine(), settings.rpc_listen)
         write_settings(self.home, settings)
         limit = ledger.rules.parameters.max_transaction_bytes
-        self.engine = CometEngine(self.application, SystemClock(), self._broadcast, max_transaction_bytes=limit)
+        self.engine = CometEngine(self.application, SystemClock(), self._rpc.hand_in, max_transaction_bytes=limit)
         self.server = AbciServer(settings.abci_socket, AbciHandler(self.application, self))
         try:
             self.process.start()
@@ -115,13 +115,6 @@ class CometChain:
             timeout_propose_ms=told.timeout_propose_ms,
             max_tx_bytes=parameters.max_transaction_bytes,
         )
-
-    def _broadcast(self, transactions: Sequence[bytes]) -> list[str]:
-        try:
-            answers = self._rpc.broadcast(transactions)
-        except PlatformError as failure:
-            raise ConnectionError(failure.code) from failure
-        return ["" if one is None else str(one.facts["reason"]) for one in answers]
 
 
 def _peers(node: Node, opening: Opening) -> dict[bytes, str]:
