@@ -6,6 +6,7 @@ Secrets are never settings: the passphrase of the key store comes from a file or
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,8 @@ from pydantic_settings import (
 from xinglin.kernel.errors import Invalid, NotFound
 
 CONFIG_NAME = "config.toml"
+_PLACE = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})", re.ASCII)
+_MAX_PORT = 65_535
 
 
 class SettingsInvalid(Invalid):
@@ -52,8 +55,10 @@ class ChainSettings(_Group):
     """A chain that this home keeps."""
 
     id: str = Field(description="The chain's id.", pattern=r"^[cps][a-z2-7]{26}$")
-    engine: Literal["embedded", "group"] = Field(
-        "embedded", description="Who makes blocks: this home alone, or a group of homes together."
+    engine: Literal["embedded", "group", "cometbft"] = Field(
+        "embedded",
+        description="Who makes blocks: this home alone, a group of homes opened together, or CometBFT, one process of "
+        "which runs beside each member's node.",
     )
 
 
@@ -61,6 +66,24 @@ class PrivateChainSettings(_Group):
     """The private chain, whose blocks this home makes alone."""
 
     id: str = Field(description="The chain's id.", pattern=r"^p[a-z2-7]{26}$")
+
+
+class EngineGroup(_Group):
+    """The home's CometBFT, where it makes the consortium's blocks."""
+
+    p2p_listen: str = Field("127.0.0.1:26656", max_length=300, description="Host and port for other members' engines.")
+    rpc_listen: str = Field(
+        "127.0.0.1:26657", max_length=300, description="Host and port of its RPC, on loopback: only the node asks it."
+    )
+    external_address: str = Field(
+        "", max_length=300, description="Host and port under which others reach `p2p_listen`; empty if it is the same."
+    )
+    timeout_commit_ms: int = Field(
+        100, ge=1, le=10_000, description="Milliseconds from a block to the beginning of the next; alike on all nodes."
+    )
+    timeout_propose_ms: int = Field(
+        1_000, ge=50, le=60_000, description="Milliseconds that a proposal is waited for: what a dead proposer costs."
+    )
 
 
 class StorageSettings(_Group):
@@ -111,6 +134,44 @@ class RetentionSettings(_Group):
         return types
 
 
+class ListenerSettings(_Group):
+    """Where a running node (`xinglin serve`) listens besides the local socket of its home, and what it bears."""
+
+    listen: str = Field(
+        "",
+        max_length=300,
+        description="Host and port for other members and clients, as `192.0.2.1:7700` or `[::1]:7700`; empty for none.",
+    )
+    metrics: str = Field(
+        "", max_length=300, description="Host and port for Prometheus and health checks; empty for none."
+    )
+    requests: int = Field(64, ge=1, le=4096, description="Requests in hand at once; more are told to come again.")
+    connections: int = Field(512, ge=1, le=65_536, description="Connections at once; more are refused.")
+    source_requests: float = Field(
+        50.0,
+        gt=0,
+        le=1_000_000,
+        description="Requests a second from one address, on average; four times as many in one second.",
+    )
+    request_seconds: float = Field(
+        10.0, ge=0.5, le=600, description="Seconds in which a request has to be there, head and body."
+    )
+    commit_seconds: float = Field(
+        20.0,
+        ge=0.1,
+        le=600,
+        description="Seconds that a submission is waited for, before it is answered as unknown yet.",
+    )
+
+    @field_validator("listen", "metrics")
+    @classmethod
+    def _place(cls, place: str) -> str:
+        found = _PLACE.fullmatch(place)
+        if place and (found is None or int(found["port"]) > _MAX_PORT):
+            raise ValueError("it is not HOST:PORT")
+        return place
+
+
 class Settings(BaseSettings):
     """Everything that a home can be told."""
 
@@ -122,11 +183,13 @@ class Settings(BaseSettings):
     node: str = Field(description="The id of this node.", pattern=r"^[a-z2-7]{26}$")
     name: str = Field("", max_length=200, description="The member's name, for people.")
     consortium: ChainSettings = Field(description="The consortium chain.")
+    engine: EngineGroup = Field(EngineGroup(), description="CometBFT, where it makes the consortium's blocks.")
     private: PrivateChainSettings | None = Field(None, description="The institution's private chain.")
     storage: StorageSettings = Field(StorageSettings(), description="Storage.")
     intake: IntakeSettings = Field(IntakeSettings(), description="Intake of records.")
     anchoring: AnchoringSettings = Field(AnchoringSettings(), description="Anchoring of the private chain.")
     retention: RetentionSettings = Field(RetentionSettings(), description="Retention of records.")
+    listener: ListenerSettings = Field(ListenerSettings(), description="Listening of a running node.")
 
     @classmethod
     def settings_customise_sources(

@@ -6,12 +6,21 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, check_text, opened, opened_running
+from xinglin.cli.options import (
+    HomeOption,
+    JsonOption,
+    PassphraseOption,
+    WithOption,
+    check_text,
+    opened_registry,
+    opened_running,
+)
 from xinglin.cli.output import show
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.accounts import add_account, end_account, end_key
 from xinglin.node.directory import Directory
+from xinglin.settings import load_settings
 from xinglin.stakeholders.kinds import Role
 
 app = typer.Typer(help="Accounts: list, show, add, end, end-key.", no_args_is_help=True)
@@ -47,10 +56,11 @@ AccountArgument = Annotated[str, typer.Argument(help="The account's id.")]
 @app.command("list")
 def list_accounts(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
     """List the accounts of the member that owns the home."""
-    with opened(home, passphrase_file) as node:
+    member = load_settings(home).member
+    with opened_registry(home, passphrase_file) as chain:
         rows = [
             {"account": account, "roles": [r.name.lower() for r in state.roles], "status": state.status.name.lower()}
-            for account, state in Directory(node.consortium).accounts(node.member)
+            for account, state in Directory(chain).accounts(member)
         ]
     lines = [f"{row['account']}  {row['status']:<9}  {', '.join(row['roles'])}" for row in rows]
     show({"accounts": rows}, lines, as_json=as_json)
@@ -62,8 +72,8 @@ def show_account(
 ) -> None:
     """Show one account and its keys: in force from when, until when, since when in other hands."""
     identifier_bytes(account)
-    with opened(home, passphrase_file) as node:
-        directory = Directory(node.consortium)
+    with opened_registry(home, passphrase_file) as chain:
+        directory = Directory(chain)
         state = directory.account(account)
         keys: list[dict[str, Any]] = [
             {"key": key.hex(), "from_ms": k.from_ms, "until_ms": list(k.until), "compromised_ms": list(k.compromised)}

@@ -31,6 +31,7 @@ from xinglin.cli import (
     patient,
     proof,
     record_versions,
+    serve,
 )
 from xinglin.cli.output import show_refusal
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
@@ -44,6 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("init")(init.init)
+app.command("serve")(serve.serve)
 app.command("demo")(demo_command.demo)
 app.add_typer(member.app, name="member")
 app.add_typer(account.app, name="account")

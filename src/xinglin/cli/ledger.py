@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.recheck import Finding
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
 from xinglin.cli.output import console, show, tell_refusal
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Integrity
 from xinglin.node.chains import SystemClock
+from xinglin.node.remote.local import serving_process
+from xinglin.node.remote.served import ServedHome
+from xinglin.node.status import chain_row
 from xinglin.node.verify import HomeReport, verify_home
-from xinglin.service.basic.coordination.anchoring import anchor_state
-from xinglin.service.basic.coordination.model import AnchorState
 
 app = typer.Typer(help="Chains of a home: show, verify.", no_args_is_help=True)
 
@@ -35,12 +36,7 @@ class HomeDamaged(Integrity):
 @app.command("show")
 def show_chains(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
     """Show the chains of a home: height, time, log size, app hash, and how much of the private one is anchored."""
-    with opened(home, passphrase_file) as node:
-        now = SystemClock().now_ms()
-        rows = [_row(node.consortium, now)]
-        if node.private is not None:
-            anchored = anchor_state(node.consortium, node.private.rules.chain)
-            rows.append(_row(node.private, now) | {"anchor": _anchor(anchored)})
+    rows = _chains(home, passphrase_file)
     lines = [line for row in rows for line in _lines(row)]
     show({"home": str(home), "chains": rows}, lines, as_json=as_json)
 
@@ -71,29 +67,17 @@ def verify(
         raise typer.Exit(damage.exit_status)
 
 
-def _row(ledger: Ledger, now: int) -> dict[str, Any]:
-    tip = ledger.tip
-    return {
-        "chain": ledger.rules.chain,
-        "profile": ledger.rules.genesis.profile.name.lower(),
-        "height": tip.height,
-        "time_ms": tip.time,
-        "age_ms": now - tip.time,
-        "log_size": tip.log_size,
-        "state_root": tip.state_root.hex(),
-        "log_root": tip.log_root.hex(),
-        "app_hash": tip.app_hash.hex(),
-    }
+def _chains(home: Path, passphrase_file: Path | None) -> list[Mapping[str, Any]]:
+    """Return what is told of each chain: by the node that serves the home, else by the home."""
+    if serving_process(home) is not None:
+        return list(ServedHome(home).status()["chains"])
+    with opened(home, passphrase_file) as node:
+        now = SystemClock().now_ms()
+        ledgers = [node.consortium] if node.private is None else [node.consortium, node.private]
+        return [chain_row(node, ledger, now) for ledger in ledgers]
 
 
-def _anchor(anchored: AnchorState | None) -> dict[str, Any] | None:
-    if anchored is None:
-        return None
-    head = anchored.head
-    return {"size": head.size, "height": head.height, "time_ms": head.time, "frozen": bool(anchored.frozen)}
-
-
-def _lines(row: dict[str, Any]) -> list[str]:
+def _lines(row: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{row['chain']}  {row['profile']}",
         f"  height {row['height']}, {row['log_size']} log entries, last block {row['age_ms'] // 1000} s ago",

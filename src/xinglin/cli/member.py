@@ -8,7 +8,7 @@ import typer
 
 from xinglin.carrier.access.governance.model import EpochState
 from xinglin.carrier.access.registry.model import MemberState
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened_registry
 from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.directory import Directory
@@ -19,8 +19,8 @@ app = typer.Typer(help="Members of the consortium: list, show, epochs.", no_args
 @app.command("list")
 def list_members(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
     """List the members, their kinds and whether they take part."""
-    with opened(home, passphrase_file) as node:
-        rows = [_row(member, state) for member, state in Directory(node.consortium).members()]
+    with opened_registry(home, passphrase_file) as chain:
+        rows = [_row(member, state) for member, state in Directory(chain).members()]
     lines = [f"{row['member']}  {row['kind']:<20}  {row['status']:<9}  {row['name']}" for row in rows]
     show({"members": rows}, lines, as_json=as_json)
 
@@ -34,8 +34,8 @@ def show_member(
 ) -> None:
     """Show one member and its accounts."""
     identifier_bytes(member)
-    with opened(home, passphrase_file) as node:
-        directory = Directory(node.consortium)
+    with opened_registry(home, passphrase_file) as chain:
+        directory = Directory(chain)
         row = _row(member, directory.member(member))
         row["accounts"] = [
             {
@@ -53,8 +53,8 @@ def show_member(
 @app.command("epochs")
 def epochs(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
     """Show the member epochs: from which height, who votes and cosigns, how many votes passed each."""
-    with opened(home, passphrase_file) as node:
-        rows = [_epoch_row(state) for state in Directory(node.consortium).epochs()]
+    with opened_registry(home, passphrase_file) as chain:
+        rows = [_epoch_row(state) for state in Directory(chain).epochs()]
     lines = [
         f"epoch {row['number']} from height {row['from_height']}: {len(row['members'])} members, "
         f"threshold {row['threshold']}, quorum {row['quorum']}, {row['votes']} votes"

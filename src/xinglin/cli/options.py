@@ -13,7 +13,10 @@ import typer
 
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Invalid
+from xinglin.node.directory import RegistryValues
 from xinglin.node.node import Node, open_node
+from xinglin.node.remote.local import serving_process
+from xinglin.node.remote.served import ServedHome
 from xinglin.node.site import Site, open_site
 
 MAX_TEXT_BYTES = 200
@@ -127,6 +130,21 @@ def opened(home: Path, passphrase_file: Path | None, *, running: bool = False) -
         yield node
     finally:
         node.close()
+
+
+@contextmanager
+def opened_registry(home: Path, passphrase_file: Path | None) -> Iterator[RegistryValues]:
+    """Give the consortium chain's state for a command that only shows it: of the running node, else of the home.
+
+    Args:
+        home: its folder.
+        passphrase_file: as given on the command line; not needed while a node serves the home.
+    """
+    if serving_process(home) is not None:
+        yield ServedHome(home)
+    else:
+        with opened(home, passphrase_file) as node:
+            yield node.consortium
 
 
 @contextmanager

@@ -73,6 +73,7 @@ class Tag(StrEnum):
     VAULT_KEY = "vault-key"
     VAULT_LOOKUP = "vault-lookup"
     PSEUDONYM = "pseudonym"
+    NODE_REQUEST = "node-request"
 
 
 def preimage(tag: Tag, *values: Any) -> bytes:

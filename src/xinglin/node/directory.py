@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
 from xinglin.carrier.access.governance.model import EpochState
 from xinglin.carrier.access.registry.model import NAMESPACE, AccountState, KeyState, MemberState, NodeState
-from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Epoch
 from xinglin.kernel.encoding import ChainObject, decode, pack, state_key
 from xinglin.kernel.errors import NotFound
@@ -37,11 +36,37 @@ class AccountNotFound(NotFound):
     hint_zh = "参见 xinglin account list。"
 
 
+class Tip(Protocol):
+    """The newest block; ``Tip`` of a ledger is one."""
+
+    @property
+    def height(self) -> int:
+        """Its height."""
+        ...
+
+
+class RegistryValues(Protocol):
+    """A chain's state as the directory reads it: an open ledger, or that of a running node."""
+
+    @property
+    def tip(self) -> Tip:
+        """The newest block."""
+        ...
+
+    def value(self, key: bytes) -> bytes | None:
+        """Return a value of the newest state, compared with the tree; None when it is absent."""
+        ...
+
+    def keys(self, prefix: bytes) -> list[bytes]:
+        """Return the keys under a prefix, ascending."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The registry of one chain as its ledger has it now; every value shown is compared with the state tree."""
+    """The registry of one chain as it is now; every value shown is compared with the state tree."""
 
-    ledger: Ledger
+    ledger: RegistryValues
 
     def members(self) -> Iterator[tuple[str, MemberState]]:
         """Yield (member id, state), by id."""
@@ -83,9 +108,7 @@ class Directory:
 
     def _all(self, kind: type[T], table: str) -> Iterator[tuple[Any, T]]:
         prefix = b"\x93" + pack(NAMESPACE) + pack(table)
-        with self.ledger.state() as state:
-            keys = [key for key, _ in state.scan(prefix)]
-        for key in keys:
+        for key in self.ledger.keys(prefix):
             stored = self.ledger.value(key)
             if stored is not None:
                 yield decode(tuple[Any, ...], key)[2], decode(kind, stored)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
 from xinglin.carrier.consensus.embedded import EmbeddedEngine
@@ -18,6 +19,7 @@ from xinglin.carrier.consensus.ports import Engine
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
 from xinglin.carrier.ledger.build import Signer
 from xinglin.carrier.ledger.cosign import Cosigner, NoteStore
+from xinglin.carrier.ledger.errors import StoreLocked
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.reading import stored_genesis
 from xinglin.kernel.errors import NotFound
@@ -25,6 +27,8 @@ from xinglin.node.chains import SystemClock, group_member, random_bytes, rules_o
 from xinglin.node.client import ChainClient
 from xinglin.node.founding import COSIGNING
 from xinglin.node.home import Home
+from xinglin.node.remote.errors import NodeServed
+from xinglin.node.remote.local import serving_process
 from xinglin.service.basic.coordination.anchoring import pin_anchored
 from xinglin.settings import Settings, load_settings
 
@@ -39,6 +43,14 @@ class NoPrivateChain(NotFound):
     hint_zh = "只有用 xinglin init 创建的医疗机构节点才有私有链。"
 
 
+class Stoppable(Protocol):
+    """What makes a chain's blocks here."""
+
+    def close(self) -> None:
+        """Stop after the block in hand."""
+        ...
+
+
 @dataclass(slots=True)
 class Node:
     """One open home. Close it; engines are closed first."""
@@ -48,7 +60,7 @@ class Node:
     keys: KeyStore
     consortium: Ledger
     private: Ledger | None
-    engines: list[Engine] = field(default_factory=list)
+    engines: list[Stoppable] = field(default_factory=list)
     notes: NoteStore = field(init=False)
     anchoring_turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _clients: dict[str, ChainClient] = field(default_factory=dict)
@@ -143,12 +155,13 @@ def open_node(path: Path, passphrase: bytes, keys: KeyStore | None = None) -> No
 
     Raises:
         HomeNotFound, SettingsInvalid, StoreDamaged, StoreBehindHead, StoreLocked: see where they are defined.
+        NodeServed: a running node has it open.
         PassphraseWrong: the key store does not open.
     """
     home = Home(path)
     settings = load_settings(path)
     keys = keys or open_keystore(home.keys, passphrase)
-    consortium = _open_ledger(home, settings, settings.consortium.id)
+    consortium = _open_unless_served(home, settings)
     try:
         private = _open_ledger(home, settings, settings.private.id) if settings.private else None
     except BaseException:
@@ -200,6 +213,16 @@ def _shared_engine(nodes: Sequence[Node], heartbeat_seconds: float) -> EmbeddedE
     for node in nodes:
         node.run(node.consortium, engine, owned=False)
     return engine
+
+
+def _open_unless_served(home: Home, settings: Settings) -> Ledger:
+    try:
+        return _open_ledger(home, settings, settings.consortium.id)
+    except StoreLocked:
+        process = serving_process(home.path)
+        if process is None:
+            raise
+        raise NodeServed(home=str(home.path), process=process) from None
 
 
 def _open_ledger(home: Home, settings: Settings, chain: str) -> Ledger:

@@ -39,6 +39,11 @@ def operation(
     return Operation(OperationHead(contract, 1, method, encode(arguments), batch), tuple(items))
 
 
+def operation_of(contract: str, method: str, arguments: bytes) -> Operation:
+    """Return a call of version 1 of a contract with arguments that are encoded already, without a batch."""
+    return Operation(OperationHead(contract, 1, method, arguments))
+
+
 def build_transaction(
     suite: Suite, chain: str, nonce: bytes, valid_until: int, operations: Sequence[Operation], signers: Sequence[Signer]
 ) -> Built:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from xinglin.carrier.ledger.chain import ChainRules
@@ -91,6 +92,14 @@ class LedgerReading:
         """Give the committed state for a few seconds; values are not compared with the tree."""
         with self.store.snapshot() as view:
             yield StateView(view)
+
+    def keys(self, prefix: bytes, limit: int | None = None) -> list[bytes]:
+        """Return the keys of the committed state under a prefix, ascending, at most so many.
+
+        A store that has lost a row is not noticed: nothing may be decided on a key that is missing.
+        """
+        with self.store.snapshot() as view:
+            return [key for key, _ in islice(StateView(view).scan(prefix), limit)]
 
     def value(self, key: bytes) -> bytes | None:
         """Return a value of the committed state, compared with the tree; see ``values``."""

@@ -6,7 +6,6 @@ sync change things and take turns; transactions of the mempool are checked besid
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 
 from xinglin.carrier.consensus.comet.binary import VERSION
 from xinglin.carrier.consensus.comet.messages import Response
+from xinglin.carrier.consensus.comet.opening import opening_of
 from xinglin.carrier.consensus.errors import EngineProtocol, EngineRequestRefused
 from xinglin.carrier.consensus.ports import Application, BlockAnswer, SnapshotOffer, ValidatorUpdate
 from xinglin.carrier.ledger.errors import SnapshotInvalid
@@ -23,7 +23,6 @@ ACCEPT, REJECT = 1, 2
 ABORT_SNAPSHOT = 2
 RECHECK = 1
 MAX_ECHO = 1024
-MAX_DIGEST_HEX = 128
 _FILTER_ID = "/p2p/filter/id/"
 _FILTER_ADDRESS = "/p2p/filter/addr/"
 _PEER_HEX = frozenset("0123456789abcdef")
@@ -172,8 +171,8 @@ class AbciHandler:
         if asked.initial_height != 1:
             raise EngineProtocol(reason="the first height is not 1")
         validators = [ValidatorUpdate(one.pub_key.ed25519, one.power) for one in asked.validators]
-        app_hash = self._application.init_chain(asked.chain_id, _genesis_digest(asked.app_state_bytes), validators)
-        return {"app_hash": app_hash}
+        digest = opening_of(asked.app_state_bytes).genesis
+        return {"app_hash": self._application.init_chain(asked.chain_id, digest, validators)}
 
     def _query(self, asked: Any) -> dict[str, Any]:
         """Answer whether a peer may connect, 0 for yes; nothing else is asked here."""
@@ -267,15 +266,6 @@ def _echo(asked: Any) -> dict[str, Any]:
     if len(asked.message) > MAX_ECHO:
         raise EngineProtocol(reason="an echo is too long")
     return {"message": asked.message}
-
-
-def _genesis_digest(app_state: bytes) -> bytes:
-    """Return the hash of the chain's genesis that CometBFT's genesis document names; empty when it names none."""
-    try:
-        said = json.loads(app_state)["genesis"]
-        return bytes.fromhex(said) if len(said) <= MAX_DIGEST_HEX else b""
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return b""
 
 
 def _milliseconds(time: Any) -> int:

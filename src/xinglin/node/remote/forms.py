@@ -1,0 +1,234 @@
+"""The forms in which clients and running nodes speak of a chain (docs/spec/node-http.md; S6.2f).
+
+Answers are JSON objects; hashes, keys and proofs in them are hexadecimal. A client ignores members that it does not
+know. Submissions are transactions one after the other, each after its length. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from xinglin.carrier.consensus.ports import Committed
+from xinglin.kernel.encoding import MAX_INTEGER
+from xinglin.kernel.errors import Fact, PlatformError, error_for_number
+from xinglin.node.client import TransactionRefused
+from xinglin.node.remote.errors import SubmissionMalformed
+
+PREFIX = "/ledger/v1"
+MAX_TRANSACTIONS = 2_000
+"""In one submission: as many as a block of the embedded engine has."""
+MAX_SUBMISSION_BYTES = 16 << 20
+"""Of one submission: a block with the default limits."""
+MAX_NOTE_REQUEST_BYTES = 1 << 20
+"""Of a checkpoint that is to be cosigned."""
+MAX_CALL_BYTES = 4 << 20
+"""Of a call through the local socket."""
+MAX_ANSWER_BYTES = 32 << 20
+"""Of any answer that a client reads."""
+_LENGTH_BYTES, _DONE = 4, 200
+T = TypeVar("T", bound=msgspec.Struct)
+
+Natural = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
+Hex = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{2})*\Z")]
+Hex32 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a node answered: HTTP status, body, and after how many seconds it wants to be asked again (0 if unsaid)."""
+
+    status: int
+    body: bytes
+    retry_after: float = 0.0
+
+
+class BytesFact(msgspec.Struct, frozen=True):
+    """A fact of a refusal that is bytes."""
+
+    hex: Hex
+
+
+Facts = dict[str, int | str | BytesFact]
+
+
+class HeadSaid(msgspec.Struct, frozen=True):
+    """The newest block of a node: times in ms; ``now`` is the node's clock."""
+
+    chain: str
+    node: str
+    member: str
+    height: Natural
+    time: Natural
+    app_hash: Hex32
+    state_root: Hex32
+    log_size: Natural
+    log_root: Hex32
+    now: Natural
+
+
+class CommittedSaid(msgspec.Struct, frozen=True, tag="committed", tag_field="status"):
+    """Where a transaction went: ``code`` is its receipt's number, 0 when it was done; ``facts`` are the receipt's."""
+
+    height: Natural
+    time: Natural
+    index: Natural
+    code: Natural
+    receipt: Hex32
+    facts: Facts = {}
+
+
+class RefusedSaid(msgspec.Struct, frozen=True, tag="refused", tag_field="status"):
+    """A refusal without a receipt: the transaction is in no block by this submission."""
+
+    code: str
+    number: Natural
+    facts: Facts = {}
+
+
+class UnknownSaid(msgspec.Struct, frozen=True, tag="unknown", tag_field="status"):
+    """It is not durable here yet; it may still be committed."""
+
+
+class AbsentSaid(msgspec.Struct, frozen=True, tag="absent", tag_field="status"):
+    """The node's log has no such body id as of a height and block time (ms)."""
+
+    height: Natural
+    time: Natural
+
+
+OutcomeSaid = CommittedSaid | RefusedSaid | UnknownSaid
+PlaceSaid = CommittedSaid | AbsentSaid
+
+
+class OutcomesSaid(msgspec.Struct, frozen=True):
+    """What became of each transaction of a submission, in order."""
+
+    outcomes: list[OutcomeSaid]
+
+
+class PlaceAnswer(msgspec.Struct, frozen=True):
+    """Where a body id went, or that it is not in the log."""
+
+    place: PlaceSaid
+
+
+class ValueSaid(msgspec.Struct, frozen=True):
+    """A value of the state as of a height: the checkpoint's text, the value or null, its state proof."""
+
+    checkpoint: str
+    value: Hex | None
+    proof: Hex
+
+
+class LocalValueSaid(msgspec.Struct, frozen=True):
+    """A value of the newest state, compared with the tree; null when it is absent."""
+
+    value: Hex | None
+
+
+class EpochsSaid(msgspec.Struct, frozen=True):
+    """The member epochs from 0 up, each the canonical bytes of an ``EpochState``."""
+
+    epochs: list[Hex]
+
+
+class KeysSaid(msgspec.Struct, frozen=True):
+    """State keys under a prefix, ascending."""
+
+    keys: list[Hex]
+
+
+class CallAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A call that a home's own key signs: ``arguments`` are the canonical bytes of the method's struct."""
+
+    contract: Annotated[str, msgspec.Meta(pattern=r"\A[a-z][a-z0-9_.-]{0,63}\Z")]
+    method: Annotated[str, msgspec.Meta(pattern=r"\A[a-z][a-z0-9_.-]{0,63}\Z")]
+    arguments: Hex
+    key: Annotated[str, msgspec.Meta(pattern=r"\A(administrator|service)\Z")]
+    chain: Annotated[str, msgspec.Meta(pattern=r"\A(consortium|private)\Z")] = "consortium"
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A refusal as problem+json (RFC 9457) tells it."""
+
+    code: str
+    number: Natural
+    facts: Facts = {}
+
+
+def frame(raws: Sequence[bytes]) -> bytes:
+    """Return transactions as the body of a submission."""
+    return b"".join(len(raw).to_bytes(_LENGTH_BYTES, "big") + raw for raw in raws)
+
+
+def unframe(body: bytes) -> list[bytes]:
+    """Return the transactions of a submission, at least one.
+
+    Raises:
+        SubmissionMalformed: it is cut, empty, has an empty transaction, or more than 2,000.
+    """
+    raws: list[bytes] = []
+    at = 0
+    while at < len(body):
+        begin = at + _LENGTH_BYTES
+        at = begin + int.from_bytes(body[at:begin], "big")
+        if at > len(body) or at == begin:
+            raise SubmissionMalformed(reason="a transaction is cut or empty")
+        if len(raws) == MAX_TRANSACTIONS:
+            raise SubmissionMalformed(reason="it has too many transactions")
+        raws.append(body[begin:at])
+    if not raws:
+        raise SubmissionMalformed(reason="it is empty")
+    return raws
+
+
+def facts_said(facts: Mapping[str, Fact]) -> Facts:
+    """Return the facts of a refusal or receipt for JSON."""
+    return {name: BytesFact(value.hex()) if isinstance(value, bytes) else value for name, value in facts.items()}
+
+
+def facts_read(facts: Facts) -> dict[str, Fact]:
+    """Return facts as refusals have them."""
+    return {name: bytes.fromhex(one.hex) if isinstance(one, BytesFact) else one for name, one in facts.items()}
+
+
+def refusal_said(refusal: PlatformError) -> RefusedSaid:
+    """Return a refusal for JSON."""
+    return RefusedSaid(refusal.code, refusal.number, facts_said(refusal.facts))
+
+
+def error_of(number: int, facts: Facts) -> PlatformError:
+    """Return the refusal of a number with its facts; of a number that this version lacks, TransactionRefused."""
+    kind = error_for_number(number)
+    return TransactionRefused(refusal=number) if kind is None else kind(**facts_read(facts))
+
+
+def read_answer(answer: Answer, kind: type[T]) -> T | None:
+    """Return what an answer of status 200 says, None where it has another status or is not in form."""
+    if answer.status != _DONE:
+        return None
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def committed_said(committed: Committed, facts: Mapping[str, Fact]) -> CommittedSaid:
+    """Return where a transaction went, for JSON."""
+    return CommittedSaid(
+        height=committed.height,
+        time=committed.time,
+        index=committed.index,
+        code=committed.code,
+        receipt=committed.receipt_hash.hex(),
+        facts=facts_said(facts),
+    )
+
+
+def committed_read(said: CommittedSaid) -> Committed:
+    """Return where a transaction went."""
+    return Committed(said.height, said.time, said.index, said.code, bytes.fromhex(said.receipt))

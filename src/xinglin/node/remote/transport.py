@@ -1,0 +1,129 @@
+"""One request to one node, by HTTP over TCP or a Unix socket: bounded in time and bytes whatever the node does.
+
+Decides nothing about what an answer means. A connection is used for one request: a node that died is met at once.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import threading
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from xinglin.node.remote.errors import NodeAddressInvalid, NodeAway, NodeUnreached
+from xinglin.node.remote.forms import Answer
+from xinglin.node.remote.local import connect_unix
+
+_HTTP = re.compile(r"http://(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})/?", re.ASCII)
+_MAX_PORT = 65_535
+_READ = 65_536
+CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a node listens: host and port, or the path of a Unix socket."""
+
+    text: str
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request: method, path with query, body, headers; within how many seconds, for at most how many bytes."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    headers: Mapping[str, str] | None = None
+    seconds: float = 30.0
+    max_bytes: int = 1 << 20
+
+
+def parse_address(text: str) -> Address:
+    """Return the address that a text is.
+
+    Raises:
+        NodeAddressInvalid: neither ``http://HOST:PORT`` nor ``unix:/PATH``.
+    """
+    found = _HTTP.fullmatch(text)
+    if found is not None and 0 < int(found["port"]) <= _MAX_PORT:
+        return Address(text, host=found["host"].strip("[]"), port=int(found["port"]))
+    if text.startswith("unix:/") and text.isprintable():
+        return Address(text, path=text.removeprefix("unix:"))
+    raise NodeAddressInvalid(address=text[:200])
+
+
+def ask(address: Address, asked: Ask) -> Answer:
+    """Ask a node.
+
+    Raises:
+        NodeUnreached: no connection; the node was told nothing.
+        NodeAway: no answer in time, too large an answer, or none that is HTTP. The node may have taken the request.
+    """
+    seconds = min(asked.seconds, CONNECT_SECONDS)
+    if address.path:
+        connection: http.client.HTTPConnection = _UnixConnection(address.path)
+    else:
+        connection = http.client.HTTPConnection(address.host, address.port, timeout=seconds)
+    # Each read has its own time-out; a node that sends a byte now and then is cut off by the clock.
+    timer = threading.Timer(asked.seconds, _cut, (connection,))
+    timer.daemon = True
+    timer.start()
+    try:
+        with closing(connection):
+            try:
+                connection.connect()
+            except OSError as fault:
+                raise NodeUnreached(address=address.text, reason=_reason(fault)) from None
+            return _answered(address, connection, asked)
+    finally:
+        timer.cancel()
+
+
+def _answered(address: Address, connection: http.client.HTTPConnection, asked: Ask) -> Answer:
+    try:
+        connection.sock.settimeout(asked.seconds)
+        connection.request(asked.method, asked.path, asked.body or None, dict(asked.headers or {}))
+        return _read(address, connection.getresponse(), asked.max_bytes)
+    except (OSError, http.client.HTTPException, ValueError) as fault:
+        raise NodeAway(address=address.text, reason=_reason(fault)) from None
+
+
+def _reason(fault: Exception) -> str:
+    return str(getattr(fault, "strerror", None) or type(fault).__name__)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost")
+        self._path = Path(path)
+
+    def connect(self) -> None:
+        """Connect to the socket."""
+        self.sock = connect_unix(self._path)
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    cut = connection.sock
+    if cut is not None:
+        with suppress(OSError):
+            cut.shutdown(socket.SHUT_RDWR)
+
+
+def _read(address: Address, response: http.client.HTTPResponse, max_bytes: int) -> Answer:
+    parts: list[bytes] = []
+    size = 0
+    while part := response.read(_READ):
+        size += len(part)
+        if size > max_bytes:
+            raise NodeAway(address=address.text, reason="its answer is too large")
+        parts.append(part)
+    after = response.getheader("retry-after", "")
+    return Answer(response.status, b"".join(parts), float(after) if after.isdecimal() and len(after) < 4 else 0.0)

@@ -1,0 +1,71 @@
+"""What a node answers its own user alone, through the local socket: status, registry, calls (spec/node-http.md)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from xinglin.carrier.ledger.store import MAX_KEY_BYTES
+from xinglin.node.remote.forms import CallAsked, KeysSaid, LocalValueSaid, PlaceAnswer, committed_said
+from xinglin.node.running import Running
+from xinglin.server.asking import Question
+from xinglin.server.errors import ParameterInvalid
+
+MAX_KEYS = 100_000
+_KEY = range(1, MAX_KEY_BYTES + 1)
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """The process answers."""
+
+    alive: bool = True
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The node may be asked."""
+
+    ready: bool = True
+
+
+class LocalRoutes:
+    """The routes of the local socket; health, readiness and figures are the metrics listener's too."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+
+    def status(self, question: Question) -> msgspec.Raw:
+        """Tell what this node is and how it goes."""
+        return msgspec.Raw(msgspec.json.encode(self._running.status()))
+
+    def value(self, question: Question) -> LocalValueSaid:
+        """Return a value of the newest state, compared with the tree."""
+        value = self._running.consortium.value(question.octets("key", _KEY))
+        return LocalValueSaid(None if value is None else value.hex())
+
+    def keys(self, question: Question) -> KeysSaid:
+        """Return the keys under a prefix."""
+        found = self._running.consortium.keys(question.octets("prefix", _KEY), MAX_KEYS)
+        return KeysSaid([key.hex() for key in found])
+
+    def call(self, question: Question) -> PlaceAnswer:
+        """Sign a call with one of the home's keys, submit it and wait.
+
+        Raises:
+            ParameterInvalid: the body is no call.
+            PlatformError: the refusal.
+        """
+        try:
+            asked = msgspec.json.decode(question.body, type=CallAsked)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise ParameterInvalid(parameter="body") from None
+        return PlaceAnswer(committed_said(self._running.call(asked), {}))
+
+    def health(self, question: Question) -> Alive:
+        """Tell that the process answers."""
+        return Alive()
+
+    def ready(self, question: Question) -> Ready:
+        """Tell that the node may be asked; raises why it should not be."""
+        unready = self._running.unready()
+        if unready is not None:
+            raise unready
+        return Ready()
