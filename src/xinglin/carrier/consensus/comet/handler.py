@@ -167,17 +167,23 @@ class AbciHandler:
         return fields | {"last_block_app_hash": info.app_hash if info.height else b""}
 
     def _init_chain(self, asked: Any) -> dict[str, Any]:
+        """Begin a chain whose genesis document is of this chain; consensus parameters and validators stay as in it."""
+        if asked.initial_height != 1:
+            raise EngineProtocol(reason="the first height is not 1")
         validators = [ValidatorUpdate(one.pub_key.ed25519, one.power) for one in asked.validators]
         digest = opening_of(asked.app_state_bytes).genesis
         return {"app_hash": self._application.init_chain(asked.chain_id, digest, validators)}
 
     def _query(self, asked: Any) -> dict[str, Any]:
-        """Answer whether a peer may connect; nothing else is asked here."""
+        """Answer whether a peer may connect, 0 for yes; nothing else is asked here."""
         if asked.path.startswith(_FILTER_ADDRESS):
-            return {"code": 0}
+            return {"code": 0}  # addresses change, and prove nothing
         peer = asked.path.removeprefix(_FILTER_ID)
-        formed = asked.path.startswith(_FILTER_ID) and len(peer) == 2 * _PEER_BYTES and set(peer) <= _PEER_HEX
-        return {"code": 0 if formed and self._application.admits_peer(bytes.fromhex(peer)) else 1}
+        if peer == asked.path or len(peer) != 2 * _PEER_BYTES or not _PEER_HEX.issuperset(peer):
+            return {"code": 1, "log": "no such query"}
+        if not self._application.admits_peer(bytes.fromhex(peer)):
+            return {"code": 1, "log": "not an active peer of an active member"}
+        return {"code": 0}
 
     def _prepare_proposal(self, asked: Any) -> dict[str, Any]:
         chosen = self._application.prepare_proposal(
