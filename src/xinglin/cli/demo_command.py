@@ -167,7 +167,7 @@ def _prepare(home: Path) -> None:
 
 def _result(stage: Stage, seconds: float) -> dict[str, Any]:
     return {
-        "homes": {name: str(stage.home(name)) for name, _, _ in HOMES},
+        "homes": {name: str(stage.home(name)) for name in stage.new},
         "bundles": _written(stage, _FILES),
         "papers": _written(stage, _PAPERS),
         "trust": str(stage.folder / TRUST),
