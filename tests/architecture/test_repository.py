@@ -19,7 +19,13 @@ MACHINE_PATHS = re.compile(rb"/(work|root)/[a-z]|/tmp/[v]env|/home/[a-z]+/\.")
 INDEX_HOSTS = re.compile(
     rb"pypi[.]org|pythonhosted[.]org|proxy[.]golang[.]org|sum[.]golang[.]org|registry[.]npmjs|[/.]mirrors?[.]"
 )
-IMPORTED_AS = {"fhirkit-rs": "fhirkit", "pydantic-settings": "pydantic_settings", "python-stdnum": "stdnum"}
+IMPORTED_AS = {
+    "fhirkit-rs": "fhirkit",
+    "prometheus-client": "prometheus_client",
+    "protobuf": "google",
+    "pydantic-settings": "pydantic_settings",
+    "python-stdnum": "stdnum",
+}
 
 
 def test_no_file_names_a_machine_or_an_index() -> None:

@@ -1,30 +1,29 @@
 """``python -m tests.scenario.kill_correction``: kills corrections and the notices of them at random moments.
 
 A process of its own corrects some records of a hospital that another hospital has read, hands the notices over,
-acknowledges them there and hands the acknowledgements back, as commands would; it is killed (``SIGKILL``) at a moment
-drawn from its start to a little after its usual end, and started again until it comes to its end. After each kill a
-copy of both homes is looked at: what was told to be done is done, versions are one line, an old version is never
-current, no notice is twice. In the end every correction is linked once, every reader was told once and has
-acknowledged, and both homes verify. Prints one JSON object; the exit status is 1 if anything was found.
+acknowledges them there and hands the acknowledgements back, as commands would; it is killed (``SIGKILL``), three times
+of four while it works, else between its start and a little after its usual end, and started again, now and then with
+more to correct, until it comes to its end. After each kill a copy of both homes is looked at: what was told to be done
+is done, versions are one line, an old version is never current, no notice is twice. In the end every correction is
+linked once, every reader was told once and has acknowledged, and both homes verify. Prints one JSON object; the exit
+status is 1 if anything was found.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
-import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.hospitals import hospitals, make_hospitals
-from tests.support.killing import BEYOND, killing_options, report, run_killed, tell_begun
-from tests.support.product import PASSPHRASE, child, findings
+from tests.support.killing import KillFigures, Killing, killing_options, report, tell_begun, tell_ended
+from tests.support.product import PASSPHRASE, findings
 from xinglin.carrier.access.registry.model import KeyState
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.encoding import decode, state_key
@@ -51,25 +50,20 @@ from xinglin.service.lifecycle.collection.fhir.model import CollectedResource
 from xinglin.stakeholders.kinds import Role
 
 SOURCE = "his"
+MORE = 0.5
+"""Share of the runs after a kill that are given more to correct than what the kill left."""
+ALL_DONE = "h all done"
 NAMES = ("custodian", "reader")
 
 
 @dataclass(slots=True)
-class Figures:
-    """What was done and found; ``left_by_kills`` counts how far the kills left the corrections of the round."""
+class Figures(KillFigures):
+    """What was done and found; ``left_by_kills`` counts how far the kills left what was to be corrected."""
 
-    seed: str
-    kills: int = 0
-    rounds: int = 0
-    killed_after_ms: list[int] = field(default_factory=list)
-    left_by_kills: dict[str, int] = field(default_factory=dict)
-    verified_after_kills: int = 0
     told_to_be_done: int = 0
     corrected: int = 0
     notices: int = 0
     acknowledged: int = 0
-    seconds: float = 0.0
-    findings: list[str] = field(default_factory=list)
 
 
 class Killer:
@@ -86,14 +80,13 @@ class Killer:
         self.folder = folder / "homes"
         self.folder.mkdir()
         self.figures = Figures(seed)
-        self._copy = folder / "copy"
+        self._killing = Killing(self.folder, self.figures, verify_every)
         self._random = random.Random(seed)
-        self._verify_every = verify_every
-        self._usual = 1.0
         make_hospitals(self.folder)
         self._records = _read_records(self.folder, records)
         self._values = dict.fromkeys(self._records, 0)
         self._done: dict[str, int] = {}
+        self._before: object = None
 
     def run(self, kills: int) -> Figures:
         """Kill so many times, let the last round end, compare."""
@@ -108,45 +101,51 @@ class Killer:
     def round(self, kills: int) -> None:
         """Correct some records, killed as long as fewer than ``kills`` kills were done."""
         self.figures.rounds += 1
-        for record in self._random.sample(sorted(self._records), self._random.randint(1, len(self._records))):
+        self._want_more()
+        while self._work(kills):
+            if self._random.random() < MORE:  # what is left is often little, and the next kill would come too late
+                self._want_more()
+
+    def _want_more(self) -> None:
+        half = (len(self._records) + 1) // 2
+        for record in self._random.sample(sorted(self._records), self._random.randint(half, len(self._records))):
             self._values[record] += 1
-        while True:
-            limit = self._usual * BEYOND * self._random.random() if self.figures.kills < kills else None
-            if self._work(limit):
-                return
 
-    def _work(self, limit: float | None) -> bool:
-        """Run the work, for so many seconds at most from when it has the homes; tell whether it came to its end."""
-        wanted = [f"{record}={value}" for record, value in sorted(self._values.items()) if value]
-        command = child("--work", self.folder, *wanted, module="tests.scenario.kill_correction")
-        run = run_killed(command, limit)
-        for line in run.out.splitlines():
-            if line.startswith("done "):
-                _, record, value = line.split()
-                self._done[record] = int(value)
-        if run.killed:
-            self._killed(run.seconds)
+    def _work(self, kills: int) -> bool:
+        """Run the work and look at what a kill leaves; tell whether something is left to do."""
+        wanted = {record: value for record, value in sorted(self._values.items()) if value}
+        run = self._killing.run(work, (self.folder, wanted), kills)
+        for line in run.lines:
+            _, record, value = line.split()
+            self._done[record] = int(value)
+        if not run.killed:
             return False
-        if run.status != 0:
-            self.figures.findings.append(f"exit status {run.status}: {run.err[-300:]}")
-        else:
-            self._usual = (self._usual + run.seconds) / 2 if self.figures.rounds > 1 else run.seconds
-        return True
+        copy = self._killing.copy
+        found = self._verified(copy) if self._killing.verifying() else []
+        with _site(copy) as site:
+            state = self._left(site)
+            self._killing.left(state, [*found, *self._wrong(site)])
+        return state != ALL_DONE
 
-    def _killed(self, after: float) -> None:
-        """Look at a copy of what the kill left."""
-        figures = self.figures
-        figures.kills += 1
-        figures.killed_after_ms.append(round(after * 1000))
-        shutil.rmtree(self._copy, ignore_errors=True)
-        shutil.copytree(self.folder, self._copy)
-        if self._verify_every and figures.kills % self._verify_every == 0:
-            figures.verified_after_kills += 1
-            figures.findings += [f"after kill {figures.kills}: {one}" for one in self._verified(self._copy)]
-        with _site(self._copy) as site:
-            state = _left(site)
-            figures.findings += [f"after kill {figures.kills}: {one}" for one in self._wrong(site)]
-        figures.left_by_kills[state] = figures.left_by_kills.get(state, 0) + 1
+    def _left(self, site: Site) -> str:
+        """Return how far what is under way has come."""
+        here, there = (site.notices_of(node).store for node in site.nodes)
+        corrections = site.corrections_of(site.node)
+        looks: dict[str, Sequence[object]] = {
+            "b stored": corrections.store.at_step(CorrectionStep.STORED),
+            "c linked": corrections.store.at_step(CorrectionStep.LINKED),
+            "d notice sent": here.at_step(Step.STORED, Step.LOGGED),
+            "e notice delivered": there.at_step(*OPEN),
+            "f acknowledgement signed": there.at_step(Step.SIGNED, Step.CLOSED),
+            "g acknowledged": here.at_step(Step.DELIVERED, Step.SIGNED),
+        }
+        done = {record: len(corrections.looking.versions(record)) - 1 for record in self._values}
+        logged = [node.private_ledger().tip.log_size for node in site.nodes]
+        before, self._before = self._before, (done, logged, [len(found) for found in looks.values()])
+        if self._before == before:
+            return "a as the kill before"
+        ended = ALL_DONE if done == self._values else "a nothing under way"
+        return next((name for name, found in looks.items() if found), ended)
 
     def compare(self) -> None:
         """Compare both homes and chains with what was asked for; what differs is a finding."""
@@ -221,8 +220,7 @@ class Killer:
 def work(folder: Path, wanted: dict[str, int]) -> None:
     """Bring each record to its value, tell and acknowledge, beginning wherever an earlier run ended."""
     with _site(folder) as site:
-        here, there = site.nodes
-        corrections = site.corrections_of(here)
+        corrections = site.corrections_of(site.node)
         for node in site.nodes:  # what takes long and changes nothing comes before a kill can
             site.serving_of(node)
             site.notices_of(node)
@@ -231,15 +229,24 @@ def work(folder: Path, wanted: dict[str, int]) -> None:
         read_correction(resource(0, 0).original, FhirkitValidator(), old, process)
         tell_begun()
         resume_corrections(site.archive, corrections)
-        for record, value in wanted.items():
+        for number, (record, value) in enumerate(wanted.items(), 1):
             _bring_to(site, record, value)
-        reader = _service(there)
-        signer = account_signer(there, reader)
-        site.notices_of(here).resume(at_once=True)
-        for one in site.notices_of(there).inbox(reader):
-            site.notices_of(there).acknowledge(one.sender, one.notice, reader, signer)
-        site.notices_of(there).resume(at_once=True)
-        site.notices_of(here).resume(at_once=True)
+            if number % 2 == 0:
+                _tell_and_acknowledge(site)
+        _tell_and_acknowledge(site)
+        tell_ended()
+
+
+def _tell_and_acknowledge(site: Site) -> None:
+    """Hand over what waits, acknowledge all that has come, and hand the acknowledgements back."""
+    here, there = (site.notices_of(node) for node in site.nodes)
+    reader = _service(site.nodes[1])
+    signer = account_signer(site.nodes[1], reader)
+    here.resume(at_once=True)
+    for one in there.inbox(reader):
+        there.acknowledge(one.sender, one.notice, reader, signer)
+    there.resume(at_once=True)
+    here.resume(at_once=True)
 
 
 def _bring_to(site: Site, record: str, value: int) -> None:
@@ -340,30 +347,11 @@ def _states(node: Node) -> list[NoticeState]:
     return [decode(NoticeState, chain.value(key) or b"") for key in keys]
 
 
-def _left(site: Site) -> str:
-    """Return how far what is under way has come."""
-    here, there = (site.notices_of(node).store for node in site.nodes)
-    corrections = site.corrections_of(site.node).store
-    looks = {
-        "a stored": corrections.at_step(CorrectionStep.STORED),
-        "b linked": corrections.at_step(CorrectionStep.LINKED),
-        "c sent": here.at_step(Step.STORED, Step.LOGGED),
-        "d delivered": there.at_step(*OPEN),
-        "e signed": there.at_step(Step.SIGNED, Step.CLOSED),
-        "f acknowledged": here.at_step(Step.DELIVERED, Step.SIGNED),
-    }
-    return next((name for name, found in looks.items() if found), "g nothing under way")
-
-
 def main() -> int:
     """Run the command."""
     parser = killing_options(__doc__)
     parser.add_argument("--records", type=int, default=8)
-    parser.add_argument("--work", nargs="+", metavar="FOLDER RECORD=VALUE", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.work:
-        work(Path(given.work[0]), {record: int(value) for record, value in (one.split("=") for one in given.work[1:])})
-        return 0
     return report(lambda folder: Killer(folder, given.seed, given.records, given.verify_every).run(given.kills))
 
 

@@ -1,27 +1,26 @@
 """``python -m tests.scenario.kill_destruction``: kills destruction at random moments and looks what is left.
 
 A process of its own orders, confirms and carries out the destruction of a few records of an old stay, as a command
-would; it is killed (``SIGKILL``) at a moment drawn from its start to a little after its usual end, and started again,
-until all are certified or it ends by itself. After each kill all that was not to be destroyed has to be as it was; in
-the end each record has one order, one confirmation and one certificate on the chain, nothing of it is in any file, and
-every other record is served. Prints one JSON object; the exit status is 1 if anything was found.
+would; it is killed (``SIGKILL``), three times of four while it works, else between its start and a little after its
+usual end, and started again, until all are certified or it ends by itself. After each kill all that was not to be
+destroyed has to be as it was; in the end each record has one order, one confirmation and one certificate on the chain,
+nothing of it is in any file, and every other record is served. Prints one JSON object; the exit status is 1 if anything
+was found.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
-import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.killing import BEYOND, killing_options, report, run_killed, tell_begun
+from tests.support.killing import KillFigures, Killing, killing_options, report, tell_begun, tell_ended
 from tests.support.old_stays import OLD, at_the_office, make_old_hospital
-from tests.support.product import child, findings, opened_archive, stored_records
+from tests.support.product import findings, opened_archive, stored_records
 from tests.support.remains import Needles, needles_of
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.identifiers import identifier
@@ -33,20 +32,12 @@ from xinglin.service.lifecycle.storage.vault import OpenedRecord
 
 
 @dataclass(slots=True)
-class Figures:
+class Figures(KillFigures):
     """What was done and found; ``left_by_kills`` counts in which state the kills left the records of the round."""
 
-    seed: str
-    kills: int = 0
-    rounds: int = 0
-    killed_after_ms: list[int] = field(default_factory=list)
-    left_by_kills: dict[str, int] = field(default_factory=dict)
-    verified_after_kills: int = 0
     destroyed: int = 0
     standing: int = 0
     searched_files: int = 0
-    seconds: float = 0.0
-    findings: list[str] = field(default_factory=list)
 
 
 class Killer:
@@ -62,10 +53,8 @@ class Killer:
     def __init__(self, folder: Path, seed: str, notes: int, verify_every: int = 0) -> None:
         self.home = make_old_hospital(folder / "home", notes)
         self.figures = Figures(seed)
-        self._copy = folder / "copy"
+        self._killing = Killing(self.home, self.figures, verify_every)
         self._random = random.Random(seed)
-        self._verify_every = verify_every
-        self._usual = 0.5
         with opened_archive(self.home) as archive:
             rows = {one.details.logical_id.decode(): one for one in stored_records(archive)}
             self._left = [name for name in rows if name.startswith(f"{OLD}-1983-")]
@@ -90,41 +79,22 @@ class Killer:
         self._left = [name for name in self._left if name not in names]
         records = [self._ids[name] for name in names]
         self._asked |= set(records)
-        while True:
-            limit = self._usual * BEYOND * self._random.random() if self.figures.kills < kills else None
-            if self._work(records, limit):
-                return
+        while self._work(records, kills):
+            pass
 
-    def _work(self, records: list[str], limit: float | None) -> bool:
-        """Run the work, for so many seconds at most from when it has the home; tell whether it came to its end."""
-        command = child("--work", self.home, *records, module="tests.scenario.kill_destruction")
-        run = run_killed(command, limit)
-        if run.killed:
-            return self._killed(records, run.seconds)
-        if run.status != 0:
-            self.figures.findings.append(f"exit status {run.status}: {run.err[-300:]}")
-        else:
-            self._usual = (self._usual + run.seconds) / 2
-        return True
-
-    def _killed(self, records: list[str], after: float) -> bool:
-        """Look at a copy of what the kill left, since opening the home itself mends it; tell whether all is done."""
-        figures = self.figures
-        figures.kills += 1
-        figures.killed_after_ms.append(round(after * 1000))
-        shutil.rmtree(self._copy, ignore_errors=True)
-        shutil.copytree(self.home, self._copy)
-        with opened_archive(self._copy) as archive:
+    def _work(self, records: list[str], kills: int) -> bool:
+        """Run the work and look at what a kill leaves; tell whether something is left to do."""
+        if not self._killing.run(work, (self.home, records), kills).killed:
+            return False
+        copy, found = self._killing.copy, list[object]()
+        with opened_archive(copy) as archive:
             state = "".join(sorted({_state(archive, record) for record in records}))
             certified = [one for one in records if _standing(archive, one) is Standing.DESTROYED]
-            figures.findings += [f"after kill {figures.kills}: {one}" for one in self._wrong(archive)]
-        figures.left_by_kills[state] = figures.left_by_kills.get(state, 0) + 1
-        if self._verify_every and figures.kills % self._verify_every == 0:
-            figures.verified_after_kills += 1
-            for record in certified:
-                figures.findings += [f"after kill {figures.kills}: {one}" for one in self._found(record, self._copy)]
-            figures.findings += [f"after kill {figures.kills}: {one}" for one in findings(self._copy)]
-        return len(certified) == len(records)
+            found += self._wrong(archive)
+        if self._killing.verifying():
+            found += [one for record in certified for one in self._found(record, copy)] + findings(copy)
+        self._killing.left(state, found)
+        return len(certified) < len(records)
 
     def compare(self) -> None:
         """Compare home and chain with what was asked for; what differs is a finding."""
@@ -194,22 +164,19 @@ def _state(archive: Archive, record: str) -> str:
 
 def work(home: Path, records: list[str]) -> None:
     """Destroy records, beginning wherever an earlier run ended."""
-    tell_begun()
     with at_the_office(home) as at:
+        tell_begun()
         at.office.order(records, "retention_ended", at.one)
         at.office.confirm(records, at.two)
         at.office.carry_out()
+        tell_ended()
 
 
 def main() -> int:
     """Run the command."""
     parser = killing_options(__doc__)
     parser.add_argument("--notes", type=int, default=400, help="records of the old stay")
-    parser.add_argument("--work", nargs="+", metavar="HOME RECORD", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.work:
-        work(Path(given.work[0]), given.work[1:])
-        return 0
     return report(lambda folder: Killer(folder, given.seed, given.notes, given.verify_every).run(given.kills))
 
 

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -22,10 +21,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.killing import BEYOND, killing_options, report
+from tests.support.killing import BEYOND, KillFigures, Killing, killing_options, report
 from tests.support.product import (
     PASSPHRASE,
     child,
@@ -50,23 +49,15 @@ _ELEMENTS = {name: ALWAYS.union(row.elements) for row in own_door().rows if row.
 
 
 @dataclass(slots=True)
-class Figures:
+class Figures(KillFigures):
     """What was done and found; ``left_by_kills`` counts in which state the kills left the home."""
 
-    seed: str
-    kills: int = 0
-    rounds: int = 0
     runs_to_the_end: int = 0
-    killed_after_ms: list[int] = field(default_factory=list)
-    left_by_kills: dict[str, int] = field(default_factory=dict)
-    verified_after_kills: int = 0
     resources: int = 0
     records: int = 0
     batches: int = 0
     items_on_chain: int = 0
     temporary_files: int = 0
-    seconds: float = 0.0
-    findings: list[str] = field(default_factory=list)
 
 
 class Killer:
@@ -83,11 +74,10 @@ class Killer:
         self.home = make_hospital(folder / "home")
         self.figures = Figures(seed)
         self.expected: dict[Key, tuple[str, Path]] = {}
-        self._copy = folder / "copy"
+        self._killing = Killing(self.home, self.figures, verify_every)
         self._passphrase = write_passphrase(folder)
         self._bundles = bundles
         self._random = random.Random(seed)
-        self._verify_every = verify_every
         self._usual: dict[bool, float] = {}
         self._left = Left(0, 0, 0, frozenset(), 0)
 
@@ -136,7 +126,7 @@ class Killer:
             if limit is not None and begun is not None and now - begun >= limit:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
-                self._killed(now - start)
+                self._killed(now - start, writing)
                 return False
             time.sleep(0.001)
         end = time.monotonic()
@@ -162,23 +152,16 @@ class Killer:
         if said["accepted"] + said["already_there"] != entries or said["quarantined"] or said["refused_files"]:
             figures.findings.append(f"{source}: {entries} resources came in, the command says {said}")
 
-    def _killed(self, after: float) -> None:
-        """Look at a copy of what the kill left; opening the home itself would already mend it."""
-        figures = self.figures
-        figures.kills += 1
-        figures.killed_after_ms.append(round(after * 1000))
-        shutil.rmtree(self._copy, ignore_errors=True)
-        shutil.copytree(self.home, self._copy)
-        if self._verify_every and figures.kills % self._verify_every == 0:
-            figures.verified_after_kills += 1
-            report = verify_home(self._copy, PASSPHRASE)
-            figures.findings += [f"after kill {figures.kills}: {finding}" for finding in report.findings]
-        with opened_archive(self._copy) as archive:
+    def _killed(self, after: float, writing: bool) -> None:
+        """Look at a copy of what the kill left."""
+        self._killing.killed(after, writing)
+        verifying = self._killing.verifying()
+        found: list[object] = [*verify_home(self._killing.copy, PASSPHRASE).findings] if verifying else []
+        with opened_archive(self._killing.copy) as archive:
             left = look(archive)
-        state = left.since(self._left)
-        figures.left_by_kills[state] = figures.left_by_kills.get(state, 0) + 1
         if left.records < self._left.records:
-            figures.findings.append(f"after kill {figures.kills}: {left} after {self._left}")
+            found.append(f"{left} after {self._left}")
+        self._killing.left(left.since(self._left), found)
         self._left = left
 
     def compare(self) -> None:

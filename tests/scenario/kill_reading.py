@@ -14,7 +14,6 @@ import json
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -23,9 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.killing import killing_options, report
-from tests.support.product import PASSPHRASE, child, child_environment, findings
-from tests.support.reading_child import READERS, agree_both_ways
+from tests.support.killing import Moment, killing_options, report, run_killed
+from tests.support.product import PASSPHRASE, findings
+from tests.support.reading_child import READERS, agree_both_ways, work
 from tests.support.reading_town import make_town, town_in
 from tests.support.town_audit import rows_of
 from tests.support.town_people import HOSPITALS, PATIENTS
@@ -41,7 +40,9 @@ from xinglin.service.basic.audit.projection import AccessRow
 from xinglin.service.basic.protection.consents.model import ConsentState, ConsentStatus
 
 LONGEST_SECONDS = 1.5
-"""A run is killed so long after it has begun, at most."""
+"""A run is killed so long after it has begun to read, at most."""
+OPENING_SECONDS = 0.5
+"""A run that is killed early is killed so long after its start, at most."""
 EARLY = 0.1
 """Share of the runs that are killed while they still open the homes."""
 _IN_FLIGHT = {Finding.UNANSWERED}
@@ -115,24 +116,15 @@ class Killer:
         """Run until the kill, and return what was told."""
         standing = [said for one, said in self.told.consents.items() if one not in self.told.revoked]
         (self.town / "consents.json").write_text(json.dumps(standing))
-        command = child(self.town, str(self._random.random()), module="tests.support.reading_child")
-        # Without a buffer: what was read ahead of the first line would be lost to ``communicate``.
-        process = subprocess.Popen(
-            command, env=child_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
-        )
-        assert process.stdout is not None
-        early, begin = self._random.random() < EARLY, time.monotonic()
-        lines = b"" if early else process.stdout.readline()
-        time.sleep(LONGEST_SECONDS * self._random.random())
-        process.send_signal(signal.SIGKILL)
-        out, err = process.communicate()
+        early, share = self._random.random() < EARLY, self._random.random()
+        moment = Moment(share * (OPENING_SECONDS if early else LONGEST_SECONDS), not early)
+        run = run_killed(work, (self.town, str(self._random.random())), moment)
         self.figures.kills += 1
         self.figures.early += early
-        self.figures.killed_after_ms.append(round((time.monotonic() - begin) * 1000))
-        if process.returncode != -signal.SIGKILL:
-            self.figures.findings.append(f"exit status {process.returncode}: {err.decode()[-500:]}")
-        whole = (lines + out).split(b"\n")[:-1]  # a last line without its end was not told
-        return [json.loads(line) for line in whole]
+        self.figures.killed_after_ms.append(round(run.seconds * 1000))
+        if run.status != -signal.SIGKILL:
+            self.figures.findings.append(f"exit status {run.status}: {run.err[-500:]}")
+        return [json.loads(line) for line in run.lines]
 
     def kill(self, said: list[dict[str, Any]]) -> None:
         """Look at a copy of what the kill left, since opening the homes mends them."""

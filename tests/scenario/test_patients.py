@@ -5,18 +5,23 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.access import entry
 from tests.support.agreements import agree
 from tests.support.neighbours import CARD, A, B, neighbours, staff
 from tests.support.product import findings, xinglin
 from tests.support.refusals import refused
 from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.node import identities, linking, patients
-from xinglin.node.access import open_trace
+from xinglin.node.access import access_log, open_trace
+from xinglin.node.chains import SystemClock
 from xinglin.node.private import PrivateCalls
+from xinglin.node.serving import look_mark
 from xinglin.node.site import Site
+from xinglin.service.basic.audit.model import NO_RECORD, AccessEntry, OpenedCopy
 from xinglin.service.basic.coordination.anchoring import ChainBehindAnchor
 from xinglin.service.basic.patient_index.errors import DecisionNotFound
 from xinglin.service.basic.patient_index.identity.model import Act
@@ -129,6 +134,13 @@ def test_who_may_not_look_or_decide_is_refused_on_record(site: Site) -> None:
         identities.confirm_candidate(site.serving, auditor, candidate, SAME)
     assert site.archive.persons.merges() == []
     assert entries(site) == [("find", auditor, 0), ("show", device, 5525), ("confirm", auditor, 5525)]
+    mark = look_mark(site.archive.vault.keyring.keys)
+    with open_trace(site.node) as trace:
+        found = [row.entry for row in trace.entries_of_member(site.node.member)[:2]]
+    assert [(one.basis, one.reference == mark(person, one.request)) for one in found] == [
+        ("legal_duty", True),
+        ("none", True),
+    ], "whom a look was about is told of a refused one too"
     assert recorded(PrivateCalls(site.node)) == 0
 
 
@@ -161,6 +173,41 @@ def test_a_merge_is_on_record_and_undoing_it_lists_the_reads_of_the_other(site: 
     ]
     with refused("patient_index.decision_not_found"):
         identities.unmerge_persons(site.serving, clerk, identifier_bytes(joined["merge"]), TWO)
+
+
+@pytest.mark.requirement("H1", "H4")
+def test_an_unmerge_lists_what_was_answered_not_what_was_overtaken(site: Site) -> None:
+    account, clerk = staff(site.node), staff(site.node, Role.COMPLIANCE_OFFICER)
+    person = wang(site, account)
+    candidate = patients.candidates(site.serving)[0]
+    joined = identities.confirm_candidate(site.serving, clerk, identifier_bytes(candidate["candidate"]), SAME)
+    record = site.archive.vault.records_of(site.archive.persons.subjects_of(person))[0].details.commitment
+    mark = look_mark(site.archive.vault.keyring.keys)
+
+    def came(request: bytes, commitment: bytes, **fields: Any) -> AccessEntry:
+        about = {"action": "search", "reference": mark(person, request)} if commitment == NO_RECORD else {}
+        given = {"commitment": commitment, "request": request, "time": SystemClock().now_ms()}
+        return entry(**(given | about | fields))
+
+    revoked, narrowed, asked, unasked = (bytes([n]) * 32 for n in range(1, 5))
+    nothing, refused_now = {"copy": OpenedCopy.NONE}, {"copy": OpenedCopy.NONE, "basis": "none", "outcome": 5601}
+    with access_log(site.node) as log:
+        for one in (
+            came(revoked, record),
+            came(narrowed, record),
+            came(unasked, NO_RECORD, **nothing),
+            came(asked, NO_RECORD, **nothing),
+            came(revoked, record, **refused_now),
+            came(narrowed, record, copy=OpenedCopy.DEIDENTIFIED),
+            came(unasked, NO_RECORD, **refused_now),
+            came(asked, NO_RECORD, **nothing),
+        ):
+            log.log(one)
+    undone = identities.unmerge_persons(site.serving, clerk, identifier_bytes(joined["merge"]), TWO)
+    assert [(one["commitment"], one["copy"]) for one in undone["reads"]] == [(record.hex(), "deidentified")]
+    with open_trace(site.node) as trace:
+        answered = [trace.entries_for(request)[-1].hash.hex() for request in (narrowed, asked)]
+    assert [one["entry"] for one in (*undone["reads"], *undone["searches"])] == answered
 
 
 @pytest.mark.requirement("H1")

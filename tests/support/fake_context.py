@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from xinglin.carrier.contracts.api import Caller, Contract, Part
+from xinglin.carrier.crypto.engine_keys import verify_engine_signature
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.merkle import verify_consistency, verify_inclusion
 from xinglin.kernel.encoding import ChainObject, decode, encode, state_key
@@ -114,6 +115,9 @@ class FakeContext:
 
     def verify_signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
         return self._ledger.suite.verify(key, message, signature)
+
+    def verify_engine_signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
+        return verify_engine_signature(key, message, signature)
 
     def verify_inclusion(self, leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
         suite = self._ledger.suite

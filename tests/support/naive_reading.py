@@ -223,6 +223,13 @@ class NaiveTown:
         }
         self.states[old.commitment] = (page.RecordState.SUPERSEDED, new)
 
+    def order(self, record: Known, state: page.RecordState) -> None:
+        """Note that a record was restricted or ordered away; the versions before it are restricted with it (DE18)."""
+        old, restricted = page.RecordState.SUPERSEDED, page.RecordState.RESTRICTED
+        before = {one for one, said in self.states.items() if said == (old, record.commitment)}
+        self.states |= dict.fromkeys(before, (restricted, record.commitment))
+        self.states[record.commitment] = (state, b"")
+
     def end_guardianship(self, person: Person, relation: bytes, until_ms: int) -> None:
         """Note that a guardianship ends."""
         self.guardianships[person] = [

@@ -1,4 +1,4 @@
-"""``python -m tests.support.reading_child FOLDER SEED``: two hospitals read from one another until they are killed.
+"""What is killed in ``tests/scenario/kill_reading.py``: two hospitals that read from one another without end.
 
 Readers of both hospitals read at the other one, a patient gives, has acknowledged and revokes consents, all at once.
 A line of JSON tells each thing that was answered, after it was; a line before each read tells that it begins, and one
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.agreements import agree
+from tests.support.killing import tell_begun
 from tests.support.reading_town import Account, Known, Town, town_in
 from tests.support.town_people import HOSPITALS, PATIENTS
 from xinglin.carrier.crypto.suite import suite
@@ -157,7 +157,7 @@ def agree_both_ways(town: Town) -> None:
         agree(custodian, reader, Purpose.TREAT, level=Level.STRICT)
 
 
-def main(folder: Path, seed: str) -> None:
+def work(folder: Path, seed: str) -> None:
     """Go on until killed."""
     source = random.Random(seed)
     kept = folder / "consents.json"
@@ -169,22 +169,18 @@ def main(folder: Path, seed: str) -> None:
         }
         if any(serving.anchors.status.closed for serving in town.servings.values()):
             tell(fault="a private chain is behind its anchor")
-        tell(begun=1)
+        tell_begun()
         jobs = [(keep_reading, (records, number)) for number in range(READERS)] + [(keep_deciding, (standing,))]
         failed = threading.Event()
 
-        def go(work: Any, more: Any, mine: random.Random) -> None:
+        def go(job: Any, more: Any, mine: random.Random) -> None:
             try:
-                work(town, *more, mine)
+                job(town, *more, mine)
             except BaseException as fault:
                 tell(fault=repr(fault))
                 failed.set()
                 raise
 
-        for work, more in jobs:
-            threading.Thread(target=go, args=(work, more, random.Random(source.random())), daemon=True).start()
+        for job, more in jobs:
+            threading.Thread(target=go, args=(job, more, random.Random(source.random())), daemon=True).start()
         failed.wait()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])

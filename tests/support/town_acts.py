@@ -235,9 +235,9 @@ class Acts(Questions):
         except PlatformError as refusal:
             self.counts[f"order {refusal.code}"] += 1
             if refusal.code == "destruction.retention":
-                self.naive.states[wanted.commitment] = (page.RecordState.RESTRICTED, b"")
+                self.naive.order(wanted, page.RecordState.RESTRICTED)
             return
-        self.naive.states[wanted.commitment] = (page.RecordState.DESTROYED, b"")
+        self.naive.order(wanted, page.RecordState.DESTROYED)
 
     def act_destroy(self, *_: int) -> None:
         """What was ordered is confirmed by another account and shredded."""

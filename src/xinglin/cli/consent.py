@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from xinglin.cli import break_glass, guardian, mandate
-from xinglin.cli.choices import (
-    CategoriesOption,
-    CopyOption,
-    DaysOption,
-    FromOption,
-    GuardianOption,
-    LevelOption,
-    MembersOption,
-    PersonArgument,
-    PurposesOption,
-    ReadersOption,
-    RolesOption,
-    SpecialOption,
-    UntilOption,
-    opened_deciding,
-    read_choice,
-    read_choices,
-    read_ids,
-    read_period,
-    read_scan,
-    read_special,
-    show_time,
-)
+from xinglin.cli.choices import GuardianOption, PersonArgument, opened_deciding, read_choice, read_scan, show_time
 from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, WithOption, opened_site
 from xinglin.cli.output import show
 from xinglin.cli.passphrase import read_wallet_passphrase
+from xinglin.cli.scope import Scope, takes_scope
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.chains import SystemClock
 from xinglin.node.desk import (
@@ -55,9 +33,6 @@ from xinglin.node.serving import Serving
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.protection.consents.wallet import Wallet
 from xinglin.service.basic.protection.model import PatientDefault
-from xinglin.stakeholders.kinds import Role
-from xinglin.stakeholders.labels import Category, Level
-from xinglin.stakeholders.purposes import Copy, Purpose
 
 app = typer.Typer(
     help="Consents: propose, approve, drafts, give, acknowledge, revoke, list, show, default, guardian, mandate, "
@@ -84,85 +59,14 @@ WalletPassphraseOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Wished:
-    """What the options say that the patient wants, checked."""
-
-    purposes: Sequence[Purpose]
-    categories: Sequence[Category]
-    level: Level
-    special: Any
-    copy: Copy
-    members: Sequence[str]
-    roles: Sequence[Role]
-    accounts: Sequence[str]
-    period: tuple[str | None, str | None, int | None]
-    prohibits: bool
-    guardian: str
-
-    def wanted(self, serving: Serving, paper: bytes = b"") -> WantedConsent:
-        """Return it as wanted now; a prohibition without an end goes on."""
-        given = given_ms(serving)
-        from_ms, until_ms = read_period(*self.period, given, open_end=self.prohibits)
-        return WantedConsent(
-            purposes=self.purposes,
-            categories=self.categories,
-            level=self.level,
-            given_ms=given,
-            from_ms=from_ms,
-            until_ms=until_ms,
-            members=self.members,
-            roles=self.roles,
-            accounts=self.accounts,
-            special=self.special,
-            copy=self.copy,
-            prohibits=self.prohibits,
-            guardian=self.guardian,
-            paper=paper,
-        )
-
-
-def _wished(
-    what: tuple[list[str] | None, list[str] | None, int, list[str] | None, str],
-    whom: tuple[list[str] | None, list[str] | None, list[str] | None],
-    period: tuple[str | None, str | None, int | None],
-    prohibits: bool,
-    guardian_id: str,
-) -> _Wished:
-    purposes, categories, level, special, copy = what
-    members, roles, accounts = whom
-    return _Wished(
-        purposes=read_choices("--purpose", Purpose, purposes),
-        categories=read_choices("--category", Category, categories),
-        level=Level(level),
-        special=read_special(special),
-        copy=read_choice("--copy", Copy, copy),
-        members=read_ids(members),
-        roles=read_choices("--role", Role, roles),
-        accounts=read_ids(accounts),
-        period=period,
-        prohibits=prohibits,
-        guardian=read_ids([guardian_id])[0] if guardian_id else "",
-    )
-
-
 @app.command("propose")
+@takes_scope
 def propose_consent(
     home: HomeOption,
     person: PersonArgument,
     account: AccountOption,
     scan: ScanOption,
-    purpose: PurposesOption = None,
-    category: CategoriesOption = None,
-    level: LevelOption = 4,
-    special: SpecialOption = None,
-    copy: CopyOption = "original",
-    member: MembersOption = None,
-    role: RolesOption = None,
-    reader: ReadersOption = None,
-    begins: FromOption = None,
-    until: UntilOption = None,
-    days: DaysOption = None,
+    scope: Scope,
     prohibit: ProhibitOption = False,
     guardian_id: GuardianOption = "",
     custodian: CustodianOption = None,
@@ -172,12 +76,13 @@ def propose_consent(
 ) -> None:
     """Propose a consent that a patient signed on paper; a second account approves it within 7 days."""
     whose, paper = identifier_bytes(person), read_scan(scan)
-    what, whom = (purpose, category, level, special, copy), (member, role, reader)
-    wished = _wished(what, whom, (begins, until, days), prohibit, guardian_id)
+    if guardian_id:
+        identifier_bytes(guardian_id)
     with opened_site(home, others, passphrase_file) as site:
         serving = site.serving
-        hashed = paper_hash(serving, account, whose, paper)
-        done = propose(serving, account, whose, wished.wanted(serving, hashed), custodian or ())
+        wanted = _wanted(serving, scope, guardian_id, prohibits=prohibit)
+        on_paper = replace(wanted, paper=paper_hash(serving, account, whose, paper))
+        done = propose(serving, account, whose, on_paper, custodian or ())
     _show_step(done, as_json=as_json)
 
 
@@ -212,22 +117,13 @@ def drafts(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: 
 
 
 @app.command("give")
+@takes_scope
 def give_consent(
     home: HomeOption,
     person: PersonArgument,
     wallet: WalletOption,
+    scope: Scope,
     wallet_passphrase_file: WalletPassphraseOption = None,
-    purpose: PurposesOption = None,
-    category: CategoriesOption = None,
-    level: LevelOption = 4,
-    special: SpecialOption = None,
-    copy: CopyOption = "original",
-    member: MembersOption = None,
-    role: RolesOption = None,
-    reader: ReadersOption = None,
-    begins: FromOption = None,
-    until: UntilOption = None,
-    days: DaysOption = None,
     prohibit: ProhibitOption = False,
     guardian_id: GuardianOption = "",
     custodian: CustodianOption = None,
@@ -237,13 +133,14 @@ def give_consent(
 ) -> None:
     """Give a consent by a fresh key in the patient's own wallet, which is made if there is none."""
     whose = identifier_bytes(person)
-    what, whom = (purpose, category, level, special, copy), (member, role, reader)
-    wished = _wished(what, whom, (begins, until, days), prohibit, guardian_id)
+    if guardian_id:
+        identifier_bytes(guardian_id)
     with opened_site(home, others, passphrase_file) as site:
         serving = site.serving
         serving.archive.persons.subjects_of(whose)
         purse = _wallet(serving, wallet, wallet_passphrase_file)
-        done = give(serving, purse, whose, wished.wanted(serving), custodian or ())
+        wanted = _wanted(serving, scope, guardian_id, prohibits=prohibit)
+        done = give(serving, purse, whose, wanted, custodian or ())
     _show_step(done, as_json=as_json)
 
 
@@ -352,6 +249,27 @@ def default(
             set_default(deciding, account, whose, choice, paper, guardian_id)
         data = default_values(deciding, whose)
     show(data, [f"default: {data['default']}"], as_json=as_json)
+
+
+def _wanted(serving: Serving, scope: Scope, guardian: str, *, prohibits: bool) -> WantedConsent:
+    """Return what a patient wants, given now; a prohibition without an end goes on."""
+    given = given_ms(serving)
+    from_ms, until_ms = scope.period(given, open_end=prohibits)
+    return WantedConsent(
+        purposes=scope.purposes,
+        categories=scope.categories,
+        level=scope.level,
+        given_ms=given,
+        from_ms=from_ms,
+        until_ms=until_ms,
+        members=scope.members,
+        roles=scope.roles,
+        accounts=scope.accounts,
+        special=scope.special,
+        copy=scope.copy,
+        prohibits=prohibits,
+        guardian=guardian,
+    )
 
 
 def _wallet(serving: Serving, folder: Path, passphrase_file: Path | None) -> Wallet:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from xinglin.carrier.access.founding import founding
 from xinglin.carrier.access.governance.contract import CONTRACT as GOVERNANCE
+from xinglin.carrier.access.governance.validators import EngineMembership
 from xinglin.carrier.access.registry.contract import CONTRACT as REGISTRY
 from xinglin.carrier.access.registry.directory import RegistryDirectory
 from xinglin.carrier.consensus.embedded import EmbeddedEngine
@@ -78,7 +79,7 @@ def rules_of(genesis: Genesis) -> ChainRules:
 
 def group_member(name: str, home: Home, ledger: Ledger) -> GroupMember:
     """Return a home's part in a group."""
-    application = LedgerApplication(ledger, home.chain(ledger.rules.chain) / "snapshot")
+    application = LedgerApplication(ledger, home.chain(ledger.rules.chain) / "snapshot", EngineMembership())
     return GroupMember(name, application, ledger.blocks, ledger.app_hash_at, home.keep_evidence)
 
 

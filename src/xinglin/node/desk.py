@@ -6,7 +6,7 @@ of another institution is told of the patient by the link that both share, never
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from xinglin.node.accounts import account_signer, require_two_persons
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.consents import NodeNotFound, acknowledge, call, call_by, draft_of
 from xinglin.node.directory import Directory
+from xinglin.node.scopes import scope_values
 from xinglin.node.serving import Deciding, Serving
 from xinglin.service.basic.protection.consents.counter import WaitingConsent
 from xinglin.service.basic.protection.consents.drafts import WantedConsent, approve_call, grant_call, propose_call
@@ -31,7 +32,6 @@ from xinglin.service.basic.protection.consents.service import ConsentView
 from xinglin.service.basic.protection.consents.wallet import Wallet
 from xinglin.service.basic.protection.errors import ConsentUnknown
 from xinglin.stakeholders.kinds import Status
-from xinglin.stakeholders.labels import Special
 
 LINKED = "linked"
 """Stands for every institution for which a patient is linked."""
@@ -256,24 +256,11 @@ def terms_values(terms: ConsentTerms) -> dict[str, Any]:
     """Return terms in words that commands take: nobody named is anybody."""
     return {
         "prohibits": terms.prohibits == 1,
-        "members": list(terms.members),
-        "roles": [role.name.lower() for role in terms.roles],
-        "accounts": list(terms.accounts),
-        "purposes": [purpose.value for purpose in terms.purposes],
-        "categories": [category.name.lower() for category in terms.categories],
-        "level": int(terms.level),
-        "special": list(_flags(Special(terms.special))),
-        "copy": terms.copy.name.lower(),
+        **scope_values(terms),
         "given_ms": terms.given_ms,
-        "from_ms": terms.from_ms,
-        "until_ms": terms.until_ms,
         "guardian": terms.guardian[0] if terms.guardian else "",
         "paper": terms.paper[0].hex() if terms.paper else "",
     }
-
-
-def _flags(special: Special) -> Iterator[str]:
-    return (flag.name.lower() for flag in Special if flag in special and flag.name and flag)
 
 
 def _first(times: Sequence[int]) -> int:

@@ -14,6 +14,7 @@ from xinglin.node.access import open_trace
 from xinglin.node.patients import acting
 from xinglin.node.serving import Serving, look_mark
 from xinglin.service.basic.audit.model import NO_RECORD, OpenedCopy
+from xinglin.service.basic.audit.projection import answered
 from xinglin.service.basic.patient_index.errors import DecisionNotFound
 from xinglin.service.basic.patient_index.identity.model import Act, Reason
 from xinglin.service.basic.patient_index.identity.rules import REASONS_OF, named, stated
@@ -126,6 +127,8 @@ def merges(serving: Serving) -> list[dict[str, Any]]:
 def reads_between(serving: Serving, parted: Parted) -> list[dict[str, Any]]:
     """Return every read that was served of either person's records while they were taken for one, in log order.
 
+    As for ``AccessProjection.recipients``, the last entry of a request counts: an overtaken permit gave nothing.
+
     Args:
         serving: of the institution.
         parted: what was undone; ``since`` and ``until`` are of this node's clock, as the entries' times are.
@@ -139,7 +142,7 @@ def reads_between(serving: Serving, parted: Parted) -> list[dict[str, Any]]:
         for row in vault.records_of([(one.source, one.subject) for one in subjects]):
             whose[row.details.commitment] = name
     with open_trace(serving.archive.node) as trace:
-        rows = trace.entries_of(list(whose))
+        rows = answered(trace.entries_of(list(whose)))
     return [
         {
             "time_ms": row.entry.time,
@@ -161,7 +164,8 @@ def reads_between(serving: Serving, parted: Parted) -> list[dict[str, Any]]:
 def searches_between(serving: Serving, parted: Parted) -> list[dict[str, Any]]:
     """Return every search and match that was answered about the two while they were taken for one, in log order.
 
-    Each told of records of both, or gave a link to both. The entries are marked, and only this node can read that.
+    Each told of records of both, or gave a link to both. The entries are marked, and only this node can read that; the
+    last entry of a request counts.
     """
     index, mark = serving.archive.persons, look_mark(serving.archive.vault.keyring.keys)
     ids = [*index.joined(parted.one), *index.joined(parted.other)]
@@ -174,7 +178,7 @@ def searches_between(serving: Serving, parted: Parted) -> list[dict[str, Any]]:
             "purpose": row.entry.purpose,
             "entry": row.hash.hex(),
         }
-        for row in serving.trace.entries_of([NO_RECORD])
+        for row in answered(serving.trace.entries_of([NO_RECORD]))
         if row.entry.action in _TELLING
         and row.entry.outcome == 0
         and parted.since <= row.entry.time <= parted.until

@@ -18,6 +18,7 @@ from xinglin.node.directory import Directory
 from xinglin.node.emergency import tell_patient
 from xinglin.node.node import Node
 from xinglin.node.notices import NO_POST, notice_values
+from xinglin.node.scopes import scope_values, special_names
 from xinglin.node.serving import Deciding
 from xinglin.service.basic.notices.ports import Post
 from xinglin.service.basic.protection.break_glass import Emergency
@@ -26,7 +27,6 @@ from xinglin.service.basic.protection.mandates import StatedMandate
 from xinglin.service.basic.protection.model import PatientDefault
 from xinglin.service.basic.protection.store_model import KeptGrant, KeptGuardianship, KeptMandate, Verdict
 from xinglin.stakeholders.kinds import Role, Status
-from xinglin.stakeholders.labels import Special
 from xinglin.stakeholders.rights import COUNTER, KEEPERS
 
 
@@ -161,15 +161,7 @@ def _mandate(kept: KeptMandate) -> dict[str, Any]:
     return {
         "mandate": identifier(kept.id),
         "article": kept.article.value,
-        "members": list(kept.members),
-        "roles": [role.name.lower() for role in kept.roles],
-        "accounts": list(kept.accounts),
-        "purposes": [purpose.value for purpose in kept.purposes],
-        "categories": [category.name.lower() for category in kept.categories],
-        "level": int(kept.level),
-        "copy": kept.copy.name.lower(),
-        "from_ms": kept.from_ms,
-        "until_ms": kept.until_ms,
+        **scope_values(kept),
         "document": kept.document.hex(),
         "entered_by": kept.account,
     }
@@ -229,7 +221,7 @@ def grant_values(kept: KeptGrant, person: bytes = b"") -> dict[str, Any]:
         "member": kept.member,
         "account": kept.account,
         "level": int(kept.level),
-        "special": [flag.name.lower() for flag in Special if flag.name and flag and flag in Special(kept.special)],
+        "special": special_names(kept.special),
         "from_ms": kept.from_ms,
         "until_ms": kept.until_ms,
         "reason": kept.reason.decode(),

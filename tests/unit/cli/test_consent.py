@@ -18,7 +18,7 @@ from xinglin.node.archive import open_archive
 from xinglin.node.read_ports import decides_alone
 from xinglin.node.serving import open_deciding
 from xinglin.service.basic.audit.messages import SignedReceipt
-from xinglin.service.basic.protection.store_model import KeptDraft
+from xinglin.service.basic.protection.store_model import KeptDraft, KeptPaper
 from xinglin.stakeholders.kinds import Role
 
 PURPOSE = ("--purpose", "treat", "--category", "2", "--category", "medical_application")
@@ -284,6 +284,37 @@ def test_a_patient_asks_at_the_counter_for_the_record(desk: Desk) -> None:
     (row,) = desk.json("consent", "mandate", "list", desk.person)["mandates"]
     assert (row["mandate"], row["entered_by"]) == (made, desk.officer)
     assert desk.read(desk.officer, "patrqt", "--json").json["copy"] == "original"
+
+
+def test_a_mandate_and_a_consent_show_the_scope_that_the_same_options_give(desk: Desk) -> None:
+    what = ("--purpose", "patrqt", "--category", "2", "--level", "5", "--special", "psychiatry", "--special", "hiv")
+    whom = ("--copy", "deidentified", "--role", "service", "--reader", desk.officer, "--member", desk.member)
+    scope = (*what, *whom, "--days", "3")
+    entered = ("--account", desk.officer, *scope)
+    paper, request = ("--scan", str(desk.paper)), ("--article", "patient_request", "--document", str(desk.paper))
+    desk.json("consent", "mandate", "add", desk.person, *request, *entered)
+    (mandate,) = desk.json("consent", "mandate", "list", desk.person)["mandates"]
+    consent = desk.json("consent", "propose", desk.person, *paper, *entered)["terms"]
+    said = {
+        "members": [desk.member], "roles": ["service"], "accounts": [desk.officer], "purposes": ["patrqt"],
+        "categories": ["health_status"], "level": 5, "special": ["hiv", "psychiatry"], "copy": "deidentified",
+    }  # fmt: skip
+    for shown in (mandate, consent):
+        assert {name: shown[name] for name in said} == said
+        assert shown["until_ms"] - shown["from_ms"] == 3 * 86_400_000
+
+
+def test_no_paper_is_kept_of_a_consent_whose_options_say_no_scope(desk: Desk) -> None:
+    propose = ("consent", "propose", desk.person, "--account", desk.doctor, "--scan", str(desk.paper))
+    assert desk(*propose, *PURPOSE, "--until", "2001-01-01").status == 2
+    assert desk(*propose, *PURPOSE).status == 2
+    assert desk(*propose, *YEAR, "--purpose", "frog").code == "option.choice"
+    assert desk(*propose, *PURPOSE, *YEAR, "--member", "frog").code == "identifier.invalid"
+    with opened_archive(desk.home) as archive, open_deciding(archive) as deciding:
+        assert deciding.protection.store.of_kind(KeptPaper) == []
+    assert desk(*propose, *PURPOSE, *YEAR).status == 0
+    with opened_archive(desk.home) as archive, open_deciding(archive) as deciding:
+        assert [row.value.account for row in deciding.protection.store.of_kind(KeptPaper)] == [desk.doctor]
 
 
 def test_defaults_and_guardians_are_entered_with_their_papers(desk: Desk, tmp_path: Path) -> None:

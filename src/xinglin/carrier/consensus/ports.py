@@ -49,11 +49,23 @@ class TxResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ValidatorUpdate:
+    """A change of the engine's validators: the engine key, and its power from then on; 0 removes it."""
+
+    key: bytes
+    power: int
+
+
+@dataclass(frozen=True, slots=True)
 class BlockAnswer:
-    """What a block does: a result for each transaction, and the app hash after it."""
+    """What a block does: a result for each transaction, the app hash after it, and the validators that it changes.
+
+    ``validators``: ascending by key, each key once; the engine applies them at a height of its own rules.
+    """
 
     app_hash: bytes
     results: Sequence[TxResult]
+    validators: Sequence[ValidatorUpdate] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +80,28 @@ class SnapshotOffer:
 
 
 class Application(Protocol):
-    """What an engine drives. Calls come from one thread, except ``check_txs``, which may come from another."""
+    """What an engine drives. Calls come from one thread, except ``check_txs``, ``look_ahead`` and ``admits_peer``."""
 
     def info(self) -> AppInfo:
         """Return what is committed. MUST drop every candidate that is not."""
+        ...
+
+    def init_chain(self, chain: str, genesis_digest: bytes, validators: Sequence[ValidatorUpdate]) -> bytes:
+        """Compare what an engine is about to begin with, at height 0, and return the app hash of height 0.
+
+        Args:
+            chain: the chain's id by the engine's genesis document.
+            genesis_digest: H("genesis", genesis) by the same.
+            validators: those with which the engine begins.
+
+        Raises:
+            EngineGenesisOther: chain, genesis or validators are not those of this chain and its founding transactions,
+                or blocks are committed already.
+        """
+        ...
+
+    def admits_peer(self, peer: bytes) -> bool:
+        """Tell whether the engine lets a peer id (20 bytes) in, by the committed state. From any thread."""
         ...
 
     def check_room(self) -> None:

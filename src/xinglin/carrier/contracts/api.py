@@ -88,6 +88,10 @@ class Context(Protocol):
         """Tell whether a signature verifies under the chain's suite; a key of wrong form is simply False."""
         ...
 
+    def verify_engine_signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
+        """Tell whether a signature verifies under an engine key (Ed25519, on every chain); other forms are False."""
+        ...
+
     def verify_inclusion(self, leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
         """Tell whether ``leaf`` (its bytes) is at ``index`` of the RFC 6962 tree of ``size`` and ``root``.
 

@@ -7,13 +7,18 @@ only. It decides nothing; the rules are the ledger's.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from xinglin.carrier.consensus.ports import AppInfo, BlockAnswer, SnapshotOffer, TxAnswer, TxResult
+from xinglin.carrier.consensus.ports import AppInfo, BlockAnswer, SnapshotOffer, TxAnswer, TxResult, ValidatorUpdate
+from xinglin.carrier.contracts.errors import EngineGenesisOther
+from xinglin.carrier.contracts.ports import Membership, Opening
 from xinglin.carrier.ledger.check import Checked
 from xinglin.carrier.ledger.errors import BlockInvalid, SnapshotInvalid
+from xinglin.carrier.ledger.genesis import genesis_hash
 from xinglin.carrier.ledger.ledger import Candidate, Ledger
+from xinglin.carrier.ledger.overlay import Overlay
+from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.carrier.ledger.snapshot import Manifest, take_snapshot
 from xinglin.carrier.ledger.transition import Result
 from xinglin.kernel.encoding import decode, pack
@@ -29,10 +34,16 @@ class LedgerApplication:
     Args:
         ledger: the chain.
         snapshots: the folder for its snapshot.
+        membership: says whose engines count; without it no block changes validators and no peer is let in.
+        opening: the founding transactions with which block 1 begins, where an engine needs them.
     """
 
-    def __init__(self, ledger: Ledger, snapshots: Path) -> None:
+    def __init__(
+        self, ledger: Ledger, snapshots: Path, membership: Membership | None = None, opening: Opening | None = None
+    ) -> None:
         self.ledger = ledger
+        self._membership = membership
+        self._opening = opening
         self._candidates: dict[bytes, Candidate] = {}
         self._decided: bytes | None = None
         self._snapshots = snapshots
@@ -42,6 +53,29 @@ class LedgerApplication:
         self._drop_candidates()
         tip = self.ledger.tip
         return AppInfo(self.ledger.rules.chain, tip.height, tip.time, tip.app_hash)
+
+    def init_chain(self, chain: str, genesis_digest: bytes, validators: Sequence[ValidatorUpdate]) -> bytes:
+        """Compare an engine's beginning with the chain's and return the app hash of height 0."""
+        rules, opening = self.ledger.rules, self._opening
+        told = {update.key: update.power for update in validators}
+        holds = {
+            "it is of another chain": chain == rules.chain,
+            "it is of another genesis": genesis_digest == genesis_hash(rules.suite.hash, rules.genesis),
+            "blocks are committed already": self.ledger.tip.height == 0,
+            "its validators are not those of the founding transactions": len(told) == len(validators)
+            and opening is not None
+            and told == opening.validators,
+        }
+        for what, held in holds.items():
+            if not held:
+                raise EngineGenesisOther(chain=rules.chain, what=what)
+        return self.ledger.tip.app_hash
+
+    def admits_peer(self, peer: bytes) -> bool:
+        """Tell whether a peer is let in: by the founding transactions at height 0, by the committed state after."""
+        if self.ledger.tip.height == 0:
+            return self._opening is not None and peer in self._opening.peers
+        return self._membership is not None and self._membership.admits(CommittedState(self.ledger), peer)
 
     def check_room(self) -> None:
         """Raise StoreFull when the store is at 80 % of its map."""
@@ -57,12 +91,14 @@ class LedgerApplication:
         self.ledger.look_ahead(transactions)
 
     def prepare_proposal(self, height: int, time: int, transactions: Sequence[bytes], max_bytes: int) -> list[bytes]:
-        """Return those that would be logged at this block's time, in order, up to the size.
+        """Return those that would be logged at this block's time, in order, up to the size; founding ones come first.
 
         The engine's limit may be above the chain's own, with which every home would refuse the proposal.
         """
         max_bytes = min(max_bytes, self.ledger.rules.parameters.max_block_bytes)
-        chosen, size = [], 0
+        chosen = list(self._begins_with(height))
+        size = sum(map(len, chosen))
+        transactions = [raw for raw in transactions if raw not in chosen] if chosen else transactions
         answers = self.ledger.check(transactions, time)
         for raw, answer in zip(transactions, answers, strict=True):
             if isinstance(answer, Checked) and size + len(raw) <= max_bytes:
@@ -71,7 +107,14 @@ class LedgerApplication:
         return chosen
 
     def process_proposal(self, height: int, time: int, transactions: Sequence[bytes]) -> bool:
-        """Accept a block if it can be executed; its candidate is kept for ``finalize_block``."""
+        """Accept a block if it can be executed; its candidate is kept for ``finalize_block``.
+
+        A first block that does not begin with the founding transactions is refused: its proposer would leave others'
+        validators out of the state.
+        """
+        first = self._begins_with(height)
+        if list(transactions[: len(first)]) != list(first):
+            return False
         try:
             self._candidate(height, time, transactions)
         except BlockInvalid:
@@ -82,7 +125,8 @@ class LedgerApplication:
         """Execute a decided block, or answer again from its candidate."""
         key, candidate = self._candidate(height, time, transactions)
         self._decided = key
-        return BlockAnswer(candidate.tip.app_hash, [_result(one) for one in candidate.results])
+        updates = self._updates(height, candidate.outcome.changes)
+        return BlockAnswer(candidate.tip.app_hash, [_result(one) for one in candidate.results], updates)
 
     def commit(self) -> int:
         """Commit the decided candidate and drop the others."""
@@ -117,6 +161,25 @@ class LedgerApplication:
         except FileNotFoundError:
             pass  # a newer snapshot has just taken its place
         raise SnapshotInvalid(reason=f"there is no chunk {chunk} at height {height}")
+
+    def _begins_with(self, height: int) -> Sequence[bytes]:
+        return self._opening.transactions if self._opening is not None and height == 1 else ()
+
+    def _updates(self, height: int, changes: Mapping[bytes, bytes | None]) -> list[ValidatorUpdate]:
+        """Return what a block on the committed state changes of the engine's validators."""
+        opening = self._opening if height == 1 else None
+        if self._membership is None or (opening is None and not self._membership.changed(changes)):
+            return []
+        committed = CommittedState(self.ledger)
+        after = Overlay(committed)
+        after.changes.update(changes)
+        # The engine begins with the founders' validators, which the state has from block 1 on.
+        had = self._membership.validators(committed) if opening is None else opening.validators
+        has = self._membership.validators(after)
+        if not has:  # the engine could make no block ever after; contracts refuse what would lead here
+            return []
+        changed = {key for key in had.keys() | has.keys() if had.get(key) != has.get(key)}
+        return [ValidatorUpdate(key, has.get(key, 0)) for key in sorted(changed)]
 
     def _candidate(self, height: int, time: int, transactions: Sequence[bytes]) -> tuple[bytes, Candidate]:
         key = _block_key(height, time, transactions)

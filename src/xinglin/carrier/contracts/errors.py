@@ -1,8 +1,8 @@
-"""Refusals of the runtime itself (numbers 1303 to 1349; 1301 and 1302 are in ``api.py``)."""
+"""Refusals of the runtime and the application (numbers 1280, 1303 to 1349; 1301 and 1302 are in ``api.py``)."""
 
 from __future__ import annotations
 
-from xinglin.kernel.errors import Denied, Invalid
+from xinglin.kernel.errors import Denied, Integrity, Invalid
 
 
 class NamespaceForbidden(Denied):
@@ -23,3 +23,13 @@ class StateKeyTooLong(Invalid):
     zh = "状态键将有 {found} 字节；最多允许 {maximum} 字节。"
     hint_en = "Use shorter names."
     hint_zh = "请使用较短的名称。"
+
+
+class EngineGenesisOther(Integrity):
+    """An engine would begin with another chain, genesis or set of validators than this chain was founded with."""
+
+    code, number, clause = "founding.engine_genesis", 1280, "S6.2c1"
+    en = "The engine can't begin chain {chain}: {what}."
+    zh = "共识引擎不能启动链 {chain}：{what}。"
+    hint_en = "Make the engine's genesis document again from the chain's genesis and founding transactions."
+    hint_zh = "请用本链的创世块与创始事务重新生成引擎的创世文件。"

@@ -20,6 +20,7 @@ from xinglin.carrier.contracts.api import (
     Part,
 )
 from xinglin.carrier.contracts.errors import NamespaceForbidden, StateKeyTooLong
+from xinglin.carrier.crypto.engine_keys import verify_engine_signature
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.merkle import verify_consistency, verify_inclusion
 from xinglin.carrier.ledger.model import Genesis, Operation, ReceiptFact
@@ -162,6 +163,9 @@ class _Context:
 
     def verify_signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
         return self._suite.verify(key, message, signature)
+
+    def verify_engine_signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
+        return verify_engine_signature(key, message, signature)
 
     def verify_inclusion(self, leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
         return verify_inclusion(self._suite, self._suite.leaf_hash(leaf), index, size, path, root)

@@ -332,6 +332,26 @@ class LedgerReading:
         return said
 
 
+class CommittedState:
+    """The committed state as a ``StateReader``, each value compared with the tree. Usable from any thread."""
+
+    __slots__ = ("_ledger",)
+
+    def __init__(self, ledger: LedgerReading) -> None:
+        self._ledger = ledger
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value under a key, None when absent; raises as ``LedgerReading.value``."""
+        return self._ledger.value(key)
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) of every key with the prefix, in bytewise order; a lost row is not noticed."""
+        with self._ledger.state() as view:
+            found = [key for key, _ in view.scan(prefix)]
+        values = self._ledger.values(found)
+        return iter([(key, value) for key in found if (value := values[key]) is not None])
+
+
 def read_transactions(rules: ChainRules, view: Snapshot, height: int) -> tuple[int, list[bytes]]:
     """Return block time and logged transactions of a block, as stored.
 

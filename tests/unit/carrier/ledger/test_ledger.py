@@ -326,6 +326,18 @@ class TestReading:
         assert outcomes(commit(ledger, chain.sign(chain.add("b")))) == [0]
         assert ledger.value(B) == encode(Count(2))
 
+    def test_the_committed_state_is_read_compared(self, chain: Chain, ledger: Ledger, home: Path) -> None:
+        state, prefix = reading.CommittedState(ledger), state_key("counter", "")[:-1]
+        assert (state.get(A), list(state.scan(prefix))) == (None, [])
+        commit(ledger, chain.sign(chain.add("b", 1)), chain.sign(chain.add("a", 200)))
+        assert (state.get(A), state.get(B)) == (encode(Count(200)), encode(Count(1)))
+        assert list(state.scan(prefix)) == [(A, encode(Count(200))), (B, encode(Count(1)))]
+        commit(ledger, chain.sign(chain.add("b", 1)))
+        assert alter(data_file(home, chain.rules.chain), encode(Count(2)), encode(Count(3)))
+        for read in (lambda: state.get(B), lambda: list(state.scan(prefix))):
+            with pytest.raises(ValueDamaged):
+                read()
+
     def test_an_altered_value_that_a_scan_met_is_not_built_on(self, chain: Chain, ledger: Ledger, home: Path) -> None:
         commit(ledger, chain.sign(chain.reach("write", "spy")))
         commit(ledger, chain.sign(chain.reach("scan", "spy")))

@@ -168,8 +168,10 @@ def test_a_dead_node_rests_longer_each_time_and_the_one_that_answers_comes_first
     assert [one.text for one in nodes.ready()] == ["b", "a"]
 
 
-BAD_ADDRESSES = ["", "http://", "http://a", "http://a:0", "http://a:65536", "https://a:1", "http://a:1/x", "http://a b:1",
-                 "unix:", "unix:a", "unix:/a\n", "ftp://a:1", "http://a:１", "http://u@a:1"]  # fmt: skip
+BAD_ADDRESSES = [
+    "", "http://", "http://a", "http://a:0", "http://a:65536", "https://a:1", "http://a:1/x", "http://a b:1", "unix:",
+    "unix:a", "unix:/a\n", "ftp://a:1", "http://a:１", "http://u@a:1",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", BAD_ADDRESSES)

@@ -1,4 +1,4 @@
-"""The contract ``governance`` version 1: one member, one vote (docs/spec/contracts.md GV1 to GV9; D9).
+"""The contract ``governance`` version 1: one member, one vote (docs/spec/contracts.md GV1 to GV10; D9).
 
 What is decided takes effect in the registry when the last vote needed is in; the epoch itself, with the
 cosigning keys and quorum that it names, is in force from its ``from_height`` on. Pure: state through the
@@ -25,6 +25,7 @@ from xinglin.carrier.access.governance.errors import (
     ProposalExists,
     ProposalLapsed,
     ProposalUnknown,
+    ReviewExists,
     SuspendsInvalid,
     VoteUnproven,
 )
@@ -35,6 +36,8 @@ from xinglin.carrier.access.governance.model import (
     LatestEpoch,
     ProposalState,
     Propose,
+    Review,
+    ReviewState,
     Vote,
 )
 from xinglin.carrier.access.governance.rules import (
@@ -47,6 +50,7 @@ from xinglin.carrier.access.governance.rules import (
     member_of,
     with_new_key,
 )
+from xinglin.carrier.access.governance.validators import keeping_a_validator
 from xinglin.carrier.access.policy.rules import guarded
 from xinglin.carrier.access.registry import entries
 from xinglin.carrier.access.registry.errors import KeyUnproven, MemberExists, SuperAdministratorNeeded
@@ -87,9 +91,7 @@ def propose(ctx: Context, call: Propose, _: Items) -> None:
 
 def approve(ctx: Context, call: Approve, _: Items) -> None:
     """Vote for a proposed epoch; with the last vote needed it has passed and is enacted."""
-    proposal = ctx.get(ProposalState, "proposal", call.proposal)
-    if proposal is None:
-        raise ProposalUnknown(proposal=call.proposal)
+    proposal = _proposal(ctx, call.proposal)
     before, epoch = epochs.latest(ctx), proposal.epoch
     _open(ctx, before, epoch)
     voter = _member(ctx, before)
@@ -104,8 +106,27 @@ def approve(ctx: Context, call: Approve, _: Items) -> None:
     ctx.put(proposal, "proposal", call.proposal)
     ctx.emit("votes", len(votes))
     if len(votes) >= before.threshold:
-        _enact(ctx, before, proposal)
+        with keeping_a_validator(ctx):
+            _enact(ctx, before, proposal)
         ctx.emit("epoch", epoch.number)
+
+
+def review(ctx: Context, call: Review, _: Items) -> None:
+    """Put on record what the caller's member has reviewed for a proposal that is open."""
+    before = epochs.latest(ctx)
+    _open(ctx, before, _proposal(ctx, call.proposal).epoch)
+    member = _member(ctx, before).member
+    known = ctx.get(ReviewState, "review", call.proposal, member)
+    ctx.require(known is None, ReviewExists(member=member, proposal=call.proposal))
+    ctx.put(ReviewState(evidence=call.evidence), "review", call.proposal, member)
+    ctx.emit("evidence", call.evidence)
+
+
+def _proposal(ctx: Context, name: str) -> ProposalState:
+    proposal = ctx.get(ProposalState, "proposal", name)
+    if proposal is None:
+        raise ProposalUnknown(proposal=name)
+    return proposal
 
 
 def _member(ctx: Context, epoch: Epoch) -> EpochMember:
@@ -171,7 +192,14 @@ def _enact(ctx: Context, before: Epoch, proposal: ProposalState) -> None:
 CONTRACT = Contract(
     name=NAMESPACE,
     version=1,
-    methods=guarded(NAMESPACE, {"propose": Method(Propose, propose), "approve": Method(Approve, approve)}),
+    methods=guarded(
+        NAMESPACE,
+        {
+            "propose": Method(Propose, propose),
+            "approve": Method(Approve, approve),
+            "review": Method(Review, review),
+        },
+    ),
     namespaces=(NAMESPACE,),
     also_writes=(REGISTRY,),
 )

@@ -143,3 +143,13 @@ class EpochTooFarAhead(Invalid):
     zh = "该纪元将在 {ahead} 个高度之后生效，最多允许 {maximum} 个。"
     hint_en = "Choose an earlier from_height: later epochs must have greater ones."
     hint_zh = "请选择更早的起始高度：此后的纪元必须更高。"
+
+
+class ReviewExists(Conflict):
+    """A member says once what it has reviewed for a proposal."""
+
+    code, number, clause = "governance.review_exists", 1464, "S8.2c"
+    en = "Member {member} has put its review of proposal {proposal} on record already."
+    zh = "成员 {member} 已登记其对提案 {proposal} 的审查依据。"
+    hint_en = "Nothing is left to do; a new proposal can have a new review."
+    hint_zh = "无需再次操作；新的提案可以有新的审查。"

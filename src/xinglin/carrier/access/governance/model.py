@@ -1,8 +1,8 @@
 """State values and arguments of the contract ``governance`` (docs/spec/contracts.md, genesis.md; D9).
 
 State keys: ("governance", "epoch", number) -> EpochState; ("governance", "latest") -> LatestEpoch;
-("governance", "proposal", id) -> ProposalState. A proposal names the epoch that it extends and lapses when
-another passes or when its ``from_height`` is reached first.
+("governance", "proposal", id) -> ProposalState; ("governance", "review", proposal, member) -> ReviewState. A proposal
+names the epoch that it extends and lapses when another passes or when its ``from_height`` is reached first.
 """
 
 from __future__ import annotations
@@ -80,3 +80,18 @@ class Approve(ChainObject, frozen=True):
     proposal: Identifier
     epoch_hash: Digest
     signature: Signature
+
+
+class ReviewState(ChainObject, frozen=True, kw_only=True):
+    """What a member has looked at before it proposed or voted: the hash of documents that stay off the chain."""
+
+    kind: Literal["review"] = "review"
+    version: Literal[1] = 1
+    evidence: Digest
+
+
+class Review(ChainObject, frozen=True):
+    """governance.review: what the caller's member has reviewed for a proposal, such as an applicant's join request."""
+
+    proposal: Identifier
+    evidence: Digest

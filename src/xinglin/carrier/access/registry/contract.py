@@ -1,4 +1,4 @@
-"""The contract ``registry`` version 1: accounts, keys and nodes (docs/spec/contracts.md RG1 to RG9; S6.3a).
+"""The contract ``registry`` version 1: accounts, keys, nodes, engine keys (docs/spec/contracts.md RG1 to RG13; S6.3a).
 
 Members come and go by ``governance``. Nothing is deleted, only ended, and a key once registered is never
 registered again. Pure: state through the context alone.
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from xinglin.carrier.access.governance.validators import keeping_a_validator
 from xinglin.carrier.access.policy.rules import guarded
 from xinglin.carrier.access.registry import entries
 from xinglin.carrier.access.registry.errors import (
@@ -21,10 +22,15 @@ from xinglin.carrier.access.registry.errors import (
     NodeEnded,
     NodeExists,
     NodeUnknown,
+    PeerExists,
     RoleNotManaged,
+    ValidatorKeyExists,
+    ValidatorUnknown,
+    ValidatorUnproven,
 )
 from xinglin.carrier.access.registry.model import (
     NAMESPACE,
+    VALIDATOR,
     AccountState,
     AddAccount,
     AddKey,
@@ -32,12 +38,20 @@ from xinglin.carrier.access.registry.model import (
     EndAccount,
     EndKey,
     EndNode,
+    EndValidator,
     KeyState,
+    NodePeer,
     NodeState,
+    PeerState,
+    SetPeer,
+    SetValidator,
     SuperAdministrators,
+    ValidatorKey,
+    ValidatorState,
 )
 from xinglin.carrier.access.registry.rules import grants, manages, with_key, without
 from xinglin.carrier.contracts.api import Context, Contract, Method
+from xinglin.carrier.ledger.genesis import key_proof_message
 from xinglin.carrier.ledger.model import FoundingAccount
 from xinglin.stakeholders.kinds import Role, Status
 
@@ -99,13 +113,59 @@ def add_node(ctx: Context, call: AddNode, _: Items) -> None:
 
 
 def end_node(ctx: Context, call: EndNode, _: Items) -> None:
-    """End a node of the caller's member."""
-    node = ctx.get(NodeState, "node", call.node)
-    if node is None or node.member != ctx.caller.member:
-        raise NodeUnknown(node=call.node)
-    ctx.require(node.status is not Status.ENDED, NodeEnded(node=call.node))
-    ctx.put(replace(node, status=Status.ENDED), "node", call.node)
+    """End a node of the caller's member, and with it what its engine was registered for."""
+    node = _active_node(ctx, call.node)
+    with keeping_a_validator(ctx):
+        ctx.put(replace(node, status=Status.ENDED), "node", call.node)
     ctx.emit("node", call.node)
+
+
+def set_peer(ctx: Context, call: SetPeer, _: Items) -> None:
+    """Say by which peer id a node of the caller's member is known to the engines, and where it listens."""
+    _active_node(ctx, call.node)
+    known = ctx.get(PeerState, "peer", call.peer)
+    free = known is None or (known.node == call.node and known.status is Status.ACTIVE)
+    ctx.require(free, PeerExists(peer=call.peer))
+    before = ctx.get(NodePeer, "node-peer", call.node)
+    replaced = None if before is None else ctx.get(PeerState, "peer", before.peer)
+    if before is not None and replaced is not None:
+        ctx.put(replace(replaced, status=Status.ENDED), "peer", before.peer)
+    peer = PeerState(node=call.node, member=ctx.caller.member, address=call.address, status=Status.ACTIVE)
+    ctx.put(peer, "peer", call.peer)
+    ctx.put(NodePeer(peer=call.peer), "node-peer", call.node)
+    ctx.emit("peer", call.peer)
+
+
+def set_validator(ctx: Context, call: SetValidator, _: Items) -> None:
+    """Register the engine key by which the caller's member validates; the one before validates no more."""
+    member = ctx.caller.member
+    _active_node(ctx, call.node)
+    ctx.require(ctx.get(ValidatorKey, "validator-key", call.key) is None, ValidatorKeyExists(key=call.key))
+    message = key_proof_message(ctx.hash, ctx.chain, member, VALIDATOR, call.key)
+    ctx.require(ctx.verify_engine_signature(call.key, message, call.proof), ValidatorUnproven(member=member))
+    ctx.put(ValidatorKey(member=member), "validator-key", call.key)
+    ctx.put(ValidatorState(node=call.node, key=call.key, status=Status.ACTIVE), "validator", member)
+    ctx.emit("node", call.node)
+
+
+def end_validator(ctx: Context, _: EndValidator, __: Items) -> None:
+    """End the validator of the caller's member."""
+    member = ctx.caller.member
+    validator = ctx.get(ValidatorState, "validator", member)
+    if validator is None or validator.status is Status.ENDED:
+        raise ValidatorUnknown(member=member)
+    with keeping_a_validator(ctx):
+        ctx.put(replace(validator, status=Status.ENDED), "validator", member)
+    ctx.emit("node", validator.node)
+
+
+def _active_node(ctx: Context, name: str) -> NodeState:
+    """Return a node of the caller's member that has not ended."""
+    node = ctx.get(NodeState, "node", name)
+    if node is None or node.member != ctx.caller.member:
+        raise NodeUnknown(node=name)
+    ctx.require(node.status is not Status.ENDED, NodeEnded(node=name))
+    return node
 
 
 def _account(ctx: Context, name: str) -> AccountState:
@@ -140,6 +200,9 @@ CONTRACT = Contract(
             "end_key": Method(EndKey, end_key),
             "add_node": Method(AddNode, add_node),
             "end_node": Method(EndNode, end_node),
+            "set_peer": Method(SetPeer, set_peer),
+            "set_validator": Method(SetValidator, set_validator),
+            "end_validator": Method(EndValidator, end_validator),
         },
     ),
     namespaces=(NAMESPACE,),

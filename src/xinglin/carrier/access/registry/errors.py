@@ -163,3 +163,53 @@ class AccountReserved(Conflict):
     zh = "标识 {account} 已为正在申请加入的成员的账户保留。"
     hint_en = "Choose a new random id."
     hint_zh = "请选用新的随机标识。"
+
+
+class PeerExists(Conflict):
+    """The peer id is another node's, or was replaced: it serves one node, once."""
+
+    code, number, clause = "registry.peer_exists", 1416, "S6.2b"
+    en = "The peer id {peer} is or was another node's, or was replaced."
+    zh = "对等节点标识 {peer} 属于或曾属于其他节点，或已被替换。"
+    hint_en = "Make a new node key for the engine."
+    hint_zh = "请为共识引擎生成新的节点密钥。"
+
+
+class ValidatorKeyExists(Conflict):
+    """The engine key is or was registered, by whomever."""
+
+    code, number, clause = "registry.validator_key_exists", 1417, "S6.2b"
+    en = "The engine key {key} is or was registered already."
+    zh = "引擎密钥 {key} 已登记或曾被登记。"
+    hint_en = "Make a new validator key for the engine; a key serves once."
+    hint_zh = "请为共识引擎生成新的验证密钥；密钥只能使用一次。"
+
+
+class ValidatorUnproven(Denied):
+    """The proof of the engine key does not verify."""
+
+    code, number, clause = "registry.validator_unproven", 1418, "S6.2b"
+    en = "Member {member} has not proven that it holds the engine key."
+    zh = "成员 {member} 未能证明其持有该引擎密钥。"
+    hint_en = "Sign the proof of key with the engine key, for this chain and member."
+    hint_zh = "请用该引擎密钥对本链与本成员的持有证明签名。"
+
+
+class ValidatorUnknown(NotFound):
+    """The caller's member has no validator that could end."""
+
+    code, number, clause = "registry.validator_unknown", 1419, "S6.2b"
+    en = "Member {member} has no validator."
+    zh = "成员 {member} 没有验证节点。"
+    hint_en = "Nothing is left to do."
+    hint_zh = "无需再次操作。"
+
+
+class LastValidator(Conflict):
+    """No validator would be left, and the chain could make no block ever after."""
+
+    code, number, clause = "registry.last_validator", 1420, "S6.2c1"
+    en = "No validator would be left to make blocks."
+    zh = "将没有任何验证节点可以产生区块。"
+    hint_en = "Another member with a vote registers a validator first."
+    hint_zh = "请先由另一有表决权的成员登记验证节点。"

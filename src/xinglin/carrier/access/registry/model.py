@@ -1,8 +1,10 @@
 """State values and arguments of the contract ``registry`` (docs/spec/contracts.md; S6.3a, S8.6a).
 
 State keys: ("registry", "member", id), ("registry", "account", id), ("registry", "key", public key),
-("registry", "node", id), ("registry", "super", member), ("registry", "reserved", account). Every key has three parts:
-``directory.py`` rests on it. No person's name is on chain: ``person`` is a salted commitment to whoever is responsible.
+("registry", "node", id), ("registry", "super", member), ("registry", "reserved", account), ("registry", "peer", peer
+id), ("registry", "node-peer", node), ("registry", "validator", member), ("registry", "validator-key", engine key).
+Every key has three parts: ``directory.py`` rests on it. No person's name is on chain: ``person`` is a salted commitment
+to whoever is responsible.
 """
 
 from __future__ import annotations
@@ -26,6 +28,16 @@ from xinglin.stakeholders.kinds import MemberKind, Role, Status
 NAMESPACE = "registry"
 When = Annotated[tuple[Milliseconds, ...], msgspec.Meta(max_length=1)]
 """An optional time: empty, or one."""
+PeerId = Annotated[bytes, msgspec.Meta(min_length=20, max_length=20)]
+"""What the engine calls a node: the first 20 bytes of SHA-256 of the node's own Ed25519 key."""
+EngineKey = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+"""A public key by which a validator signs in the engine: Ed25519, whatever the chain's suite."""
+_PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]"
+Address = Annotated[str, msgspec.Meta(pattern=rf"\A({_HOST}):({_PORT})\Z")]
+"""Where a node's engine listens: name, IPv4 or [IPv6], and port. It goes into others' settings: nothing else may."""
+VALIDATOR = "validator"
+"""Stands for the account in the proof of an engine key; no account can be called so."""
 
 
 class MemberState(ChainObject, frozen=True, kw_only=True):
@@ -74,6 +86,43 @@ class NodeState(ChainObject, frozen=True, kw_only=True):
     member: Identifier
     sealing_key: PublicKey
     status: Status
+
+
+class PeerState(ChainObject, frozen=True, kw_only=True):
+    """An engine's peer id: of which node and member it is, and where that node listens."""
+
+    kind: Literal["peer"] = "peer"
+    version: Literal[1] = 1
+    node: Identifier
+    member: Identifier
+    address: Address
+    status: Status
+
+
+class NodePeer(ChainObject, frozen=True, kw_only=True):
+    """The peer id that a node has now."""
+
+    kind: Literal["node-peer"] = "node-peer"
+    version: Literal[1] = 1
+    peer: PeerId
+
+
+class ValidatorState(ChainObject, frozen=True, kw_only=True):
+    """The engine key by which a member validates, and on which of its nodes; a member has one at a time."""
+
+    kind: Literal["validator"] = "validator"
+    version: Literal[1] = 1
+    node: Identifier
+    key: EngineKey
+    status: Status
+
+
+class ValidatorKey(ChainObject, frozen=True, kw_only=True):
+    """Whose an engine key is or was: it serves once."""
+
+    kind: Literal["validator-key"] = "validator-key"
+    version: Literal[1] = 1
+    member: Identifier
 
 
 class Reservation(ChainObject, frozen=True, kw_only=True):
@@ -142,3 +191,26 @@ class EndNode(ChainObject, frozen=True):
     """registry.end_node: the node gets no further epoch keys."""
 
     node: Identifier
+
+
+class SetPeer(ChainObject, frozen=True):
+    """registry.set_peer: the peer id of a node of the caller's member and where it listens, in place of the last."""
+
+    node: Identifier
+    peer: PeerId
+    address: Address
+
+
+class SetValidator(ChainObject, frozen=True):
+    """registry.set_validator: the engine key by which the caller's member validates, in place of the last.
+
+    ``proof``: by ``key``, over the proof of key with the account ``validator``.
+    """
+
+    node: Identifier
+    key: EngineKey
+    proof: Signature
+
+
+class EndValidator(ChainObject, frozen=True):
+    """registry.end_validator: the caller's member validates no more."""

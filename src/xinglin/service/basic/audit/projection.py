@@ -153,7 +153,7 @@ class AccessProjection:
         The last entry of a request says what was answered: a permit that was overtaken gave nothing (RD9).
         """
         given: dict[tuple[str, str, OpenedCopy], list[int]] = {}
-        for entry in _answered([row.entry for row in self.entries_of([commitment])]):
+        for entry in (row.entry for row in answered(self.entries_of([commitment]))):
             if entry.outcome == 0 and entry.copy is not OpenedCopy.NONE:
                 given.setdefault((entry.member, entry.account, entry.copy), []).append(entry.time)
         return [Recipient(*who, len(times), min(times), max(times)) for who, times in given.items()]
@@ -237,7 +237,7 @@ class AccessProjection:
         return twin
 
 
-def _answered(entries: Sequence[AccessEntry]) -> list[AccessEntry]:
-    """Return the last entry of each request, in log order."""
-    last = {entry.request: number for number, entry in enumerate(entries)}
-    return [entry for number, entry in enumerate(entries) if last[entry.request] == number]
+def answered(rows: Sequence[AccessRow]) -> list[AccessRow]:
+    """Return the last entry of each request, in log order: what was answered, after all that overtook it (RD9)."""
+    last = {row.entry.request: number for number, row in enumerate(rows)}
+    return [row for number, row in enumerate(rows) if last[row.entry.request] == number]

@@ -18,7 +18,7 @@ from xinglin.service.basic.protection.rules import decide
 from xinglin.service.basic.protection.service import Asked
 from xinglin.service.basic.reading.custodian import Parts
 from xinglin.service.basic.reading.deciding import labels_of
-from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
+from xinglin.service.basic.reading.entries import Came, ConsortiumHead
 from xinglin.service.basic.reading.errors import ActionUnknown, RecordNotHere
 from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.stakeholders.labels import Special
@@ -74,10 +74,11 @@ class Acts:
             PlatformError: the refusal, whose entry is durable; or the private chain takes no entry now.
         """
         parts, now = self._parts, self._parts.clock.now_ms()
-        signed, hash_ = parts.admitted(data, now)
+        admitted = parts.admitted(data, now)
+        signed = admitted[0]
         row, decision, refusal = self._looked_at(signed, action, decided)
         came = Came(NO_RECORD if row is None else row.details.commitment, decision, refusal)
-        logged = parts.log.log(entry_of(signed, hash_, came, self._head(), now))
+        _, logged = parts.entered(admitted, came, self._head(), now)
         if refusal is not None or row is None or decision is None:
             raise refusal or RecordNotHere
         return Act(signed, row, decision, logged)

@@ -43,6 +43,8 @@ _MANY = 100_000
 _ROUNDS = 8
 """How often what a request rests on may change while its entry is on its way."""
 
+Admitted = tuple[SignedRequest, bytes]
+"""A request of which it is known who asks, and its hash."""
 Incoming = tuple[SignedRequest, bytes]
 """A signed request, and what came with it: for a match, what is known of the person, whose hash the request names."""
 
@@ -67,7 +69,7 @@ class Parts:
     clock: Clock
     mark: Callable[[bytes, bytes], bytes]
 
-    def admitted(self, data: bytes, now: int) -> tuple[SignedRequest, bytes]:
+    def admitted(self, data: bytes, now: int) -> Admitted:
         """Return a request that comes alone, and its hash, once it is known who asks and it is let in.
 
         Args:
@@ -83,6 +85,21 @@ class Parts:
         hash_ = request_hash(self.suite.hash, signed.request)
         self.admit(signed, hash_, now)
         return signed, hash_
+
+    def entered(self, admitted: Admitted, came: Came, head: ConsortiumHead, now: int) -> tuple[AccessEntry, Logged]:
+        """Return the entry of a request that comes alone, and where it is, once it is durable.
+
+        Args:
+            admitted: the request and its hash, as ``admitted`` returns them; or one of own staff, signed here.
+            came: what it came to.
+            head: the consortium head that was decided on.
+            now: the node's clock (ms).
+
+        Raises:
+            PlatformError: the private chain takes no entry now; nothing may be done or told then.
+        """
+        entry = entry_of(*admitted, came, head, now)
+        return entry, self.log.log(entry)
 
     def admit(self, signed: SignedRequest, hash_: bytes, now: int) -> None:
         """Let in a request of which it is known who asks; it will leave an entry.

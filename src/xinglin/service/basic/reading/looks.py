@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from msgspec.structs import replace
-
 from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.audit.messages import AccessRequest
 from xinglin.service.basic.audit.messages import Asked as AskedFor
 from xinglin.service.basic.audit.model import NO_RECORD
 from xinglin.service.basic.audit.receipts import request_hash, sign_request
+from xinglin.service.basic.protection.model import Decision, Rule
 from xinglin.service.basic.protection.service import Asked
 from xinglin.service.basic.reading.custodian import Parts
-from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
+from xinglin.service.basic.reading.entries import Came, ConsortiumHead
 from xinglin.service.basic.reading.errors import LooksNot, OpeningDenied
 from xinglin.service.basic.reading.reader import VALID_MS, ReaderAccount
 from xinglin.stakeholders.kinds import Role
@@ -135,14 +134,9 @@ class Looks:
         )
         signed, hash_ = sign_request(parts.suite.hash, request, who.signer), request_hash(parts.suite.hash, request)
         refusal = self._refusal(who, what, purpose, now)
-        entry = entry_of(signed, hash_, Came(about.commitment, None, refusal), self._head(), now)
-        parts.log.log(
-            replace(
-                entry,
-                basis=(Basis.NONE if refusal is not None else Basis.LEGAL_DUTY).value,
-                reference=about.reference(entry.request),
-            )
-        )
+        # Who may look is decided by role, no patient is asked; whom it is about, a refusal's entry says too.
+        duty = Decision(Rule.LEGAL_DUTY, None, Basis.LEGAL_DUTY, about.reference(hash_))
+        parts.entered((signed, hash_), Came(about.commitment, duty, refusal), self._head(), now)
         if refusal is not None:
             raise refusal
 

@@ -27,7 +27,7 @@ from xinglin.service.basic.protection.service import Asked
 from xinglin.service.basic.reading.acts import Acts, purpose_of
 from xinglin.service.basic.reading.custodian import Parts
 from xinglin.service.basic.reading.deciding import MAX_FOUND
-from xinglin.service.basic.reading.entries import Came, ConsortiumHead, entry_of
+from xinglin.service.basic.reading.entries import Came, ConsortiumHead
 from xinglin.service.basic.reading.errors import ActionUnknown, PersonNotHere
 from xinglin.service.basic.reading.model import Answer, Seen, SeenEntry, SeenRecord
 from xinglin.service.basic.reading.outcome import told_facts
@@ -84,11 +84,10 @@ class Seeing:
             PlatformError: the private chain takes no entry now; nothing is told then.
         """
         parts, now = self._parts, self._parts.clock.now_ms()
-        signed, hash_ = parts.admitted(data, now)
-        ruling, refusal = self._ruled(signed, now)
+        admitted = parts.admitted(data, now)
+        ruling, refusal = self._ruled(admitted[0], now)
         decision = ruling.decision if ruling is not None else None
-        entry = entry_of(signed, hash_, Came(NO_RECORD, decision, refusal), self._head(), now)
-        logged = parts.log.log(entry)
+        entry, logged = parts.entered(admitted, Came(NO_RECORD, decision, refusal), self._head(), now)
         receipt = receipt_of(parts.private_chain, entry, logged.entry, logged.index, logged.item)
         answer = Answer(
             receipt=sign_receipt(parts.suite.hash, receipt, parts.signer),

@@ -1,0 +1,96 @@
+"""The engine's log: it writes to a file by itself, which is cut when it grows, so that no pipe can stop it.
+
+The file is opened for appending, so that it can be copied and emptied while the engine writes; a line that comes
+between the two is lost.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+MAX_LOG_BYTES = 16 << 20
+KEPT_LOGS = 4
+_TAIL_BYTES = 16 << 10
+_TAIL_LINES = 20
+_MAX_LINE = 400
+FAILURE = b"CONSENSUS FAILURE!!!"
+"""What CometBFT says when it goes on without taking part in consensus."""
+
+
+class EngineLog:
+    """The log of one engine; used by one thread but for ``tail``.
+
+    Args:
+        path: its file; older parts are beside it with ``.1`` (the newest) and so on.
+        maximum: bytes of a part.
+    """
+
+    def __init__(self, path: Path, maximum: int = MAX_LOG_BYTES) -> None:
+        self._path = path
+        self._maximum = maximum
+        self._seen = 0  # up to where failures were looked for
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """Give the file for a new engine to append to; what was said before is no failure of the new one's."""
+        self.rotate()
+        with open(self._path, "ab", opener=_owner_only) as file:
+            self._seen = file.tell()
+            yield file
+
+    def rotate(self) -> None:
+        """Begin a new part if this one is large."""
+        try:
+            if self._path.stat().st_size < self._maximum:
+                return
+        except FileNotFoundError:
+            return
+        for number in range(KEPT_LOGS - 1, 0, -1):
+            older = self._part(number)
+            if older.exists():
+                older.replace(self._part(number + 1))
+        shutil.copy2(self._path, self._part(1))
+        os.truncate(self._path, 0)
+        self._seen = 0
+
+    def failure(self) -> str:
+        """Return the line in which the engine left consensus, empty if there is none since the last look."""
+        with self._path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) < self._seen:
+                self._seen = 0  # somebody else has emptied it
+            file.seek(self._seen)
+            said = file.read(self._maximum)
+        whole = said[: said.rfind(b"\n") + 1]
+        self._seen += len(whole)
+        at = whole.find(FAILURE)
+        if at < 0:
+            return ""
+        line = whole[whole.rfind(b"\n", 0, at) + 1 : whole.find(b"\n", at)]
+        return _shown(line)
+
+    def tail(self) -> tuple[str, ...]:
+        """Return the last lines, each cut to a few hundred characters."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+                lines = file.read(_TAIL_BYTES).splitlines()
+        except FileNotFoundError:
+            return ()
+        return tuple(_shown(line) for line in lines[-_TAIL_LINES:] if line.strip())
+
+    def _part(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
+
+
+def _shown(line: bytes) -> str:
+    text = line[:_MAX_LINE].decode(errors="replace")
+    return "".join(one if one.isprintable() else " " for one in text).strip()
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)

@@ -1,0 +1,57 @@
+"""The engine's log: kept in bounded parts, its end shown, and a failure of consensus seen once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xinglin.carrier.consensus.comet.log import KEPT_LOGS, EngineLog
+
+
+def say(path: Path, *lines: str) -> None:
+    with path.open("a") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def test_it_is_kept_in_bounded_parts(tmp_path: Path) -> None:
+    path = tmp_path / "engine.log"
+    log = EngineLog(path, maximum=100)
+    log.rotate()
+    with path.open("a") as engine:  # as the engine has it: open all the while
+        for part in range(KEPT_LOGS + 3):
+            engine.write(f"{part}" * 120 + "\n")
+            engine.flush()
+            log.rotate()
+            assert path.stat().st_size == 0
+        engine.write("after\n")
+    assert path.read_text() == "after\n"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["engine.log", *[f"engine.log.{n}" for n in range(1, 5)]]
+    assert (tmp_path / "engine.log.1").read_text().startswith("6")
+    assert (tmp_path / "engine.log.4").read_text().startswith("3")
+
+
+def test_its_end_is_shown_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "engine.log"
+    log = EngineLog(path)
+    assert log.tail() == ()
+    say(path, *[f"line {number}" for number in range(5000)], "", "\x1b[31mred\x1b[0m", "x" * 1000)
+    lines = log.tail()
+    assert lines[0] == "line 4983"
+    assert lines[-2:] == ("[31mred [0m", "x" * 400)
+
+
+def test_a_failure_is_seen_once_and_only_that_of_this_engine(tmp_path: Path) -> None:
+    path = tmp_path / "engine.log"
+    log = EngineLog(path)
+    say(path, "E CONSENSUS FAILURE!!! of the one before")
+    with log.opened():
+        pass
+    assert log.failure() == ""
+    say(path, "I good")
+    with path.open("a") as file:
+        file.write("E CONSENSUS FAIL")
+    assert log.failure() == ""
+    say(path, "URE!!! err=x", "more")
+    assert log.failure() == "E CONSENSUS FAILURE!!! err=x"
+    assert log.failure() == ""
+    path.write_text("E CONSENSUS FAILURE!!! again\n")
+    assert log.failure() == "E CONSENSUS FAILURE!!! again"
