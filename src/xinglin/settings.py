@@ -55,8 +55,10 @@ class ChainSettings(_Group):
     """A chain that this home keeps."""
 
     id: str = Field(description="The chain's id.", pattern=r"^[cps][a-z2-7]{26}$")
-    engine: Literal["embedded", "group"] = Field(
-        "embedded", description="Who makes blocks: this home alone, or a group of homes together."
+    engine: Literal["embedded", "group", "cometbft"] = Field(
+        "embedded",
+        description="Who makes blocks: this home alone, a group of homes opened together, or CometBFT, one process of "
+        "which runs beside each member's node.",
     )
 
 
@@ -64,6 +66,24 @@ class PrivateChainSettings(_Group):
     """The private chain, whose blocks this home makes alone."""
 
     id: str = Field(description="The chain's id.", pattern=r"^p[a-z2-7]{26}$")
+
+
+class EngineGroup(_Group):
+    """The home's CometBFT, where it makes the consortium's blocks."""
+
+    p2p_listen: str = Field("127.0.0.1:26656", max_length=300, description="Host and port for other members' engines.")
+    rpc_listen: str = Field(
+        "127.0.0.1:26657", max_length=300, description="Host and port of its RPC, on loopback: only the node asks it."
+    )
+    external_address: str = Field(
+        "", max_length=300, description="Host and port under which others reach `p2p_listen`; empty if it is the same."
+    )
+    timeout_commit_ms: int = Field(
+        100, ge=1, le=10_000, description="Milliseconds from a block to the beginning of the next; alike on all nodes."
+    )
+    timeout_propose_ms: int = Field(
+        1_000, ge=50, le=60_000, description="Milliseconds that a proposal is waited for: what a dead proposer costs."
+    )
 
 
 class StorageSettings(_Group):
@@ -163,6 +183,7 @@ class Settings(BaseSettings):
     node: str = Field(description="The id of this node.", pattern=r"^[a-z2-7]{26}$")
     name: str = Field("", max_length=200, description="The member's name, for people.")
     consortium: ChainSettings = Field(description="The consortium chain.")
+    engine: EngineGroup = Field(EngineGroup(), description="CometBFT, where it makes the consortium's blocks.")
     private: PrivateChainSettings | None = Field(None, description="The institution's private chain.")
     storage: StorageSettings = Field(StorageSettings(), description="Storage.")
     intake: IntakeSettings = Field(IntakeSettings(), description="Intake of records.")

@@ -15,6 +15,7 @@ from xinglin.carrier.consensus.embedded import EmbeddedEngine
 from xinglin.carrier.consensus.group import EmbeddedGroup, GroupMember
 from xinglin.carrier.contracts.api import Contract
 from xinglin.carrier.contracts.application import LedgerApplication
+from xinglin.carrier.contracts.ports import Opening
 from xinglin.carrier.contracts.runtime import NativeRuntime
 from xinglin.carrier.crypto.suite import Suite, suite
 from xinglin.carrier.ledger.chain import ChainRules
@@ -75,6 +76,11 @@ def rules_of(genesis: Genesis) -> ChainRules:
     chain = chain_id(chosen.hash, genesis)
     runtime = NativeRuntime(chain, chosen, CONTRACTS[genesis.profile], founding)
     return ChainRules(chain, genesis, chosen, runtime, RegistryDirectory())
+
+
+def comet_application(home: Home, ledger: Ledger, opening: Opening) -> LedgerApplication:
+    """Return what CometBFT drives in a home: its ledger, whose members' engines count, and how block 1 begins."""
+    return LedgerApplication(ledger, home.chain(ledger.rules.chain) / "snapshot", EngineMembership(), opening)
 
 
 def group_member(name: str, home: Home, ledger: Ledger) -> GroupMember:

@@ -1,9 +1,9 @@
 """A node's home: one folder, each kind of data apart (design D13; S7.1b2, S8.2d).
 
-``config.toml``, ``keys/``, ``chain/<id>/``, ``vault/``, ``keyring/``, ``accounts/``, ``patient_index/``,
-``protection/``, ``quarantine/``, ``destruction/``, ``notices/``, ``episodes/``, ``projections/``, ``receipts/``,
-``evidence/``. Keys
-lie apart from what they open, so that each kind can be backed up and guarded by itself.
+``config.toml``, ``keys/``, ``chain/<id>/``, ``engine/<id>/``, ``vault/``, ``keyring/``, ``accounts/``,
+``patient_index/``, ``protection/``, ``quarantine/``, ``destruction/``, ``notices/``, ``episodes/``, ``projections/``,
+``receipts/``, ``evidence/``. Keys lie apart from what they open, so that each kind can be backed up and guarded by
+itself.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +112,10 @@ class Home:
         """One chain's store."""
         return self.path / "chain" / chain
 
+    def engine(self, chain: str) -> Path:
+        """The files of the engine that makes a chain's blocks, where it is a process of its own."""
+        return self.path / "engine" / chain
+
     def keep_person(self, account: str, salt: bytes, statement: bytes) -> None:
         """Keep what opens an account's commitment to the responsible person, apart from chain and keys."""
         folder = self.path / "accounts"
@@ -129,15 +133,24 @@ class Home:
         self.evidence.mkdir(mode=0o700, exist_ok=True)
         write_durably(self.evidence / name, data)
 
-    def write_config(self, member: str, node: str, name: str, consortium: tuple[str, str], private: str) -> None:
+    def write_config(
+        self,
+        member: str,
+        node: str,
+        name: str,
+        consortium: tuple[str, str],
+        private: str,
+        more: Mapping[str, Mapping[str, str | int]] | None = None,
+    ) -> None:
         """Write the settings file.
 
         Args:
             member: the owner's member id.
             node: this node's id.
             name: the member's name.
-            consortium: chain id and engine (``embedded`` or ``group``).
+            consortium: chain id and engine (``embedded``, ``group`` or ``cometbft``).
             private: the private chain's id, empty for none.
+            more: further settings by group, such as where the engine listens.
         """
         lines = [
             "# Settings of this node. Every setting is described in docs/guide/settings.md.",
@@ -151,6 +164,9 @@ class Home:
         ]
         if private:
             lines += ["", "[private]", f'id = "{private}"']
+        for group, values in (more or {}).items():
+            lines += ["", f"[{group}]"]
+            lines += [f"{key} = {_toml_string(one) if isinstance(one, str) else one}" for key, one in values.items()]
         write_durably(self.config, "".join(line + "\n" for line in lines).encode())
 
 

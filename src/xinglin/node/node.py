@@ -10,6 +10,7 @@ import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
 from xinglin.carrier.consensus.embedded import EmbeddedEngine
@@ -42,6 +43,14 @@ class NoPrivateChain(NotFound):
     hint_zh = "只有用 xinglin init 创建的医疗机构节点才有私有链。"
 
 
+class Stoppable(Protocol):
+    """What makes a chain's blocks here."""
+
+    def close(self) -> None:
+        """Stop after the block in hand."""
+        ...
+
+
 @dataclass(slots=True)
 class Node:
     """One open home. Close it; engines are closed first."""
@@ -51,7 +60,7 @@ class Node:
     keys: KeyStore
     consortium: Ledger
     private: Ledger | None
-    engines: list[Engine] = field(default_factory=list)
+    engines: list[Stoppable] = field(default_factory=list)
     notes: NoteStore = field(init=False)
     anchoring_turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _clients: dict[str, ChainClient] = field(default_factory=dict)

@@ -56,15 +56,16 @@ class TransmissionKey:
 
 
 def open_for_business(nodes: Sequence[Node], steward: Node) -> None:
-    """Register nodes, issue the first transmission key, name private chains.
+    """Register nodes that are not registered yet, issue the first transmission key, name private chains.
 
     Args:
         nodes: open homes with their chains running.
         steward: the one of them whose member manages the audience of ``intake.audience``.
     """
     for node in nodes:
-        call = AddNode(node.settings.node, node.keys.public(SEALING))
-        _admin_call(node, "registry", "add_node", call)
+        if node.consortium.value(state_key("registry", "node", node.settings.node)) is None:
+            call = AddNode(node.settings.node, node.keys.public(SEALING))
+            _admin_call(node, "registry", "add_node", call)
     issue_transmission_key(steward, nodes, 1)
     for node in nodes:
         if node.private is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ from xinglin.kernel.errors import PlatformError, Unavailable
 from xinglin.node.archive import open_archive
 from xinglin.node.chains import SystemClock
 from xinglin.node.client import ChainClient
+from xinglin.node.comet_chain import CometChain
 from xinglin.node.node import Node, open_node
 from xinglin.node.remote.forms import CallAsked
 from xinglin.node.remote.signed import Addressee
 from xinglin.node.serving import Serving, open_serving
-from xinglin.node.setup import GROUP
+from xinglin.node.setup import COMETBFT, GROUP
 from xinglin.node.status import chain_row
 
 STALE_MS = 10_000
@@ -46,11 +47,16 @@ class NodeBehind(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A node whose chains run. ``serving`` answers readers, None where the home keeps no records."""
+    """A node whose chains run.
+
+    ``serving`` answers readers, None where the home keeps no records; ``comet`` makes the consortium's blocks, None
+    where another engine does.
+    """
 
     node: Node
     serving: Serving | None
     started_ms: int
+    comet: CometChain | None = None
 
     @property
     def consortium(self) -> Ledger:
@@ -116,6 +122,7 @@ class Running:
             "ready": unready is None,
             "unready": None if unready is None else unready.code,
             "engine": settings.consortium.engine,
+            "engine_process": None if self.comet is None else asdict(self.comet.process.report()),
             "chains": [chain_row(self.node, ledger, now) for ledger in self._ledgers()],
             "keepers": self._keepers(),
         }
@@ -142,22 +149,34 @@ def open_running(home: Path, passphrase: bytes) -> Iterator[Running]:
     with ExitStack() as stack:
         node = open_node(home.resolve(), passphrase)
         stack.callback(node.close)
-        start_chains(node)
+        comet = start_chains(node)
         serving = None
         if node.private is not None:
             archive = stack.enter_context(open_archive(node))
             serving = stack.enter_context(open_serving(archive))
-        yield Running(node, serving, SystemClock().now_ms())
+        yield Running(node, serving, SystemClock().now_ms(), comet)
 
 
-def start_chains(node: Node) -> None:
+def start_chains(node: Node) -> CometChain | None:
     """Start the chains of a node that is served: here alone it matters which engine makes the consortium's blocks.
+
+    A node on CometBFT does not wait for the others: it serves what it has, and says that it is stale.
+
+    Returns: the consortium chain on CometBFT, None where another engine makes its blocks.
 
     Raises:
         GroupRequired: homes that are opened together make them.
+        EngineMissing, EngineVersionWrong, EngineHomeInUse, EngineFileDamaged: see ``CometChain``.
     """
-    if node.settings.consortium.engine == GROUP:
+    engine = node.settings.consortium.engine
+    if engine == GROUP:
         raise GroupRequired(chain=node.consortium.rules.chain)
+    chain = None
+    if engine == COMETBFT:
+        chain = CometChain(node)
+        node.engines.append(chain)
     node.start_own_chains()
-    # Decisions rest on the newest block: without one of now, everything would be as old as when the node was stopped.
-    node.client().engine.submit_many([]).result(_BLOCK_SECONDS)
+    if chain is None:
+        # Decisions rest on the newest block: without one of now, everything would be as old as the last stop.
+        node.client().engine.submit_many([]).result(_BLOCK_SECONDS)
+    return chain

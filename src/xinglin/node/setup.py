@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,8 @@ from xinglin.service.lifecycle.storage.keyring import Keyring
 from xinglin.service.lifecycle.storage.vault import Vault
 from xinglin.stakeholders.kinds import MemberKind
 
-GROUP, ALONE = "group", "embedded"
+GROUP, ALONE, COMETBFT = "group", "embedded", "cometbft"
+"""Who makes a consortium chain's blocks: homes opened together, one home alone, CometBFT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +99,23 @@ def make_home(
     return NewHome(home, keys, organisation, (persons[0], persons[1]))
 
 
-def adopt(new: NewHome, genesis: Genesis, engine: str, randomness: Randomness, map_bytes: int = 64 << 30) -> str:
+def adopt(
+    new: NewHome,
+    genesis: Genesis,
+    engine: str,
+    randomness: Randomness,
+    map_bytes: int = 64 << 30,
+    more: Mapping[str, Mapping[str, str | int]] | None = None,
+) -> str:
     """Give a home its consortium chain, and a medical institution its private chain, vault and keyring.
 
     Args:
         new: the home.
         genesis: of the consortium chain.
-        engine: ``embedded`` when this home keeps it alone, ``group`` when several do.
+        engine: ``embedded`` when this home keeps it alone, ``group`` when homes of one machine do, ``cometbft``.
         randomness: for the private chain's nonce and the institution's key.
         map_bytes: size of each sparse map.
+        more: further settings, by group.
 
     Returns: the consortium chain's id.
     """
@@ -117,7 +126,7 @@ def adopt(new: NewHome, genesis: Genesis, engine: str, randomness: Randomness, m
         private = _adopt_private(new, randomness, map_bytes)
         _make_vault(new, genesis, randomness)
     new.home.write_config(
-        new.organisation.member, new.organisation.node, new.organisation.name, (rules.chain, engine), private
+        new.organisation.member, new.organisation.node, new.organisation.name, (rules.chain, engine), private, more
     )
     return rules.chain
 

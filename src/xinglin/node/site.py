@@ -16,11 +16,12 @@ from xinglin.kernel.errors import NotFound
 from xinglin.node.archive import Archive, open_archive
 from xinglin.node.corrections import IndexedPersons, make_corrections
 from xinglin.node.destruction import RecordsOffice, records_office
+from xinglin.node.network import Network
 from xinglin.node.node import Node, open_node, run_group
 from xinglin.node.notices import open_notices
 from xinglin.node.post import SitePost
 from xinglin.node.serving import Serving, open_serving
-from xinglin.node.setup import GROUP
+from xinglin.node.setup import COMETBFT, GROUP
 from xinglin.service.basic.audit.projection import AccessProjection
 from xinglin.service.basic.correction.service import Corrections, Parties
 from xinglin.service.basic.notices.service import Notices
@@ -142,6 +143,8 @@ def open_site(homes: Sequence[Path], passphrase: bytes) -> Iterator[Site]:
         if nodes[0].settings.consortium.engine == GROUP:
             _require_majority(nodes)
             stack.callback(run_group(nodes).engine.close)
+        elif nodes[0].settings.consortium.engine == COMETBFT:
+            stack.callback(Network(nodes).stop)
         else:
             for node in nodes:
                 node.start_own_chains()

@@ -87,7 +87,8 @@ def check_founding(rules: ChainRules, transactions: Sequence[bytes]) -> Opening:
     validators = validators_of(state)
     if not validators:
         raise FoundingSetInvalid(reason="they register no validator")
-    return Opening(tuple(transactions), validators, frozenset(peers_of(state)))
+    peers = {peer: one.address for peer, one in peers_of(state).items()}
+    return Opening(tuple(transactions), validators, peers)
 
 
 def _signed(rules: ChainRules, transactions: Sequence[bytes]) -> list[Checked]:

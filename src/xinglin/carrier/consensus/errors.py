@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinglin.kernel.errors import Conflict, Integrity, Unavailable
+from xinglin.kernel.errors import Conflict, Denied, Integrity, Unavailable
 
 
 class EngineClosed(Unavailable):
@@ -103,3 +103,13 @@ class EngineRequestRefused(Conflict):
     zh = "引擎请求了本应用不支持的操作 {request}。"
     hint_en = "Check that the installed engine is the pinned version (xinglin engine status)."
     hint_zh = "请确认所装引擎为锁定的版本（xinglin engine status）。"
+
+
+class AbciSocketUnsafe(Denied):
+    """There is no place for the ABCI socket that only this user can reach."""
+
+    code, number, clause = "engine.socket_unsafe", 1362, "W2"
+    en = "The ABCI socket can't lie at {path}: {reason}."
+    zh = "ABCI 套接字不能位于 {path}：{reason}。"
+    hint_en = "Use a home with a shorter path, or set XDG_RUNTIME_DIR to a folder of this user's alone."
+    hint_zh = "请使用路径较短的节点目录，或将 XDG_RUNTIME_DIR 设为仅本用户可访问的目录。"

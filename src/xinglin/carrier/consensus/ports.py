@@ -125,7 +125,10 @@ class Application(Protocol):
         ...
 
     def prepare_proposal(self, height: int, time: int, transactions: Sequence[bytes], max_bytes: int) -> list[bytes]:
-        """Return the transactions to propose, in order, at most ``max_bytes`` together and what the chain allows."""
+        """Return the transactions to propose, in order, at most ``max_bytes`` together and what the chain allows.
+
+        What a block may hold but would pass over comes last: in a block is where an engine's mempool gets rid of it.
+        """
         ...
 
     def process_proposal(self, height: int, time: int, transactions: Sequence[bytes]) -> bool:

@@ -91,17 +91,23 @@ class LedgerApplication:
         self.ledger.look_ahead(transactions)
 
     def prepare_proposal(self, height: int, time: int, transactions: Sequence[bytes], max_bytes: int) -> list[bytes]:
-        """Return those that would be logged at this block's time, in order, up to the size; founding ones come first.
+        """Return those that would be logged at this block's time, in order, then those that would be passed over.
 
-        The engine's limit may be above the chain's own, with which every home would refuse the proposal.
+        Founding transactions come first. What has become bad since its CheckTx leaves every mempool by standing in a
+        block only: left out, it would be offered for ever, and a mempool whose head is full of such would let nothing
+        else into a block. What may stand in no block is left out. The engine's limit of size may be above the chain's
+        own, with which every home would refuse the proposal.
         """
         max_bytes = min(max_bytes, self.ledger.rules.parameters.max_block_bytes)
         chosen = list(self._begins_with(height))
         size = sum(map(len, chosen))
         transactions = [raw for raw in transactions if raw not in chosen] if chosen else transactions
         answers = self.ledger.check(transactions, time)
-        for raw, answer in zip(transactions, answers, strict=True):
-            if isinstance(answer, Checked) and size + len(raw) <= max_bytes:
+        good = [raw for raw, answer in zip(transactions, answers, strict=True) if isinstance(answer, Checked)]
+        late = [raw for raw, answer in zip(transactions, answers, strict=True) if not isinstance(answer, Checked)]
+        passed_over = [raw for raw, formed in zip(late, self.ledger.formed(late), strict=True) if formed]
+        for raw in [*good, *passed_over]:
+            if size + len(raw) <= max_bytes:
                 chosen.append(raw)
                 size += len(raw)
         return chosen

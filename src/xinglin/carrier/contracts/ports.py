@@ -29,9 +29,9 @@ class Membership(Protocol):
 class Opening:
     """How a chain on an engine begins: the founding transactions of block 1, checked, and what they register.
 
-    ``validators``: the power of each engine key; ``peers``: peer ids, let in while the chain is at height 0.
+    ``validators``: the power of each engine key; ``peers``: addresses by peer id, let in while there is no block.
     """
 
     transactions: Sequence[bytes]
     validators: Mapping[bytes, int]
-    peers: frozenset[bytes]
+    peers: Mapping[bytes, str]

@@ -166,6 +166,14 @@ class Ledger(LedgerReading):
         signed = self._hold_good(fresh)
         return [refusal or signed.get(id(one)) or one for one, refusal in zip(forms, refusals, strict=True)]
 
+    def formed(self, raws: Sequence[bytes]) -> list[bool]:
+        """Tell of each transaction whether it passes stage (a), so that a block may hold it, logged or passed over."""
+        ahead = [self._ahead.get(raw) for raw in raws]
+        forms = self._forms(raws, ahead)
+        fresh = [one for one, held in zip(forms, ahead, strict=True) if held is None and isinstance(one, Checked)]
+        forged = self._hold_good(fresh)
+        return [isinstance(one, Checked) and id(one) not in forged for one in forms]
+
     def execute(self, height: int, time: int, raws: Sequence[bytes]) -> Candidate:
         """Check and apply one block on the committed state (ProcessProposal, FinalizeBlock).
 

@@ -31,7 +31,7 @@ class TestBlocks:
         time = chain.start + BLOCK_MS
         raws = [chain.sign(), chain.sign(chain.add("a", 2000)), chain.sign(valid_until=chain.start)]
         assert [answer.code for answer in app.check_txs(raws)] == [0, 0, 0]
-        assert app.prepare_proposal(1, time, raws, 10_000) == raws[:2]
+        assert app.prepare_proposal(1, time, [raws[2], *raws[:2]], 10_000) == raws  # what is passed over comes last
         with unmoved(app.ledger):
             assert app.process_proposal(1, time, raws)
             answer = app.finalize_block(1, time, raws)

@@ -15,6 +15,7 @@ MAX_FRAME_BYTES = 64 << 20
 """Four times the largest block that a chain may have: a block comes with little beside its transactions."""
 _READ_BYTES = 1 << 18
 _MAX_VARINT_BYTES = 5
+_LENGTH_DELIMITED = 2
 
 
 class FrameReader:
@@ -58,12 +59,15 @@ def encode_frames(responses: Iterable[Any]) -> bytes:
     out = bytearray()
     for response in responses:
         message = response.SerializeToString()
-        out += _varint(len(message))
+        out += encode_varint(len(message))
         out += message
     return bytes(out)
 
 
 def _request(frame: bytes) -> Any:
+    """Read one request; a frame is one alternative from its first byte to its last, as CometBFT writes it."""
+    if not _is_one_field(frame):
+        raise EngineProtocol(reason="a frame is not one request and nothing else")
     try:
         request = Request.FromString(frame)
     except DecodeError:
@@ -73,22 +77,38 @@ def _request(frame: bytes) -> Any:
     return request
 
 
+def _is_one_field(frame: bytes) -> bool:
+    """Tell whether a message is a single field with a length, without which the last of two alternatives would win."""
+    tag = _read_varint(frame, 0)
+    if tag is None or tag[1] & 7 != _LENGTH_DELIMITED:
+        return False
+    length = _read_varint(frame, tag[0])
+    return length is not None and length[0] + length[1] == len(frame)
+
+
 def _length(buffer: bytearray, position: int) -> tuple[int, int] | None:
     """Return where the next message starts and how long it is; None while its length is not there."""
+    found = _read_varint(buffer, position)
+    if found is None and len(buffer) - position >= _MAX_VARINT_BYTES:
+        raise EngineProtocol(reason="the length of a frame has no end")
+    if found is not None and found[1] > MAX_FRAME_BYTES:
+        raise EngineProtocol(reason=f"a frame has {found[1]} bytes")
+    return found
+
+
+def _read_varint(data: bytes | bytearray, position: int) -> tuple[int, int] | None:
+    """Return where a varint ends and its value; None when it has no end within its five bytes or the data."""
     value = 0
-    for offset in range(_MAX_VARINT_BYTES):
-        if position + offset >= len(buffer):
-            return None
-        byte = buffer[position + offset]
+    for offset in range(min(_MAX_VARINT_BYTES, len(data) - position)):
+        byte = data[position + offset]
         value |= (byte & 0x7F) << (7 * offset)
         if byte < 0x80:
-            if value > MAX_FRAME_BYTES:
-                raise EngineProtocol(reason=f"a frame has {value} bytes")
             return position + offset + 1, value
-    raise EngineProtocol(reason="the length of a frame has no end")
+    return None
 
 
-def _varint(value: int) -> bytes:
+def encode_varint(value: int) -> bytes:
+    """Return a length as CometBFT writes it: seven bits a byte, the lowest first."""
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)

@@ -1,0 +1,124 @@
+"""The consortium chain of a home on CometBFT: application, socket, process and engine as one thing (design D7, D13).
+
+The order is what keeps it whole: the socket is there before the process looks for it, and the process has ended before
+the socket goes. Either may die at any moment: the process is started again, and a node that comes back tells it by Info
+how far it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from xinglin.carrier.access.founding_block import check_founding
+from xinglin.carrier.access.governance.validators import peers_of
+from xinglin.carrier.consensus.comet.binary import find_engine
+from xinglin.carrier.consensus.comet.config import EngineSettings, Peer
+from xinglin.carrier.consensus.comet.engine import CometEngine
+from xinglin.carrier.consensus.comet.files import EngineHome, identity, write_settings
+from xinglin.carrier.consensus.comet.handler import AbciHandler
+from xinglin.carrier.consensus.comet.opening import read_opening
+from xinglin.carrier.consensus.comet.place import socket_path
+from xinglin.carrier.consensus.comet.process import EngineProcess
+from xinglin.carrier.consensus.comet.rpc import EngineRpc
+from xinglin.carrier.consensus.comet.server import AbciServer
+from xinglin.carrier.consensus.ports import BlockAnswer
+from xinglin.carrier.contracts.ports import Opening
+from xinglin.carrier.ledger.reading import CommittedState
+from xinglin.kernel.errors import PlatformError
+from xinglin.node.chains import SystemClock, comet_application
+from xinglin.node.node import Node
+
+Told = Callable[[int, Callable[[], None]], None]
+"""Is told that a height is durable here, and given what answers those who wait for it."""
+
+
+def at_once(_: int, answer: Callable[[], None]) -> None:
+    """Answer those who wait for a height as soon as this home has it."""
+    answer()
+
+
+class CometChain:
+    """The consortium chain of one open home; it runs from its making until it is closed.
+
+    Args:
+        node: the home, with engine files that ``network_setup`` made.
+        told: is told of heights.
+
+    Raises:
+        EngineMissing, EngineVersionWrong: there is no engine of the pinned version.
+        EngineHomeInUse: an engine runs there that can't be stopped.
+        EngineFileDamaged, FoundingTransactionInvalid, FoundingSetInvalid: its files are not those of the chain.
+    """
+
+    def __init__(self, node: Node, told: Told = at_once) -> None:
+        ledger = node.consortium
+        self.node = node
+        self.home = EngineHome(node.home.engine(ledger.rules.chain).resolve())
+        self._told = told
+        opening = check_founding(ledger.rules, read_opening(self.home).transactions)
+        self.application = comet_application(node.home, ledger, opening)
+        settings = self._settings(opening)
+        self._rpc = EngineRpc(settings.rpc_listen)
+        self.process = EngineProcess(self.home, find_engine(), settings.rpc_listen)
+        write_settings(self.home, settings)
+        limit = ledger.rules.parameters.max_transaction_bytes
+        self.engine = CometEngine(self.application, SystemClock(), self._rpc.hand_in, max_transaction_bytes=limit)
+        self.server = AbciServer(settings.abci_socket, AbciHandler(self.application, self))
+        try:
+            self.process.start()
+        except BaseException:
+            self.close()
+            raise
+        node.run(ledger, self.engine, owned=False)
+
+    def close(self) -> None:
+        """End the process, then the socket, then whoever waits."""
+        self.process.stop()
+        self.server.close()
+        self.engine.close()
+        self._rpc.close()
+
+    # --- what the ABCI server tells ---
+
+    def refused(self, transaction: bytes, refusal: PlatformError) -> None:
+        """See ``Watcher``."""
+        self.engine.refused(transaction, refusal)
+
+    def committing(self) -> None:
+        """See ``Watcher``."""
+        self.engine.committing()
+
+    def not_committed(self) -> None:
+        """See ``Watcher``."""
+        self.engine.not_committed()
+
+    def committed(self, height: int, time: int, transactions: Sequence[bytes], answer: BlockAnswer) -> None:
+        """See ``Watcher``."""
+        self._told(height, lambda: self.engine.committed(height, time, transactions, answer))
+
+    # --- settings ---
+
+    def _settings(self, opening: Opening) -> EngineSettings:
+        """Return what the engine is told; its peers are those that the registry admits, without this node."""
+        node, told = self.node, self.node.settings.engine
+        own = identity(self.home).peer
+        parameters = node.consortium.rules.parameters
+        peers = _peers(node, opening)
+        return EngineSettings(
+            moniker=node.settings.node,
+            abci_socket=socket_path(self.home.folder),
+            p2p_listen=told.p2p_listen,
+            rpc_listen=told.rpc_listen,
+            external_address=told.external_address,
+            peers=tuple(Peer(peer, address) for peer, address in peers.items() if peer != own),
+            timeout_commit_ms=told.timeout_commit_ms,
+            timeout_propose_ms=told.timeout_propose_ms,
+            max_tx_bytes=parameters.max_transaction_bytes,
+        )
+
+
+def _peers(node: Node, opening: Opening) -> dict[bytes, str]:
+    """Return the addresses of all nodes that are admitted, by the founding transactions while there is no block."""
+    if node.consortium.tip.height == 0:
+        return dict(opening.peers)
+    return {peer: one.address for peer, one in peers_of(CommittedState(node.consortium)).items()}

@@ -1,0 +1,111 @@
+"""Homes whose consortium chain CometBFT makes: founded, opened together, stopped, one of them away for a while."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.engines import free_ports, needs_engine
+from tests.support.product import CHEAP, PASSPHRASE
+from xinglin.carrier.access.governance.validators import peers_of, validators_of
+from xinglin.carrier.consensus.comet.files import EngineHome, identity
+from xinglin.carrier.ledger.reading import CommittedState
+from xinglin.node.accounts import add_account
+from xinglin.node.chains import random_bytes
+from xinglin.node.network import Network
+from xinglin.node.network_setup import found_network, local_places
+from xinglin.node.node import Node, open_node
+from xinglin.node.opening import open_for_business
+from xinglin.node.setup import make_home
+from xinglin.stakeholders.kinds import MemberKind, Role
+
+pytestmark = needs_engine
+KINDS = {
+    "hospital": MemberKind.MEDICAL_INSTITUTION,
+    "platform": MemberKind.TECHNOLOGY_PROVIDER,
+    "insurer": MemberKind.DATA_USER,
+    "regulator": MemberKind.REGULATOR,
+}
+
+
+@dataclass
+class Consortium:
+    folder: Path
+
+    def open(self, *names: str) -> Network:
+        return Network([open_node(self.folder / name, PASSPHRASE) for name in names or KINDS])
+
+
+@pytest.fixture(scope="module")
+def consortium(tmp_path_factory: pytest.TempPathFactory) -> Consortium:
+    folder = tmp_path_factory.mktemp("net")
+    homes = [make_home(folder / name, name, kind, PASSPHRASE, random_bytes, CHEAP) for name, kind in KINDS.items()]
+    found_network(homes, local_places(len(homes), free_ports(3 * len(homes))), random_bytes)
+    return Consortium(folder)
+
+
+@pytest.fixture
+def closing() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def app_hashes(nodes: list[Node]) -> set[tuple[int, bytes]]:
+    """Return the app hashes at the lowest height that all have."""
+    height = min(node.consortium.tip.height for node in nodes)
+    return {(height, node.consortium.app_hash_at(height)) for node in nodes}
+
+
+@pytest.mark.requirement("S6.2b", part="four nodes agree on blocks that an engine makes")
+def test_founders_are_validators_and_peers_from_the_first_block_on(consortium: Consortium, closing: ExitStack) -> None:
+    network = consortium.open()
+    closing.callback(network.close)
+    nodes = list(network.nodes)
+    chain = nodes[0].consortium.rules.chain
+    who = {identity(EngineHome(node.home.engine(chain))) for node in nodes}
+    for node in nodes:
+        state = CommittedState(node.consortium)
+        assert set(validators_of(state)) == {one.validator_key for one in who}
+        assert set(peers_of(state)) == {one.peer for one in who}
+    assert len(next(iter(nodes[0].consortium.blocks(1)))[2]) == 4
+    assert len(app_hashes(nodes)) == 1
+
+
+def test_each_submits_through_its_own_node_and_all_have_one_state(consortium: Consortium, closing: ExitStack) -> None:
+    network = consortium.open()
+    closing.callback(network.close)
+    nodes = list(network.nodes)
+    open_for_business(nodes, nodes[1])
+    for node in nodes:
+        add_account(node, (Role.AUDITOR,), f"Auditor of {node.settings.name}")
+    assert len({node.consortium.tip.app_hash for node in nodes}) == 1
+    network.stop()
+    network.resume()
+    add_account(nodes[2], (Role.AUDITOR,), "Auditor after a stop")
+    assert len(app_hashes(nodes)) == 1
+
+
+def test_three_of_four_go_on_and_the_fourth_catches_up(consortium: Consortium, closing: ExitStack) -> None:
+    three = consortium.open("hospital", "platform", "insurer")
+    try:
+        for number in range(3):
+            add_account(three.nodes[number], (Role.AUDITOR,), f"Auditor while the regulator is away, {number}")
+        ahead = three.nodes[0].consortium.tip.height
+    finally:
+        three.close()
+    alone = open_node(consortium.folder / "regulator", PASSPHRASE)
+    behind = alone.consortium.tip.height
+    alone.close()
+    assert behind < ahead
+    network = consortium.open()
+    closing.callback(network.close)
+    deadline = time.monotonic() + 30
+    while network.nodes[3].consortium.tip.height <= ahead and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert network.nodes[3].consortium.tip.height > ahead
+    assert len(app_hashes(list(network.nodes))) == 1
