@@ -21,6 +21,7 @@ INDEX_HOSTS = re.compile(
 )
 IMPORTED_AS = {
     "fhirkit-rs": "fhirkit",
+    "prometheus-client": "prometheus_client",
     "protobuf": "google",
     "pydantic-settings": "pydantic_settings",
     "python-stdnum": "stdnum",

@@ -7,6 +7,8 @@ its answer in time is cut off; one source has a share of all connections.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import Any
 
 import h11
@@ -16,6 +18,7 @@ from xinglin.server.errors import HttpInvalid
 from xinglin.server.limits import source_of
 from xinglin.server.problems import problem
 
+_AT_ONCE = struct.pack("ii", 1, 0)
 SHARE = 4
 """One source may have a quarter of all connections."""
 
@@ -34,7 +37,7 @@ class BoundedProtocol(H11Protocol):
         own = self._source()
         same = sum(1 for one in self.connections if isinstance(one, BoundedProtocol) and one._source() == own)
         if len(self.connections) > self.connections_at_once or (own and same > self.connections_at_once // SHARE):
-            transport.abort()
+            self._cut()
             return
         self._wait_for_head()
 
@@ -60,7 +63,7 @@ class BoundedProtocol(H11Protocol):
         """Cut off a client that does not take its answer in time."""
         super().pause_writing()
         self._stop("_writing")
-        self._writing = self.loop.call_later(self.seconds, self.transport.abort)
+        self._writing = self.loop.call_later(self.seconds, self._cut)
 
     def resume_writing(self) -> None:
         """Go on; the client takes what is sent."""
@@ -70,7 +73,7 @@ class BoundedProtocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, in our own form."""
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            self.transport.abort()
+            self._cut()
             return
         answer = problem(HttpInvalid())
         headers = [*answer.raw_headers, (b"connection", b"close")]
@@ -84,7 +87,14 @@ class BoundedProtocol(H11Protocol):
 
     def _wait_for_head(self) -> None:
         self._stop("_timer")
-        self._timer = self.loop.call_later(self.seconds, self.transport.abort)
+        self._timer = self.loop.call_later(self.seconds, self._cut)
+
+    def _cut(self) -> None:
+        """End the connection now; the system keeps nothing for a client that does not take it."""
+        own = self.transport.get_extra_info("socket")
+        if own is not None:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.transport.abort()
 
     def _source(self) -> str:
         return source_of(self.client[0]) if self.client else ""

@@ -146,6 +146,8 @@ class Settling:
             return one.outcome
         if one.uncertain:
             return self.unknown(one)
+        if one.refusal is not None:
+            return one.refusal
         return NodesAway(nodes=len(self._nodes), reason="none took it in time")
 
     def _hand_in(self, address: Address, chunk: Sequence[Open]) -> None:

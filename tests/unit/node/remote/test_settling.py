@@ -1,0 +1,186 @@
+"""Settling on nodes that die, lie, lag and refuse: no outcome before it is certain (S6.2f)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from xinglin.carrier.ledger.errors import OverQuota, StoreFull, TransactionExpired
+from xinglin.kernel.errors import PlatformError
+from xinglin.node.remote.errors import (
+    CommitmentUnproven,
+    NodeAddressInvalid,
+    NodeAway,
+    NodesAway,
+    NodeUnreached,
+    SubmissionUnknown,
+)
+from xinglin.node.remote.forms import (
+    AbsentSaid,
+    Answer,
+    CommittedSaid,
+    OutcomesSaid,
+    PlaceAnswer,
+    RefusedSaid,
+    UnknownSaid,
+    refusal_said,
+)
+from xinglin.node.remote.nodes import LONGEST_REST_SECONDS, Nodes
+from xinglin.node.remote.settling import Open, Patience, Settling, Time
+from xinglin.node.remote.transport import Address, Ask, parse_address
+
+END = 1_000
+DONE = CommittedSaid(height=7, time=900, index=3, code=0, receipt="00" * 32)
+UNKNOWN = UnknownSaid()
+QUOTA = refusal_said(OverQuota(quota=1))
+EXPIRED = refusal_said(TransactionExpired(valid_until=END, time=END + 1))
+Step = Any
+
+
+class World:
+    """Nodes that answer by a script, one step a request (the last stays), and a clock that moves when one waits."""
+
+    def __init__(self, **scripts: list[Step]) -> None:
+        self.now = 0.0
+        self.asked: list[tuple[str, str]] = []
+        self._scripts = {name: list(script) for name, script in scripts.items()}
+        self.nodes = Nodes([Address(name) for name in scripts], lambda: self.now, lambda: 0.5)
+
+    def ask(self, address: Address, asked: Ask) -> Answer:
+        """Answer a request."""
+        self.asked.append((asked.method, address.text))
+        self.now += 0.01
+        script = self._scripts[address.text]
+        step = script.pop(0) if len(script) > 1 else script[0]
+        if isinstance(step, PlatformError):
+            raise step
+        if isinstance(step, Answer):
+            return step
+        if asked.method == "GET":
+            place = step if isinstance(step, CommittedSaid | AbsentSaid) else AbsentSaid(5, END - 1)
+            return Answer(200, msgspec.json.encode(PlaceAnswer(place)))
+        said = UNKNOWN if isinstance(step, AbsentSaid) else step
+        return Answer(200, msgspec.json.encode(OutcomesSaid([said])))
+
+    def settle(self, patience: float = 30.0, check: Callable[..., None] | None = None) -> object:
+        """Settle one transaction."""
+        time = Time(lambda: self.now, self._sleep)
+        settling = Settling(self.nodes, self.ask, time, Patience(patience, 1.0), check)
+        return settling.settle([Open(b"raw", bytes(32), END)])[0]
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def away(name: str = "a") -> NodeAway:
+    """Return what a node that dies gives."""
+    return NodeAway(address=name, reason="died")
+
+
+def test_the_next_node_takes_what_the_first_may_have_taken() -> None:
+    world = World(a=[away()], b=[DONE])
+    assert world.settle() == DONE
+    assert world.asked == [("POST", "a"), ("POST", "b")]
+
+
+@pytest.mark.parametrize("garbage", [b"", b"[]", b"\xff", b"{}", b'{"outcomes":[]}', b'{"outcomes":[{"status":"x"}]}'])
+def test_an_answer_that_is_none_is_a_death(garbage: bytes) -> None:
+    assert World(a=[Answer(200, garbage)], b=[DONE]).settle() == DONE
+
+
+def test_a_refusal_by_the_only_one_that_was_told_is_final() -> None:
+    outcome = World(a=[NodeUnreached(address="a", reason="-")], b=[QUOTA]).settle()
+    assert isinstance(outcome, OverQuota)
+    assert outcome.facts == {"quota": 1}
+
+
+def test_a_refusal_is_not_final_when_another_may_have_taken_it() -> None:
+    # a dies with it in hand; b refuses it. Only when b has passed its end, and has it not, it is given up.
+    world = World(
+        a=[away()], b=[QUOTA, AbsentSaid(5, END - 1), QUOTA, AbsentSaid(6, END), QUOTA, AbsentSaid(7, END + 1)]
+    )
+    assert isinstance(world.settle(), OverQuota)
+    assert [one for one in world.asked if one == ("GET", "b")] == [("GET", "b")] * 3
+
+
+def test_what_another_node_committed_is_found_after_a_refusal() -> None:
+    assert World(a=[away()], b=[QUOTA, DONE]).settle() == DONE
+
+
+def test_expiry_is_believed_only_with_an_index_that_lacks_it() -> None:
+    assert World(a=[EXPIRED, DONE]).settle() == DONE
+    assert isinstance(World(a=[EXPIRED, AbsentSaid(9, END + 1)]).settle(), TransactionExpired)
+
+
+def test_a_node_that_lags_settles_nothing() -> None:
+    world = World(a=[away("a")], b=[EXPIRED, AbsentSaid(5, END - 1)] * 100)
+    assert isinstance(world.settle(patience=5.0), SubmissionUnknown)
+
+
+@pytest.mark.parametrize("step", [UNKNOWN, away(), refusal_said(StoreFull(chain="c", used=1)), Answer(500, b"")])
+def test_without_certainty_the_outcome_is_unknown_never_failed(step: Step) -> None:
+    outcome = World(a=[step]).settle(patience=3.0)
+    assert isinstance(outcome, SubmissionUnknown)
+    assert outcome.facts["valid_until"] == END
+
+
+@pytest.mark.parametrize("step", [NodeUnreached(address="a", reason="-"), Answer(429, b"", 1.0), Answer(413, b"")])
+def test_where_nobody_took_it_nothing_was_changed(step: Step) -> None:
+    assert isinstance(World(a=[step]).settle(patience=3.0), NodesAway)
+
+
+def test_a_commit_after_its_end_is_not_believed() -> None:
+    late = CommittedSaid(height=7, time=END + 1, index=3, code=0, receipt="00" * 32)
+    assert World(a=[late], b=[DONE]).settle() == DONE
+
+
+def test_a_commit_without_its_proof_is_not_believed() -> None:
+    def check(address: Address, one: Open, said: CommittedSaid) -> None:
+        if address.text == "a":
+            raise CommitmentUnproven(address="a", body=one.body, reason="-")
+
+    world = World(a=[DONE], b=[DONE])
+    assert world.settle(check=check) == DONE
+    assert world.asked == [("POST", "a"), ("POST", "b")]
+
+
+def test_a_refusal_of_a_later_version_is_one_all_the_same() -> None:
+    outcome = World(a=[RefusedSaid("of.later", 999_999, {})]).settle()
+    assert isinstance(outcome, PlatformError)
+    assert outcome.facts == {"refusal": 999_999}
+
+
+def test_a_dead_node_rests_longer_each_time_and_the_one_that_answers_comes_first() -> None:
+    now = 0.0
+    nodes = Nodes([Address("a"), Address("b")], lambda: now, lambda: 0.0)
+    waits = []
+    for _ in range(12):
+        nodes.failed(Address("a"))
+        nodes.failed(Address("b"), LONGEST_REST_SECONDS * 2)
+        waits.append(nodes.wait_seconds())
+    assert waits == sorted(waits)
+    assert waits[-1] <= LONGEST_REST_SECONDS
+    now = 60.0
+    nodes.answered(Address("b"))
+    assert [one.text for one in nodes.ready()] == ["b", "a"]
+
+
+BAD_ADDRESSES = [
+    "", "http://", "http://a", "http://a:0", "http://a:65536", "https://a:1", "http://a:1/x", "http://a b:1", "unix:",
+    "unix:a", "unix:/a\n", "ftp://a:1", "http://a:１", "http://u@a:1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BAD_ADDRESSES)
+def test_what_is_no_address_of_a_node(text: str) -> None:
+    with pytest.raises(NodeAddressInvalid):
+        parse_address(text)
+
+
+def test_addresses_of_nodes() -> None:
+    assert parse_address("http://[::1]:7700").host == "::1"
+    assert parse_address("http://node-1.example:80").port == 80
+    assert parse_address("unix:/home/node.sock").path == "/home/node.sock"
