@@ -1,4 +1,4 @@
-"""A consortium on one machine for a fault test: homes, each node a process with its own engine, proxies if asked for."""
+"""A consortium on one machine for a fault test: homes, each node a process with its own engine, proxies if asked."""
 
 from __future__ import annotations
 

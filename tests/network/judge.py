@@ -80,5 +80,5 @@ def _differences(read: Mapping[str, Read]) -> Iterator[str]:
     for height in range(highest):
         hashes = {name: home.hashes[height] for name, home in read.items() if height < len(home.hashes)}
         if len(set(hashes.values())) > 1:
-            yield f"at height {height} honest nodes differ: {({k: v.hex()[:16] for k, v in hashes.items()})}"
+            yield f"at height {height} honest nodes differ: { ({k: v.hex()[:16] for k, v in hashes.items()}) }"
             return

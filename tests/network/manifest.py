@@ -59,11 +59,12 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What must hold at the end, beside what always must.
 
     ``acknowledged``: so many transactions at least, through each node of the load. ``left_out``: nodes whose proposals
-    hold nothing of others. ``lost_homes``: nodes whose homes can't be read any more.
+    hold nothing of others. ``undecided``: nodes whose proposals were never decided. ``lost_homes``: nodes whose homes can't be read any more.
     """
 
     acknowledged: Annotated[int, msgspec.Meta(ge=1)] = 5
     left_out: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
     lost_homes: tuple[str, ...] = ()
 
 
@@ -92,7 +93,13 @@ def read_manifest(path: Path) -> Manifest:
         ValueError: it is not in form, or names a node that it does not have.
     """
     manifest = msgspec.toml.decode(path.read_bytes(), type=Manifest)
-    named = {*manifest.faults, *manifest.load.through, *manifest.expect.left_out, *manifest.expect.lost_homes}
+    named = {
+        *manifest.faults,
+        *manifest.load.through,
+        *manifest.expect.left_out,
+        *manifest.expect.undecided,
+        *manifest.expect.lost_homes,
+    }
     for step in manifest.step:
         named |= {*step.nodes, *(name for group in step.groups for name in group), *filter(None, [step.against])}
     unknown = named - set(manifest.nodes)

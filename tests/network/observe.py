@@ -14,12 +14,13 @@ def later_rounds(asked: Observer) -> int:
     return sum(asked(f"commit?height={height}")["signed_header"]["commit"]["round"] > 0 for height in _heights(asked))
 
 
-def left_out(asked: Observer, validator: str) -> tuple[int, int]:
-    """Return how many blocks a validator proposed, and how many of them hold transactions; the first is left aside."""
+def proposals(asked: Observer, validator: str) -> tuple[int, int]:
+    """Return how many decided blocks a validator proposed, and how many hold transactions; block 1 is left aside."""
     proposed = [
         block
         for height in _heights(asked)
-        if height > 1 and (block := asked(f"block?height={height}")["block"])["header"]["proposer_address"].lower() == validator
+        if height > 1
+        and (block := asked(f"block?height={height}")["block"])["header"]["proposer_address"].lower() == validator
     ]
     return len(proposed), sum(bool(block["data"]["txs"]) for block in proposed)
 

@@ -17,9 +17,10 @@ from tests.network.consortium import Consortium, Member
 from tests.network.judge import judge
 from tests.network.load import Clients, Memory
 from tests.network.manifest import Manifest, Step
-from tests.network.observe import left_out, later_rounds
+from tests.network.observe import later_rounds, proposals
 from tests.network.twin import begin_twin
 from xinglin.carrier.consensus.comet.files import identity
+from xinglin.settings import load_settings
 
 _SETTLE_SECONDS = 90.0
 _LOOK_SECONDS = 0.2
@@ -90,7 +91,7 @@ class Player:
         finally:
             self.clients.end()
         self._settle()
-        self.result.faults += self._left_out()
+        self.result.faults += self._of_proposers()
 
     def _settle(self) -> None:
         """Wait until honest nodes have one height past everything that was acknowledged."""
@@ -199,25 +200,24 @@ class Player:
 
     def _evidence(self, step: Step) -> None:
         member = self.consortium.members[step.against]
-        validator = identity(self.consortium.engine(member)).address.hex()
+        whose = (identity(self.consortium.engine(member)).address.hex(), load_settings(member.home).member)
 
         def kept() -> bool:
-            return all(
-                any(validator in path.read_text() for path in (self.consortium.members[name].home).glob("evidence/*"))
-                for name in step.nodes or self.manifest.honest
-            )
+            homes = [self.consortium.members[name].home for name in step.nodes or self.manifest.honest]
+            return all(whose in _accused(home) for home in homes)
 
         self._until(kept, step.seconds, f"not all keep evidence against {step.against}")
 
     def _wait(self, step: Step) -> None:
         time.sleep(step.seconds)
 
-    def _left_out(self) -> list[str]:
-        found: list[str] = []
-        for name in self.manifest.expect.left_out:
+    def _of_proposers(self) -> list[str]:
+        """Return what is wrong with the blocks of proposers of which something is expected."""
+        expect, found = self.manifest.expect, []
+        for name in dict.fromkeys((*expect.left_out, *expect.undecided)):
             validator = identity(self.consortium.engine(self.consortium.members[name])).address.hex()
-            proposed, with_others = left_out(self._observer(), validator)
-            if not proposed or with_others:
+            proposed, with_others = proposals(self._observer(), validator)
+            if (name in expect.left_out and not proposed) or (name in expect.undecided and proposed) or with_others:
                 found.append(f"{name} proposed {proposed} blocks, {with_others} of them with transactions")
         return found
 
@@ -228,7 +228,7 @@ class Player:
         rpc = self.consortium.members[self._running()[0]].place.rpc
 
         def asked(path: str) -> Any:
-            with urllib.request.urlopen(f"http://{rpc}/{path}", timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"http://{rpc}/{path}", timeout=10) as answer:
                 return json.load(answer)["result"]
 
         return asked
@@ -258,6 +258,12 @@ class Player:
                     return
             _hold(time.monotonic() < deadline, otherwise)
             time.sleep(_LOOK_SECONDS)
+
+
+def _accused(home: Path) -> set[tuple[str, str]]:
+    """Return the validators, and whose they are, that a home keeps evidence of having signed twice."""
+    said = [json.loads(path.read_bytes()) for path in home.glob("evidence/engine-*.json")]
+    return {(one["validator"], one["member"]) for one in said if one["what"] == "duplicate_vote"}
 
 
 def _hold(holds: bool, otherwise: str) -> None:

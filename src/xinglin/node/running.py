@@ -23,6 +23,7 @@ from xinglin.node.archive import open_archive
 from xinglin.node.chains import SystemClock
 from xinglin.node.client import ChainClient
 from xinglin.node.comet_chain import CometChain
+from xinglin.node.misbehaviour import misbehaviour_kept
 from xinglin.node.node import Node, open_node
 from xinglin.node.remote.forms import CallAsked
 from xinglin.node.remote.signed import Addressee
@@ -125,6 +126,7 @@ class Running:
             "engine_process": None if self.comet is None else asdict(self.comet.process.report()),
             "chains": [chain_row(self.node, ledger, now) for ledger in self._ledgers()],
             "keepers": self._keepers(),
+            "misbehaviour": dict(misbehaviour_kept(self.node.home)),
         }
 
     def _keepers(self) -> Mapping[str, Any]:

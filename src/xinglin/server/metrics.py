@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from xinglin.node.chains import SystemClock
+from xinglin.node.misbehaviour import misbehaviour_kept
 from xinglin.node.running import Running
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -35,6 +36,14 @@ class _Chains(Collector):
                 lag.add_metric(profile, (now - tip.time) / 1000)
                 size.add_metric(profile, tip.log_size)
         yield from (height, lag, size)
+        kept = GaugeMetricFamily(
+            "xinglin_misbehaviour",
+            "Kept pieces of evidence against validators, at most 100 of each.",
+            labels=["validator"],
+        )
+        for validator, count in misbehaviour_kept(node.home).items():
+            kept.add_metric([validator], count)
+        yield kept
         ready = self._running.unready() is None
         yield GaugeMetricFamily("xinglin_ready", "1 when this node should be asked, else 0.", value=int(ready))
         if self._running.serving is not None:
