@@ -59,7 +59,8 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What must hold at the end, beside what always must.
 
     ``acknowledged``: so many transactions at least, through each node of the load. ``left_out``: nodes whose proposals
-    hold nothing of others. ``undecided``: nodes whose proposals were never decided. ``lost_homes``: nodes whose homes can't be read any more.
+    hold nothing of others. ``undecided``: nodes whose proposals were never decided. ``lost_homes``: nodes whose homes
+    can't be read any more.
     """
 
     acknowledged: Annotated[int, msgspec.Meta(ge=1)] = 5

@@ -45,5 +45,5 @@ def test_what_is_wrong_is_found(monkeypatch: pytest.MonkeyPatch, what: str) -> N
 def test_a_manifest_that_means_nothing_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "m.toml"
     path.write_text(text)
-    with pytest.raises(ValueError, match="no such nodes|unknown field|Invalid enum"):
+    with pytest.raises(ValueError, match=r"no such nodes|unknown field|Invalid enum"):
         read_manifest(path)

@@ -35,7 +35,7 @@ def holds(name: str, folder: Path) -> None:
     assert result.faults == [], result
 
 
-@pytest.mark.requirement("S6.2b", "S8.5a", part="nodes and engines that are killed; not those of several hosts")
+@pytest.mark.requirement("S8.5a", part="nodes and engines that are killed; not those of several hosts")
 @pytest.mark.requirement("S6.2f", part="acknowledged transactions; clients of the alternate kills switch nodes")
 @scenarios("two-killed", "one-killed", "killed-alternately")
 def test_nodes_that_die_lose_nothing_and_come_back(name: str, tmp_path: Path) -> None:
