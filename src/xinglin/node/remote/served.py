@@ -19,7 +19,9 @@ from xinglin.node.remote.forms import (
     MAX_ANSWER_BYTES,
     PREFIX,
     Answer,
+    BundleSaid,
     CallAsked,
+    CheckpointSaid,
     CommittedSaid,
     HeadSaid,
     KeysSaid,
@@ -30,7 +32,7 @@ from xinglin.node.remote.forms import (
 from xinglin.node.remote.local import SOCKET_NAME
 from xinglin.node.remote.transport import Address, Ask, ask
 
-_SECONDS = 60.0
+_SECONDS = 90.0
 
 
 class ServedHome:
@@ -71,6 +73,16 @@ class ServedHome:
             return msgspec.json.decode(answer.body, type=dict[str, Any])
         except msgspec.DecodeError:
             raise NodeAway(address=self._address.text, reason="its status is not in form") from None
+
+    def checkpoint(self, seconds: int) -> CheckpointSaid:
+        """Have the newest height cosigned, for so many seconds; return the newest checkpoint with a quorum, or that."""
+        said: CheckpointSaid = self._read("POST", f"/checkpoint?seconds={seconds}", CheckpointSaid)
+        return said
+
+    def prove(self, kind: str, of: str = "") -> bytes:
+        """Return a proof bundle or the trust file; see ``Running.prove``."""
+        said: BundleSaid = self._read("GET", f"/proof/{kind}?" + urlencode({"of": of}), BundleSaid)
+        return bytes.fromhex(said.bundle)
 
     def call(self, contract: str, method: str, arguments: ChainObject, key: str, chain: str = "consortium") -> None:
         """Have the node sign a call with one of the home's keys, and wait until it is committed.
