@@ -148,7 +148,8 @@ class CosigningKeeper:
         with self._changed:
             self._stop = True
             self._changed.notify_all()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._pool.shutdown(cancel_futures=True)
 
     def collect(self, seconds: float) -> SignedNote:

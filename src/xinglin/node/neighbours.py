@@ -72,9 +72,9 @@ class Neighbour:
         rules = node.consortium.rules
         self._named = ChainNamed(rules.chain, rules.suite)
 
-    def meet(self) -> Met:
-        """Ask for the node's newest block, and look up whose node it is."""
-        head = self._asking("").head()
+    def meet(self, seconds: float = 20.0) -> Met:
+        """Ask for the node's newest block, within so many seconds, and look up whose node it is."""
+        head = self._asking("").head(seconds)
         stored = self._node.consortium.value(state_key(NAMESPACE, "node", head.node))
         state = None if stored is None else decode(NodeState, stored)
         if state is None or state.status is not Status.ACTIVE or head.node == self._node.settings.node:

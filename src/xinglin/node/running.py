@@ -213,7 +213,7 @@ def open_running(home: Path, passphrase: bytes) -> Iterator[Running]:
         if node.private is not None:
             archive = stack.enter_context(open_archive(node))
             serving = stack.enter_context(open_serving(archive))
-        keepers = stack.enter_context(keepers_of(node))
+        keepers = stack.enter_context(keepers_of(node, comet))
         yield Running(node, serving, SystemClock().now_ms(), keepers, comet)
 
 

@@ -80,6 +80,7 @@ class Applications:
         routes = [
             *self._ledger_table(signed=False),
             self._route("GET", "/status", self._local.status),
+            self._route("GET", "/links", self._local.links),
             self._route("GET", "/values/{key}", self._local.value),
             self._route("GET", "/keys", self._local.keys, Takes(("prefix",))),
             self._route("POST", "/call", self._local.call, Takes(body=MAX_CALL_BYTES)),

@@ -46,6 +46,11 @@ class LocalRoutes:
         """Tell what this node is and how it goes."""
         return msgspec.Raw(msgspec.json.encode(self._running.status()))
 
+    def links(self, question: Question) -> msgspec.Raw:
+        """Tell how the links to other members' nodes are."""
+        links = [one.plain() for one in self._running.keepers.links.links]
+        return msgspec.Raw(msgspec.json.encode({"links": links}))
+
     def value(self, question: Question) -> LocalValueSaid:
         """Return a value of the newest state, compared with the tree."""
         value = self._running.consortium.value(question.octets("key", _KEY))

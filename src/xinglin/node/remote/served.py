@@ -68,11 +68,11 @@ class ServedHome:
 
     def status(self) -> Mapping[str, Any]:
         """Return what the node tells of itself."""
-        answer = self._ask("GET", "/status")
-        try:
-            return msgspec.json.decode(answer.body, type=dict[str, Any])
-        except msgspec.DecodeError:
-            raise NodeAway(address=self._address.text, reason="its status is not in form") from None
+        return self._said("/status")
+
+    def links(self) -> Mapping[str, Any]:
+        """Return how the node's links to other members' nodes are."""
+        return self._said("/links")
 
     def checkpoint(self, seconds: int) -> CheckpointSaid:
         """Have the newest height cosigned, for so many seconds; return the newest checkpoint with a quorum, or that."""
@@ -98,6 +98,13 @@ class ServedHome:
         said = self._read("POST", "/call", PlaceAnswer, msgspec.json.encode(asked))
         if not isinstance(said.place, CommittedSaid):
             raise NodeAway(address=self._address.text, reason="its answer is not in form")
+
+    def _said(self, path: str) -> Mapping[str, Any]:
+        answer = self._ask("GET", path)
+        try:
+            return msgspec.json.decode(answer.body, type=dict[str, Any])
+        except msgspec.DecodeError:
+            raise NodeAway(address=self._address.text, reason="its answer is not in form") from None
 
     def _read(self, method: str, path: str, kind: type[Any], body: bytes = b"") -> Any:
         said = read_answer(self._ask(method, path, body), kind)
