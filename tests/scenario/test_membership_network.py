@@ -161,7 +161,8 @@ class _Through:
         return committed
 
 
-@pytest.mark.requirement("S6.1c", "S8.2c", "S6.2b", part="on one machine")
+@pytest.mark.requirement("S8.2c")
+@pytest.mark.requirement("S6.1c", part="admitted, suspended and removed; what a node contributes is shown elsewhere")
 def test_a_fifth_joins_under_load_and_another_is_suspended_restored_and_removed(consortium: Consortium) -> None:
     nodes, chain = consortium.nodes, consortium.network.nodes[0].consortium.rules.chain
     load = Load(nodes["platform"])

@@ -124,7 +124,7 @@ def review(*arguments: str | Path) -> Said:
     return xinglin("member", "review", *arguments, "--json")
 
 
-@pytest.mark.requirement("S8.2c", "S6.1c", command="member apply, review, propose, vote", part="on one machine")
+@pytest.mark.requirement("S8.2c", command="xinglin member apply")
 def test_an_applicant_is_reviewed_proposed_and_voted_in(three: Three) -> None:
     licence = three.folder / "licence.pdf"
     licence.write_bytes(b"%PDF a licence")
