@@ -14,6 +14,7 @@ from tests.support.engines import free_ports, needs_engine
 from tests.support.product import CHEAP, PASSPHRASE
 from xinglin.carrier.access.governance.validators import peers_of, validators_of
 from xinglin.carrier.consensus.comet.files import EngineHome, identity
+from xinglin.carrier.consensus.errors import EngineFailed
 from xinglin.carrier.consensus.group import EmbeddedGroup, GroupMember
 from xinglin.carrier.contracts.application import LedgerApplication
 from xinglin.carrier.ledger.ledger import Ledger
@@ -143,3 +144,24 @@ def _member(ledger: Ledger, folder: Path) -> GroupMember:
     return GroupMember(
         "a" if ledger.tip.height else "b", application, ledger.blocks, ledger.app_hash_at, lambda *_: None
     )
+
+
+def test_a_home_whose_application_fails_stops_and_says_why(
+    consortium: Consortium, closing: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = consortium.open()
+    closing.callback(network.close)
+    failing, other = network.nodes[2], network.nodes[0]
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault of the program")
+
+    monkeypatch.setattr(failing.consortium, "execute", fail)
+    with pytest.raises(EngineFailed):
+        add_account(failing, (Role.AUDITOR,), "Auditor of a home that fails")
+    at = failing.consortium.tip.height
+    deadline = time.monotonic() + 30
+    while other.consortium.tip.height < at + 3 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert other.consortium.tip.height >= at + 3
+    assert failing.consortium.tip.height == at
