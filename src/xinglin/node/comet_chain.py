@@ -55,6 +55,8 @@ class CometChain:
         self.node = node
         self.home = EngineHome(node.home.engine(ledger.rules.chain).resolve())
         self._told = told
+        # Of a chain that was begun anew: the checkpoints that are kept, until it has their heights again.
+        self._notes_ahead = {height for height in node.notes.heights() if height > ledger.tip.height}
         opening = check_founding(ledger.rules, read_opening(self.home).transactions)
         self.application = comet_application(node.home, ledger, opening)
         settings = self._settings(opening)
@@ -94,6 +96,9 @@ class CometChain:
 
     def committed(self, height: int, time: int, transactions: Sequence[bytes], answer: BlockAnswer) -> None:
         """See ``Watcher``."""
+        if height in self._notes_ahead:
+            self._notes_ahead.discard(height)
+            self.node.notes.pin_kept()
         self._told(height, lambda: self.engine.committed(height, time, transactions, answer))
 
     # --- settings ---
