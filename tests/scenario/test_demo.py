@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.engines import needs_engine
 from tests.support.product import SYNTHEA, Said, child, run_child
 from xinglin.carrier.access.governance.model import Approve, Propose
 from xinglin.carrier.access.registry.model import AddAccount
@@ -129,6 +130,17 @@ def test_every_part_is_shown_on_invented_patients_too(tmp_path: Path) -> None:
     assert done.status == 0, done.err
     assert set(done.json["figures"]["refusals"].values()) == REFUSED
     assert [one for one in SHOWN if one not in done.err] == []
+
+
+@needs_engine
+@pytest.mark.requirement("S6.2b", command="xinglin demo --network")
+def test_the_same_is_shown_with_an_engine_beside_each_home(tmp_path: Path) -> None:
+    done = run_child(child("demo", "--network", "--home", tmp_path / "homes", "--json"), tmp_path)
+    assert done.status == 0, done.err
+    assert set(done.json["figures"]["refusals"].values()) == REFUSED
+    assert [one for one in (*SHOWN, "all 5 homes: app hash") if one not in done.err] == []
+    assert done.json["figures"]["cosignatures"] == len(HOMES)
+    assert set(done.json["homes"]) == {*HOMES, "insurer"}
 
 
 @pytest.mark.requirement("S9.1", "S6.2c2", command="xinglin ledger verify")

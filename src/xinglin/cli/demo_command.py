@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from xinglin.carrier.consensus.comet.binary import find_engine
 from xinglin.carrier.crypto.files import write_durably
 from xinglin.cli.demo.caring import care
 from xinglin.cli.demo.choosing import cast
@@ -18,7 +19,7 @@ from xinglin.cli.demo.cohort import write_cohort
 from xinglin.cli.demo.consenting import SCAN, consent
 from xinglin.cli.demo.correcting import correct
 from xinglin.cli.demo.destroying import CERTIFICATE, destroy
-from xinglin.cli.demo.founding import APPLICANT, found
+from xinglin.cli.demo.founding import APPLICANT, compare, found
 from xinglin.cli.demo.linking import link
 from xinglin.cli.demo.proving import ANCHOR_BUNDLE, RECORD_BUNDLE, TRUST, prove
 from xinglin.cli.demo.records import take_in
@@ -32,6 +33,7 @@ from xinglin.cli.options import JsonOption
 from xinglin.cli.output import show
 from xinglin.kernel.errors import Invalid
 from xinglin.node.home import HomeExists
+from xinglin.node.network_setup import free_places
 
 _MARK, _RESULT, _COHORT = ".xinglin-demo", "demo.json", "bundles"
 _FILES = {
@@ -76,15 +78,22 @@ def demo(
     locale: Annotated[
         str | None, typer.Option("--localise", help="zh: give the patients Chinese names, numbers and addresses.")
     ] = None,
+    network: Annotated[
+        bool, typer.Option("--network", help="Let CometBFT make the consortium's blocks, an engine beside each home.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show the main job on four homes: records registered, proven, read under consent, refused, destroyed, sealed."""
+    if network:
+        find_engine()
     if locale not in (None, "zh"):
         raise LocaleUnknown(locale=locale)
     files = _given(data, home) if data is not None else None
     _prepare(home)
     start = time.perf_counter()
     stage = Stage(home, Console(stderr=True, highlight=False, soft_wrap=True), language=locale or "en")
+    if network:
+        stage.places = free_places(len(HOMES) + 1)
     if files is None:
         (home / _COHORT).mkdir()
         (home / _COHORT / _MARK).touch()
@@ -127,6 +136,7 @@ def _care(stage: Stage) -> None:
                 part(scene, chosen)
         destroy(scene)
         seal(scene)
+        compare(stage, scene.group.nodes)
 
 
 def _given(data: Path, home: Path) -> list[Path]:
@@ -157,7 +167,7 @@ def _prepare(home: Path) -> None:
 
 def _result(stage: Stage, seconds: float) -> dict[str, Any]:
     return {
-        "homes": {name: str(stage.home(name)) for name, _, _ in HOMES},
+        "homes": {name: str(stage.home(name)) for name in stage.new},
         "bundles": _written(stage, _FILES),
         "papers": _written(stage, _PAPERS),
         "trust": str(stage.folder / TRUST),

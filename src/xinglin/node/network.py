@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
+from xinglin.node.chains import SystemClock
 from xinglin.node.comet_chain import CometChain, Told
 from xinglin.node.node import Node
 
@@ -71,14 +72,17 @@ class Network:
 
     def resume(self, _: float = 0.0) -> None:
         """Start the engines, and wait for a block of now on every home."""
+        began = SystemClock().now_ms()
         together = Together({node.settings.node: node.consortium.tip.height for node in self.nodes})
         for node in self.nodes:
             chain = CometChain(node, together.of(node.settings.node))
             self._chains.append(chain)
             # One after the other: an engine that finds a peer's port closed tries it again only after five seconds.
             chain.process.wait_ready(_START_SECONDS)
-        for coming in [chain.engine.submit_many([]) for chain in self._chains]:
-            coming.result(_BLOCK_SECONDS)
+        for chain in self._chains:
+            # A block that this home had missed may come first.
+            while chain.engine.time < began:
+                chain.engine.submit_many([]).result(_BLOCK_SECONDS)
 
     def stop(self) -> None:
         """Stop the engines; homes and private chains stay open."""

@@ -6,7 +6,10 @@ together from several.
 
 from __future__ import annotations
 
+import secrets
+import socket
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from xinglin.carrier.access.founding_block import (
@@ -33,6 +36,8 @@ from xinglin.node.chains import Randomness, rules_of
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.setup import COMETBFT, NewHome, adopt, consortium_genesis
 
+_FIRST_PORT, _PORTS = 20_000, 10_000
+"""Below those that systems give to clients."""
 _BLOCK_ROOM = 4 << 20
 """Bytes of a block beside its transactions: header, votes, evidence."""
 
@@ -54,6 +59,19 @@ def local_places(count: int, base_port: int, host: str = "127.0.0.1") -> list[Pl
     """Return places on one machine, three ports each from ``base_port`` on."""
     ports = [base_port + 3 * number for number in range(count)]
     return [Place(f"{host}:{port}", f"127.0.0.1:{port + 1}", f"{host}:{port + 2}") for port in ports]
+
+
+def free_places(count: int, host: str = "127.0.0.1") -> list[Place]:
+    """Return places on loopback whose ports nobody listens on now."""
+    while True:
+        base = _FIRST_PORT + 3 * secrets.randbelow(_PORTS // 3 - count)
+        with ExitStack() as stack:
+            try:
+                for port in range(base, base + 3 * count):
+                    stack.enter_context(socket.socket()).bind((host, port))
+            except OSError:
+                continue
+            return local_places(count, base, host)
 
 
 def found_network(homes: Sequence[NewHome], places: Sequence[Place], randomness: Randomness) -> Genesis:

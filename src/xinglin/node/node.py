@@ -183,6 +183,10 @@ class Group:
     nodes: Sequence[Node]
     engine: EmbeddedEngine
 
+    def stop(self) -> None:
+        """Stop the consortium chain; homes and private chains stay open."""
+        self.engine.close()
+
     def resume(self, heartbeat_seconds: float = 2.0) -> None:
         """Start the consortium chain again, after its engine was closed and while the homes stayed open."""
         self.engine = _shared_engine(self.nodes, heartbeat_seconds)

@@ -65,32 +65,34 @@ class Cosigned:
 
 
 def collect_checkpoint(nodes: Sequence[Node]) -> SignedNote:
-    """Have homes that are open together cosign the tip's checkpoint; each keeps the whole note.
+    """Have homes that are open together cosign the checkpoint of the newest height that all have; each keeps the note.
 
     Raises:
         CheckpointFork: one of them computed another head; its evidence is kept.
         CheckpointUnavailable: one of them can't sign or keep it.
     """
-    cosigned = cosign_together(nodes)
+    # With an engine beside each, one may be a block ahead of the others for a moment.
+    cosigned = cosign_together(nodes, min(node.consortium.tip.height for node in nodes))
     for _, refusal in cosigned.absent:
         raise refusal
     return cosigned.note
 
 
-def cosign_together(nodes: Sequence[Node]) -> Cosigned:
-    """Have homes that are open together cosign the tip's checkpoint, as far as they can; those keep the whole note.
+def cosign_together(nodes: Sequence[Node], height: int | None = None) -> Cosigned:
+    """Have homes that are open together cosign a checkpoint, as far as they can; those keep the whole note.
 
     Every one signs only the head that its own execution gave. One that does not have the height, or has stopped
     cosigning, is left out; a member that does not cosign keeps the note.
 
     Args:
         nodes: the one that makes the checkpoint first.
+        height: of the checkpoint, rounded down to the chain's interval; the first one's tip when not given.
 
     Raises:
         CheckpointUnavailable: the first can't make it.
         CheckpointFork: one of them computed another head; its evidence is kept.
     """
-    height = nodes[0].consortium.tip.height
+    height = nodes[0].consortium.tip.height if height is None else height
     height -= height % nodes[0].consortium.rules.parameters.checkpoint_interval
     note = nodes[0].cosigner().checkpoint(height)
     members = {one.member for one in epoch_at(epochs_of(nodes[0].consortium.value), height).members if one.cosigns}

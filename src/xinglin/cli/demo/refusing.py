@@ -167,7 +167,7 @@ def _quota_and_stale(scene: Scene, record: bytes) -> None:
 def _cut(scene: Scene) -> Iterator[None]:
     """Stop the consortium chain while the homes go on, and start it again."""
     logging.disable(logging.WARNING)  # that nothing can be anchored meanwhile is what is to be shown
-    scene.group.engine.close()
+    scene.group.stop()
     try:
         yield
     finally:

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from xinglin.cli.demo.stage import Stage
+from xinglin.cli.demo.stage import Stage, Together
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.access import open_trace
 from xinglin.node.accounts import AddedAccount, add_account
 from xinglin.node.chains import SystemClock
 from xinglin.node.consents import GivenConsent, sign_agreement
-from xinglin.node.node import Group, Node
+from xinglin.node.node import Node
 from xinglin.node.serving import Serving
 from xinglin.node.site import Site
 from xinglin.service.basic.audit.messages import Asked
@@ -87,7 +87,7 @@ class Scene:
     """
 
     stage: Stage
-    group: Group
+    group: Together
     site: Site
     a: Serving
     b: Serving

@@ -13,6 +13,8 @@ from rich.console import Console
 
 from xinglin.kernel.errors import Integrity, NotFound
 from xinglin.node.chains import random_bytes
+from xinglin.node.network import Network
+from xinglin.node.network_setup import Place
 from xinglin.node.node import Group, Node, open_node, run_group
 from xinglin.node.setup import NewHome
 from xinglin.stakeholders.kinds import MemberKind
@@ -26,6 +28,8 @@ HOMES = (
 """Folder, name and kind of each home, in the order in which they commit."""
 
 
+Together = Group | Network
+"""Open homes whose consortium chain runs: made by all of them in one process, or by an engine beside each."""
 PASSPHRASE = "passphrase"  # noqa: S105  (the name of a file)
 """Name of the file with the passphrase of all homes."""
 
@@ -52,7 +56,11 @@ class DemoContradiction(Integrity):
 
 @dataclass(slots=True)
 class Stage:
-    """The demonstration's folder, its homes, its figures; ``language`` of refusals and notices: ``en`` or ``zh``."""
+    """The demonstration's folder, its homes, its figures.
+
+    ``language`` of refusals and notices: ``en`` or ``zh``. ``places``: where the engines listen, the applicant's last;
+    none where no engines run. ``new``: those that keep the chain.
+    """
 
     folder: Path
     console: Console
@@ -60,6 +68,7 @@ class Stage:
     new: dict[str, NewHome] = field(default_factory=dict)
     applicant: NewHome | None = None
     language: str = "en"
+    places: Sequence[Place] = ()
     figures: dict[str, Any] = field(default_factory=dict)
     begun: float = field(default_factory=time.perf_counter)
 
@@ -103,12 +112,15 @@ class Stage:
         return open_node(self.home(name), self.passphrase, self.new[name].keys)
 
     @contextmanager
-    def group(self, *names: str) -> Iterator[Group]:
-        """Open homes together, all four when none is named; no block is made but for transactions."""
+    def group(self, *names: str) -> Iterator[Together]:
+        """Open homes together, all that keep the chain when none is named.
+
+        Without engines no block is made but for transactions.
+        """
         nodes: list[Node] = []
         try:
-            nodes += [self.open(name) for name in names or [name for name, _, _ in HOMES]]
-            group = run_group(nodes, heartbeat_seconds=0)
+            nodes += [self.open(name) for name in names or self.new]
+            group = Network(nodes) if self.places else run_group(nodes, heartbeat_seconds=0)
         except BaseException:
             for node in nodes:
                 node.close()
