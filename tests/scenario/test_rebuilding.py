@@ -1,4 +1,4 @@
-"""A home whose consortium chain is damaged, or whose disk is lost, begins it anew and gets it from the others (S9.1)."""
+"""A home whose consortium chain is damaged or lost begins it anew and gets it from the others (S9.1)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ import pytest
 from tests.support.damage import data_file
 from tests.support.engines import free_ports, needs_engine
 from tests.support.product import CHEAP, PASSPHRASE, make_hospital, xinglin
+from xinglin.carrier.consensus.comet.errors import EngineDataDamaged, EngineFileDamaged, EngineSigningStateLost
 from xinglin.carrier.consensus.comet.files import EngineHome, identity
-from xinglin.carrier.consensus.comet.errors import EngineFileDamaged, EngineSigningStateLost
 from xinglin.carrier.ledger.errors import ChainNotFound, StoreDamaged, StoreLocked
 from xinglin.carrier.ledger.store import lock_folder
 from xinglin.kernel.errors import Integrity
 from xinglin.node.accounts import add_account
 from xinglin.node.chains import random_bytes
+from xinglin.node.comet_chain import CometChain
 from xinglin.node.network import Network
 from xinglin.node.network_setup import found_network, local_places
 from xinglin.node.node import Node, open_node
 from xinglin.node.rebuilding import GenesisLost, GenesisOther, RebuildImpossible, rebuild
+from xinglin.node.running import Running
 from xinglin.node.setup import make_home
 from xinglin.node.verify import verify_chain
 from xinglin.stakeholders.kinds import MemberKind, Role
@@ -170,3 +172,39 @@ def test_a_lost_genesis_is_read_from_the_store_or_a_file_of_the_same_chain(place
         rebuild(home, NOW, home / "config.toml")
     rebuild(home, NOW, other / "chain" / folder.name / "genesis")
     open_node(home, PASSPHRASE).close()
+
+
+@pytest.mark.requirement("S9.1", part="damage of the engine's own data is found and ends serving")
+def test_damage_of_the_engines_data_is_told_and_mended(places: dict[str, Path]) -> None:
+    chain = grow(places)
+    home = places["insurer"]
+    spoil_all(home / "engine" / chain / "data" / "state.db")
+    node = open_node(home, PASSPHRASE)
+    height = node.consortium.tip.height
+    comet = CometChain(node)
+    running = Running(node, None, 0, comet)
+    try:
+        assert running.fault() is None
+        deadline = time.monotonic() + 30
+        while running.fault() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert isinstance(running.fault(), EngineDataDamaged)
+    finally:
+        comet.close()
+        node.close()
+
+    rebuild(home, NOW)
+    network = Network([open_node(path, PASSPHRASE) for path in places.values()])
+    try:
+        wait_for(network.nodes, height)
+        assert len({node.consortium.app_hash_at(height) for node in network.nodes}) == 1
+    finally:
+        network.close()
+
+
+def spoil_all(folder: Path) -> None:
+    """Overwrite the second half of each file of an engine's database."""
+    for path in folder.iterdir():
+        if path.suffix in (".ldb", ".log") or path.name.startswith("MANIFEST"):
+            data = path.read_bytes()
+            path.write_bytes(data[: len(data) // 2] + b"\xa5" * (len(data) - len(data) // 2))

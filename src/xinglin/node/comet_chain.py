@@ -14,6 +14,7 @@ from xinglin.carrier.access.governance.validators import peers_of
 from xinglin.carrier.consensus.comet.binary import find_engine
 from xinglin.carrier.consensus.comet.config import EngineSettings, Peer
 from xinglin.carrier.consensus.comet.engine import CometEngine
+from xinglin.carrier.consensus.comet.errors import EngineDataDamaged
 from xinglin.carrier.consensus.comet.files import EngineHome, identity, write_settings
 from xinglin.carrier.consensus.comet.handler import AbciHandler
 from xinglin.carrier.consensus.comet.opening import read_opening
@@ -79,6 +80,14 @@ class CometChain:
         self.server.close()
         self.engine.close()
         self._rpc.close()
+
+    @property
+    def failure(self) -> PlatformError | None:
+        """Why starting the engine again is of no use: the chain's store or its own data are damaged. Else None."""
+        if not self.server.may_restart:
+            return self.server.failure
+        said = self.process.report().damage
+        return EngineDataDamaged(home=str(self.home.folder), said=said.rstrip(".")) if said else None
 
     # --- what the ABCI server tells ---
 

@@ -132,12 +132,10 @@ class StoreDamaged(Integrity):
     en = "The store of chain {chain} is damaged: {what}."
     zh = "链 {chain} 的存储已损坏：{what}。"
     hint_en = (
-        "Don't use this home; run 'xinglin ledger verify'. Restore it from a backup, or the consortium chain from other "
-        "members by 'xinglin ledger rebuild'."
+        "Don't use this home; run 'xinglin ledger verify'. Restore it from a backup, or the consortium chain from the "
+        "other members by 'xinglin ledger rebuild'."
     )
-    hint_zh = (
-        "请勿使用该节点目录；请运行 xinglin ledger verify。请从备份恢复，或用 xinglin ledger rebuild 从其他成员重建联盟链。"
-    )
+    hint_zh = "请勿使用；请运行 xinglin ledger verify，并从备份恢复，或用 xinglin ledger rebuild 重建联盟链。"
 
 
 class StoreBehindHead(Integrity):
