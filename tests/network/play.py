@@ -170,7 +170,7 @@ class Player:
 
     def _twin(self, step: Step) -> None:
         for name in step.nodes:
-            begin_twin(self.consortium, name, step.fault or "")
+            begin_twin(self.consortium, name, step.fault or "", self.memory)
 
     # --- expectations ---
 

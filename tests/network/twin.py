@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.network.consortium import Consortium
-from tests.network.load import client_of, keys_of
+from tests.network.load import Memory, client_of, keys_of
 from xinglin.carrier.access.registry.model import AddNode, SetPeer
 from xinglin.carrier.consensus.comet.files import make_keys
 from xinglin.carrier.ledger.build import operation
@@ -12,7 +12,7 @@ from xinglin.node.chains import random_bytes
 from xinglin.node.remote.settling import Patience
 
 
-def begin_twin(consortium: Consortium, name: str, fault: str) -> None:
+def begin_twin(consortium: Consortium, name: str, fault: str, memory: Memory) -> None:
     """Register a second node of a member, and run it with the validator key of the first.
 
     The first is stopped while its home is copied: what a copied disk or an over-eager standby would be.
@@ -26,5 +26,9 @@ def begin_twin(consortium: Consortium, name: str, fault: str) -> None:
     suite, node = consortium.rules.suite, identifier(random_bytes(16))
     client = client_of(consortium, [member.address], Patience(60, 10))
     for method, call in (("add_node", AddNode(node, sealing)), ("set_peer", SetPeer(node, peer, twin.place.p2p))):
-        client.call([operation(suite, "registry", method, call)], [signer])
+        built = client.build([operation(suite, "registry", method, call)], [signer])
+        memory.hand_in([built.body.hex()])
+        committed = client.submit(built.raw)
+        memory.note(name, built.body, built.valid_until, committed)
+        assert committed.code == 0, f"{method} was refused with {committed.code}"
     consortium.start([twin.name])
