@@ -90,7 +90,7 @@ class Running:
             failure = self.node.client(ledger).engine.failure
             if failure is not None:
                 return failure
-        return None
+        return None if self.comet is None else self.comet.failure
 
     def unready(self) -> PlatformError | None:
         """Return why this node should not be asked now, None when it may be."""
