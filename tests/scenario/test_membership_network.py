@@ -32,6 +32,7 @@ from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.membership.contribution import contributions
 from xinglin.node.membership.joining import Applying, apply, make_kit, own_request, prepare, register
 from xinglin.node.membership.request import read_request
+from xinglin.node.membership.validating import begin_validating, stop_validating
 from xinglin.node.membership.voting import Acting, Change, propose, prove_key, vote
 from xinglin.node.network import Network
 from xinglin.node.network_setup import Place, found_network, local_places
@@ -230,6 +231,7 @@ def _fifth_joins(consortium: Consortium, chain: str) -> None:
     finally:
         comet.close()
         fifth.close()
+    _fifth_decides_whether_it_validates(consortium, home, key)
 
 
 def _contributions_are_seen(consortium: Consortium, chain: str, fifth: Node) -> None:
@@ -252,6 +254,21 @@ def _contributions_are_seen(consortium: Consortium, chain: str, fifth: Node) -> 
     with EngineRpc(fifth.settings.engine.rpc_listen) as rpc:
         other = contributions(fifth.consortium, chain, rpc, 5)
     assert sum(one.proposed for one in other.members) == other.last - other.first + 1
+
+
+def _fifth_decides_whether_it_validates(consortium: Consortium, home: Path, key: bytes) -> None:
+    """Its owner ends its validator and begins it again with another key, by transactions alone."""
+    first = consortium.nodes["hospital"]
+    fifth = open_node(home, PASSPHRASE)
+    fifth.close()
+    client, signer = first.client(), fifth.signer(ADMINISTRATOR)
+    stop_validating(
+        Acting(fifth.member, client.chain, fifth.keys, first.consortium, lambda calls: client.call(calls, [signer]))
+    )
+    assert key not in validators_of(CommittedState(first.consortium))
+    again = begin_validating(home, fifth.keys, client)
+    assert again != key
+    assert again in validators_of(CommittedState(first.consortium))
 
 
 def _signed(consortium: Consortium, address: bytes) -> bool:

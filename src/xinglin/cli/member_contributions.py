@@ -1,4 +1,4 @@
-"""``xinglin member contributions``: what each node does for the network (S6.1c)."""
+"""``xinglin member contributions``, ``validate``, ``stop-validating``: what nodes do for the network (S6.1c, S6.1e)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from typing import Annotated
 import typer
 
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
-from xinglin.cli.member_joining import app
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened_registry
+from xinglin.carrier.crypto.keystore import open_keystore
+from xinglin.cli.acting import acting_member
+from xinglin.cli.member_joining import NodesOption, app
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_registry
 from xinglin.cli.output import show
+from xinglin.cli.passphrase import read_passphrase
+from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.home import Home
 from xinglin.node.membership.contribution import MAX_BLOCKS, contributions
+from xinglin.node.membership.validating import begin_validating, stop_validating
+from xinglin.node.remote.chain import ChainNamed, RemoteChain
 from xinglin.settings import load_settings
 
 __all__ = ["app"]
@@ -37,3 +44,32 @@ def show_contributions(
             f"transactions {one.transactions:>6}  {one.name}"
         )
     show({"first": found.first, "last": found.last, "members": rows}, lines, as_json=as_json)
+
+
+@app.command("stop-validating")
+def stop(
+    home: HomeOption,
+    others: WithOption = None,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let this member's node make no more blocks; it keeps the chain and the member its vote on members."""
+    with acting_member(home, others, passphrase_file) as acting:
+        stop_validating(acting)
+        member = acting.member
+    show({"member": member, "validates": False}, ["This member's node makes no more blocks."], as_json=as_json)
+
+
+@app.command("validate")
+def validate(
+    home: HomeOption,
+    node: NodesOption,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let this member's node make blocks (again), with a new engine key. The home's node does not run meanwhile."""
+    keys = open_keystore(Home(home).keys, read_passphrase(passphrase_file))
+    named = ChainNamed(load_settings(home).consortium.id, keys.suite)
+    key = begin_validating(home, keys, RemoteChain(node, named, SystemClock(), random_bytes))
+    lines = [f"Registered engine key {key.hex()}. Next: xinglin serve {home}"]
+    show({"key": key.hex(), "validates": True}, lines, as_json=as_json)
