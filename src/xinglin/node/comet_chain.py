@@ -59,7 +59,7 @@ class CometChain:
         self.application = comet_application(node.home, ledger, opening)
         settings = self._settings(opening)
         self._rpc = EngineRpc(settings.rpc_listen)
-        self.process = EngineProcess(self.home, find_engine(), settings.rpc_listen)
+        self.process = EngineProcess(self.home, find_engine(), settings.rpc_listen, given_up=self._given_up)
         write_settings(self.home, settings)
         limit = ledger.rules.parameters.max_transaction_bytes
         self.engine = CometEngine(self.application, SystemClock(), self._rpc.hand_in, max_transaction_bytes=limit)
@@ -95,6 +95,14 @@ class CometChain:
     def committed(self, height: int, time: int, transactions: Sequence[bytes], answer: BlockAnswer) -> None:
         """See ``Watcher``."""
         self._told(height, lambda: self.engine.committed(height, time, transactions, answer))
+
+    def _given_up(self) -> bool:
+        """Stop for good where the application can't go on until somebody has looked; who waits is told why."""
+        failure = self.server.failure
+        if failure is None or self.server.may_restart:
+            return False
+        self.engine.stop(failure)
+        return True
 
     # --- settings ---
 

@@ -16,9 +16,8 @@ from xinglin.carrier.access.founding_block import (
     check_founding,
     first_block_time,
     founding_transaction,
-    validator_proof_message,
 )
-from xinglin.carrier.access.registry.model import AddNode, SetPeer, SetValidator
+from xinglin.carrier.access.registry.model import VALIDATOR, AddNode, SetPeer, SetValidator
 from xinglin.carrier.consensus.comet.files import (
     EngineHome,
     EngineIdentity,
@@ -28,9 +27,10 @@ from xinglin.carrier.consensus.comet.files import (
 )
 from xinglin.carrier.consensus.comet.genesis import EngineGenesis
 from xinglin.carrier.consensus.comet.opening import app_state
+from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.build import Signer
 from xinglin.carrier.ledger.chain import ChainRules
-from xinglin.carrier.ledger.genesis import genesis_hash
+from xinglin.carrier.ledger.genesis import genesis_hash, key_proof_message
 from xinglin.carrier.ledger.model import Genesis
 from xinglin.node.chains import Randomness, rules_of
 from xinglin.node.founding import ADMINISTRATOR, SEALING
@@ -138,9 +138,13 @@ def engine_genesis(rules: ChainRules, transactions: Sequence[bytes]) -> EngineGe
 
 def set_validator(rules: ChainRules, member: str, node: str, engine: EngineHome) -> SetValidator:
     """Return the call that makes a home's engine its member's validator."""
+    return SetValidator(node, *validator_of(rules.suite, rules.chain, member, engine))
+
+
+def validator_of(chosen: Suite, chain: str, member: str, engine: EngineHome) -> tuple[bytes, bytes]:
+    """Return the key by which a home's engine validates for a member of a chain, and the proof of it (RG12)."""
     key = make_keys(engine).validator_key
-    proof = sign_as_validator(engine, validator_proof_message(rules, member, key))
-    return SetValidator(node, key, proof)
+    return key, sign_as_validator(engine, key_proof_message(chosen.hash, chain, member, VALIDATOR, key))
 
 
 def _founding(rules: ChainRules, new: NewHome, engine: EngineHome, place: Place, nonce: bytes) -> bytes:

@@ -91,6 +91,7 @@ class EngineProcess:
         rpc_address: ``host:port`` of its RPC, as in its settings.
         policy: when it is started again.
         arguments: more arguments for ``cometbft start``; for tests.
+        given_up: asked when it has died: True when starting it again is of no use, and then it stays ended.
 
     Raises:
         EngineFileDamaged: a key is not there, or not whole.
@@ -104,12 +105,14 @@ class EngineProcess:
         rpc_address: str,
         policy: RestartPolicy | None = None,
         arguments: Sequence[str] = (),
+        given_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self.home = home
         self._peer = identity(home).peer
         self._command = [str(binary), "start", "--home", str(home.folder), *arguments]
         self._address = rpc_address
         self._policy = policy or RestartPolicy()
+        self._given_up = given_up
         self._log = EngineLog(home.log)
         self._state = _Watched()
         self._lock = threading.Lock()  # guards _state and the child
@@ -228,7 +231,7 @@ class EngineProcess:
                 with self._lock:
                     self._state.failures += 1
                     delay = self._policy.delay(self._state.failures)
-                if self._end.wait(delay):
+                if self._given_up() or self._end.wait(delay):
                     return
                 self._start_again()
 
