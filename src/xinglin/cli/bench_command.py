@@ -17,7 +17,8 @@ from xinglin.cli.bench.reads import bench_access
 from xinglin.cli.output import show
 
 app = typer.Typer(
-    help="Benchmarks: crypto, ledger, records, intake, ingest, access, read, empi, growth, network.", no_args_is_help=True
+    help="Benchmarks: crypto, ledger, records, intake, ingest, access, read, empi, growth, network.",
+    no_args_is_help=True,
 )
 FolderOption = Annotated[Path | None, typer.Option("--dir", help="Folder for the benchmark's homes; deleted after.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -20,6 +20,7 @@ from xinglin.carrier.consensus.comet.binary import find_engine
 from xinglin.carrier.consensus.comet.config import EngineSettings, Peer
 from xinglin.carrier.consensus.comet.files import EngineHome, make_keys, write_genesis, write_settings
 from xinglin.carrier.consensus.comet.genesis import EngineGenesis
+from xinglin.carrier.consensus.comet.place import socket_path
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.cli.bench.network.load import KVSTORE, Work, write_bodies
 from xinglin.cli.bench.network.nodes import BenchNetworkFailed, free_ports, stopped
@@ -60,7 +61,7 @@ def kvstore_rounds(folder: Path, nodes: int, each: int, size: int, counts: Seque
             ports = tuple(place.rpc.rpartition(":")[2] for place in places)
             done += calls * each * nodes
             work = Work(KVSTORE, ports, tuple(files), each, waiting, total=done)
-            seen, seconds, taken = measured({"engines": processes}, work, time.monotonic)
+            seen, seconds, taken = measured({"engines": processes}, work, lambda _: time.monotonic())
             rounds.append(Round(calls * each * nodes, seconds, seen.ended - seen.begun, seen.latencies_ms, taken))
     return rounds
 
@@ -79,7 +80,7 @@ def _running(folder: Path, places: Sequence[Place]) -> Iterator[list[int]]:
             write_genesis(home, genesis)
             settings = EngineSettings(
                 moniker=f"kvstore-{number}",
-                abci_socket=home.folder / "abci.sock",
+                abci_socket=socket_path(home.folder),
                 p2p_listen=place.p2p,
                 rpc_listen=place.rpc,
                 peers=tuple(peer for peer in peers if peer is not peers[number]),

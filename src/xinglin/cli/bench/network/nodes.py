@@ -1,4 +1,4 @@
-"""The nodes of ``bench network``: a consortium of hospitals, each served by a process as an institution would run it."""
+"""The nodes of ``bench network``: a consortium of hospitals, each served by a process as an institution runs it."""
 
 from __future__ import annotations
 
@@ -137,9 +137,7 @@ def served_nodes(folder: Path, count: int) -> Iterator[Nodes]:
                 raise BenchNetworkFailed(reason="a node did not come up")
         nodes = Nodes(homes, rules_of(genesis), processes)
         before = max(head["height"] for head in nodes.heads())
-        nodes.wait_for(
-            "starting", lambda heads: min(head["height"] for head in heads) > before + 1, _START_SECONDS
-        )
+        nodes.wait_for("starting", lambda heads: min(head["height"] for head in heads) > before + 1, _START_SECONDS)
         yield nodes
 
 

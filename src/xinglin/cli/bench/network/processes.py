@@ -35,14 +35,16 @@ def used(parts: Parts) -> Used:
 def between(parts: Parts, before: Used, after: Used, seconds: float, load: float) -> dict[str, Any]:
     """Return what was used between two looks, as a report has it.
 
-    ``cpu_share`` is of all cores that this process may use.
+    ``cpu_share`` is of all cores that this process may use; ``cpu_bound_seconds`` is how long the same would have taken
+    if they had done nothing else and never waited: on a machine that others use it says more than the clock.
     """
     cpu = {part: _less(before.cpu[part], after.cpu[part]) for part in parts}
-    whole = seconds * len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0))
     totals = {**{part: sum(each) for part, each in cpu.items()}, "load": load}
     return {
         "cpu_seconds": {**cpu, "load": round(load, 2)},
-        "cpu_share": {part: round(total / whole, 3) for part, total in totals.items()},
+        "cpu_share": {part: round(total / seconds / cores, 3) for part, total in totals.items()},
+        "cpu_bound_seconds": round(sum(totals.values()) / cores, 2),
         "rss_anon_mib": {part: [round(anonymous_mib(pid), 1) for pid in pids] for part, pids in parts.items()},
         "written_mib": {part: _less(before.written[part], after.written[part]) for part in parts},
     }

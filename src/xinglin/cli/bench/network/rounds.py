@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ from xinglin.service.basic.coordination.model import RecordItem, RegisterBatch
 
 BATCH_ITEMS = 256
 AUDIENCE = "treatment"
-_ROUND_SECONDS = 240.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,8 @@ def signed(nodes: Nodes, make: Make, count: int) -> list[list[bytes]]:
             call, key = make(new)
             # Each a millisecond later than the one before, as transactions come in the course of time.
             until = valid_until + number % 30_000
-            raws.append(build_transaction(rules.suite, rules.chain, random_bytes(16), until, [call], [_signer(new, key)]).raw)
+            signer = Signer(new.keys.public(key), partial(new.keys.sign, key))
+            raws.append(build_transaction(rules.suite, rules.chain, random_bytes(16), until, [call], [signer]).raw)
         found.append(raws)
     return found
 
@@ -120,19 +121,19 @@ def run_round(nodes: Nodes, folder: Path, raws: Sequence[Sequence[bytes]], pace:
     heads = nodes.heads()
     size, height = max(head["log_size"] for head in heads), max(head["height"] for head in heads)
 
-    def committed() -> float:
-        wanted = size + count
+    def committed(seen: Seen) -> float:
+        wanted, new = size + count, {index for index in seen.indexes if index >= size}
+        if not len(new) == len(seen.indexes) == count:
+            raise BenchNetworkFailed(reason=f"{count - len(new)} were not committed anew, such as {seen.others[:3]}")
         return nodes.wait_for("committing", lambda heads: min(one["log_size"] for one in heads) >= wanted, 60.0)
 
     seen, seconds, taken = measured(nodes.parts(), work, committed)
-    if len(set(seen.indexes)) != count or len(seen.indexes) != count:
-        raise BenchNetworkFailed(reason=f"{count - len(set(seen.indexes))} not committed, such as {seen.others[:3]}")
     blocks = min(head["height"] for head in nodes.heads()) - height
     return Round(count, seconds, seen.ended - seen.begun, seen.latencies_ms, {"blocks": blocks, **taken})
 
 
-def measured(parts: Parts, work: Work, done: Callable[[], float]) -> tuple[Seen, float, dict[str, Any]]:
-    """Have a load done; return what it saw, the seconds until ``done`` returned its time, and what processes took.
+def measured(parts: Parts, work: Work, done: Callable[[Seen], float]) -> tuple[Seen, float, dict[str, Any]]:
+    """Have a load done; return what it saw, the seconds until the time that ``done`` returned, and what processes took.
 
     Raises:
         BenchNetworkFailed: the load broke off.
@@ -152,11 +153,7 @@ def measured(parts: Parts, work: Work, done: Callable[[], float]) -> tuple[Seen,
         if not said:
             raise BenchNetworkFailed(reason="the load broke off")
         seen = Seen(**json.loads(said))
-        ended = done()
+        ended = done(seen)
         after = used(parts)
     seconds = ended - seen.begun
     return seen, seconds, between(parts, before, after, seconds, seen.cpu_seconds)
-
-
-def _signer(new: NewHome, key: str) -> Signer:
-    return Signer(new.keys.public(key), lambda message: new.keys.sign(key, message))
