@@ -12,14 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
+from tests.support.damage import data_file
 from tests.support.product import PASSPHRASE
 from xinglin.carrier.access.governance.validators import EngineMembership
 from xinglin.carrier.consensus.ports import BlockAnswer
 from xinglin.carrier.contracts.application import LedgerApplication
 from xinglin.carrier.contracts.ports import Opening
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
+from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.ledger import Ledger
-from xinglin.carrier.ledger.model import Transaction
+from xinglin.carrier.ledger.model import Header, Transaction
 from xinglin.cli.app import run
 from xinglin.kernel.encoding import decode, pack
 from xinglin.kernel.hashing import Tag, tagged
@@ -29,7 +33,7 @@ from xinglin.node.home import Home
 
 _FIRST_WRONG = 8
 _SLOW_SECONDS = 0.5
-_SMALL_MAP = 1 << 20
+_SMALL_MAP = 2 << 20
 
 
 class WrongAppHash(LedgerApplication):
@@ -109,10 +113,8 @@ class Slow(LedgerApplication):
         return super().commit()
 
 
-def replace_nonce(transaction: Transaction) -> object:
+def replace_nonce(transaction: Transaction) -> Header:
     """Return the header with another nonce: a body that its signer never signed."""
-    import msgspec  # noqa: PLC0415
-
     return msgspec.structs.replace(transaction.header, nonce=bytes(16))
 
 
@@ -135,9 +137,9 @@ def small_map() -> None:
     """Give the chain a map in which there is room for a few seconds of load only."""
     opened = Ledger.open
 
-    def open_small(home: Path, rules: object, map_bytes: int) -> Ledger:
-        size = (home / "chain" / rules.chain / "data" / "data.mdb").stat().st_size
-        return opened(home, rules, size + _SMALL_MAP)
+    def open_small(home: Path, rules: ChainRules, map_bytes: int) -> Ledger:
+        used = data_file(home, rules.chain).stat().st_blocks * 512  # the file itself is as large as its map
+        return opened(home, rules, used + _SMALL_MAP)
 
     node.Ledger.open = open_small
 

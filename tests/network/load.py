@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,10 @@ from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.home import Home
 from xinglin.node.remote.chain import ChainNamed, RemoteChain
+from xinglin.node.remote.errors import NodeAway, NodeUnreached
+from xinglin.node.remote.forms import PREFIX, OutcomesSaid, RefusedSaid, frame, read_answer
 from xinglin.node.remote.settling import Patience
+from xinglin.node.remote.transport import Ask, ask, parse_address
 
 _REQUEST_SECONDS = 10.0
 
@@ -121,6 +125,22 @@ class Clients:
         others = [self._consortium.members[other].address for other in self._names if other != name]
         patience = Patience(self._load.patience, _REQUEST_SECONDS)
         return client_of(self._consortium, [own, *(others if self._load.switching else [])], patience)
+
+
+def first_answer(consortium: Consortium, name: str, memory: Memory) -> str:
+    """Hand one transaction in at one node, once; return the code of its refusal, empty if it is none."""
+    member, suite = consortium.members[name], consortium.rules.suite
+    signer, sealing = keys_of(member)
+    call = operation(suite, "registry", "add_node", AddNode(identifier(random_bytes(16)), sealing))
+    built = client_of(consortium, [member.address], Patience()).build([call], [signer])
+    memory.hand_in([built.body.hex()])
+    headers = {"content-type": "application/octet-stream"}
+    asked = Ask("POST", f"{PREFIX}/transactions", frame([built.raw]), headers, _REQUEST_SECONDS)
+    with suppress(NodeAway, NodeUnreached):
+        said = read_answer(ask(parse_address(member.address), asked), OutcomesSaid)
+        if said is not None and isinstance(said.outcomes[0], RefusedSaid):
+            return said.outcomes[0].code
+    return ""
 
 
 def client_of(consortium: Consortium, addresses: list[str], patience: Patience) -> RemoteChain:

@@ -21,7 +21,7 @@ Do = Literal[
     "twin",  # run a second process with the validator key of a node
     "progress",  # heights of nodes grow, `blocks` of them within `seconds`
     "stands",  # no height grows for `seconds`
-    "refused",  # a submission was refused with `code`, within `seconds`
+    "refused",  # nodes refuse what is handed in with `code`, within `seconds`
     "later_round",  # a block was decided in a later round than the first, within `seconds`
     "evidence",  # nodes keep evidence against the member of `against`, within `seconds`
     "wait",  # nothing, for `seconds`

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.network.consortium import Consortium, Member
 from tests.network.judge import judge
-from tests.network.load import Clients, Memory
+from tests.network.load import Clients, Memory, first_answer
 from tests.network.manifest import Manifest, Step
 from tests.network.observe import later_rounds, proposals
 from tests.network.twin import begin_twin
@@ -192,7 +192,10 @@ class Player:
             _hold("Traceback" not in said, f"{member.name} wrote a traceback")
 
     def _refused(self, step: Step) -> None:
-        self._until(lambda: self.memory.refused[step.code] > 0, step.seconds, f"nothing was refused with {step.code}")
+        def refused() -> bool:
+            return all(first_answer(self.consortium, name, self.memory) == step.code for name in step.nodes)
+
+        self._until(refused, step.seconds, f"not all of {step.nodes} refused with {step.code}")
 
     def _later_round(self, step: Step) -> None:
         looked = self._observer()
