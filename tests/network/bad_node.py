@@ -6,6 +6,7 @@ Everything but the application is the product's: what an honest node meets is wh
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,9 +15,11 @@ from pathlib import Path
 
 import msgspec
 
+from tests.network.clock import OFFSET
 from tests.support.damage import data_file
 from tests.support.product import PASSPHRASE
 from xinglin.carrier.access.governance.validators import EngineMembership
+from xinglin.carrier.consensus.comet import process
 from xinglin.carrier.consensus.ports import BlockAnswer
 from xinglin.carrier.contracts.application import LedgerApplication
 from xinglin.carrier.contracts.ports import Opening
@@ -28,6 +31,7 @@ from xinglin.cli.app import run
 from xinglin.kernel.encoding import decode, pack
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.node import comet_chain, node
+from xinglin.node.chains import SystemClock
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.home import Home
 
@@ -144,6 +148,14 @@ def small_map() -> None:
     node.Ledger.open = open_small
 
 
+def wrong_clock() -> None:
+    """Have node and engine go by a clock that is off by what the environment says."""
+    ahead = int(os.environ[OFFSET])
+    true = SystemClock.now_ms
+    SystemClock.now_ms = lambda self: true(self) + ahead
+    process._PASSED_ON = (*process._PASSED_ON, OFFSET)
+
+
 FAULTS: dict[str, Callable[[], None]] = {
     "wrong-app-hash": applying(WrongAppHash),
     "forges": applying(Forging),
@@ -151,6 +163,7 @@ FAULTS: dict[str, Callable[[], None]] = {
     "censors": applying(Censoring),
     "slow": applying(Slow),
     "full": small_map,
+    "clock": wrong_clock,
 }
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from tests.support.product import PASSPHRASE
 from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.consensus.ports import Committed
 from xinglin.carrier.crypto.keystore import open_keystore
-from xinglin.carrier.ledger.build import Signer, operation
+from xinglin.carrier.ledger.build import Built, Signer, operation
 from xinglin.carrier.ledger.model import Operation
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
@@ -127,13 +127,16 @@ class Clients:
         return client_of(self._consortium, [own, *(others if self._load.switching else [])], patience)
 
 
-def first_answer(consortium: Consortium, name: str, memory: Memory) -> str:
-    """Hand one transaction in at one node, once; return the code of its refusal, empty if it is none."""
+def a_transaction(consortium: Consortium, name: str) -> Built:
+    """Return a transaction that a member signs now, for five minutes."""
     member, suite = consortium.members[name], consortium.rules.suite
     signer, sealing = keys_of(member)
     call = operation(suite, "registry", "add_node", AddNode(identifier(random_bytes(16)), sealing))
-    built = client_of(consortium, [member.address], Patience()).build([call], [signer])
-    memory.hand_in([built.body.hex()])
+    return client_of(consortium, [member.address], Patience()).build([call], [signer])
+
+
+def first_answer(member: Member, built: Built) -> str:
+    """Hand a transaction in at one node, once; return the code of its refusal, empty if it is none."""
     headers = {"content-type": "application/octet-stream"}
     asked = Ask("POST", f"{PREFIX}/transactions", frame([built.raw]), headers, _REQUEST_SECONDS)
     with suppress(NodeAway, NodeUnreached):
