@@ -33,7 +33,7 @@ from xinglin.node.remote.transport import Ask, ask, parse_address
 from xinglin.node.setup import make_home
 from xinglin.stakeholders.kinds import MemberKind
 
-START_SECONDS = 90.0
+START_SECONDS = 240.0
 _STOP_SECONDS = 60.0
 _PORTS = 4
 KINDS = (MemberKind.TECHNOLOGY_PROVIDER, MemberKind.DATA_USER, MemberKind.TECHNOLOGY_PROVIDER, MemberKind.REGULATOR)

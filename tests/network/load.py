@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from tests.network.consortium import Consortium, Member
 from tests.network.manifest import Load
 from tests.support.product import PASSPHRASE
@@ -25,7 +27,7 @@ from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.home import Home
 from xinglin.node.remote.chain import ChainNamed, RemoteChain
 from xinglin.node.remote.errors import NodeAway, NodeUnreached
-from xinglin.node.remote.forms import PREFIX, OutcomesSaid, RefusedSaid, frame, read_answer
+from xinglin.node.remote.forms import PREFIX, OutcomesSaid, Problem, RefusedSaid, frame, read_answer
 from xinglin.node.remote.settling import Patience
 from xinglin.node.remote.transport import Ask, ask, parse_address
 
@@ -139,9 +141,12 @@ def first_answer(member: Member, built: Built) -> str:
     """Hand a transaction in at one node, once; return the code of its refusal, empty if it is none."""
     headers = {"content-type": "application/octet-stream"}
     asked = Ask("POST", f"{PREFIX}/transactions", frame([built.raw]), headers, _REQUEST_SECONDS)
-    with suppress(NodeAway, NodeUnreached):
-        said = read_answer(ask(parse_address(member.address), asked), OutcomesSaid)
-        if said is not None and isinstance(said.outcomes[0], RefusedSaid):
+    with suppress(NodeAway, NodeUnreached, msgspec.DecodeError):
+        answer = ask(parse_address(member.address), asked)
+        said = read_answer(answer, OutcomesSaid)
+        if said is None:
+            return msgspec.json.decode(answer.body, type=Problem).code
+        if isinstance(said.outcomes[0], RefusedSaid):
             return said.outcomes[0].code
     return ""
 
