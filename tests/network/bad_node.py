@@ -24,6 +24,7 @@ from xinglin.carrier.consensus.ports import BlockAnswer
 from xinglin.carrier.contracts.application import LedgerApplication
 from xinglin.carrier.contracts.ports import Opening
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
+from xinglin.carrier.ledger import store
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Header, Transaction
@@ -37,7 +38,8 @@ from xinglin.node.home import Home
 
 _FIRST_WRONG = 8
 _SLOW_SECONDS = 0.5
-_SMALL_MAP = 2 << 20
+_SMALL_MAP = 8 << 20
+_SMALL_PERCENT = 10
 
 
 class WrongAppHash(LedgerApplication):
@@ -138,7 +140,8 @@ def applying(kind: type[LedgerApplication]) -> Callable[[], None]:
 
 
 def small_map() -> None:
-    """Give the chain a map in which there is room for a few seconds of load only."""
+    """Give the chain a small map, of which a tenth may be used before nothing more is taken; blocks have the rest."""
+    store.FULL_PERCENT = _SMALL_PERCENT
     opened = Ledger.open
 
     def open_small(home: Path, rules: ChainRules, map_bytes: int) -> Ledger:
