@@ -38,7 +38,7 @@ def test_what_strangers_send_takes_up_no_room(home: Path) -> None:
     ledger = chain.create(home)
     engine, logged = Engine(), chain.sign(chain.add("b"))
     commit(ledger, logged)
-    running: Any = SimpleNamespace(consortium=ledger, client=engine)
+    running: Any = SimpleNamespace(consortium=ledger, client=engine, require_fresh=lambda: None)
     routes = LedgerRoutes(running, SimpleNamespace(), 1.0)  # type: ignore[arg-type]  # figures are of the answers
     good = chain.sign()
     unknown = chain.sign(chain.add("c"), keys=[Key(chain.suite)])
