@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from xinglin.carrier.consensus.comet.errors import EngineSettingInvalid
 
 PUBLIC_KEY_SIZE = 32
-MAX_BLOCK_BYTES = 100 << 20
-"""What CometBFT allows for a block."""
+MAX_BLOCK_BYTES = 60 << 20
+"""CometBFT allows 100 MiB; but a block has to come to the application in a frame (``wire.MAX_FRAME_BYTES``)."""
 _MAX_CHAIN = 50
 _NANOSECONDS = 1_000_000
 _START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,7 +31,7 @@ class EngineGenesis:
         time_ms: time of block 1, in ms since 1970.
         validators: voting power by public key (Ed25519, 32 bytes); at least one.
         app_state: handed to the application as it is, in JSON.
-        max_block_bytes: largest block, headers and votes included, at most 100 MiB.
+        max_block_bytes: largest block, headers and votes included, at most 60 MiB.
         evidence_blocks: how many blocks back evidence of double signing counts, and
         evidence_ms: for how long; both must have passed.
 
