@@ -20,7 +20,7 @@ from xinglin.carrier.consensus.comet.handler import AbciHandler
 from xinglin.carrier.consensus.comet.opening import read_opening
 from xinglin.carrier.consensus.comet.place import socket_path
 from xinglin.carrier.consensus.comet.process import EngineProcess
-from xinglin.carrier.consensus.comet.rpc import EngineRpc
+from xinglin.carrier.consensus.comet.rpc import EngineRpc, PeerLink
 from xinglin.carrier.consensus.comet.server import AbciServer
 from xinglin.carrier.consensus.ports import BlockAnswer
 from xinglin.carrier.contracts.ports import Opening
@@ -73,6 +73,14 @@ class CometChain:
             self.close()
             raise
         node.run(ledger, self.engine, owned=False)
+
+    def links(self) -> list[PeerLink]:
+        """Return the connections of the engine.
+
+        Raises:
+            EngineUnreachable, EngineRefused, EngineAnswerInvalid: it does not say.
+        """
+        return self._rpc.links()
 
     def close(self) -> None:
         """End the process, then the socket, then whoever waits."""

@@ -34,6 +34,7 @@ from xinglin.carrier.ledger.genesis import genesis_hash, key_proof_message
 from xinglin.carrier.ledger.model import Genesis
 from xinglin.node.chains import Randomness, rules_of
 from xinglin.node.founding import ADMINISTRATOR, SEALING
+from xinglin.node.home import Setting
 from xinglin.node.setup import COMETBFT, NewHome, adopt, consortium_genesis
 
 _FIRST_PORT, _PORTS = 20_000, 10_000
@@ -50,9 +51,13 @@ class Place:
     rpc: str
     listen: str = ""
 
-    def settings(self) -> dict[str, dict[str, str | int]]:
-        """Return them as settings of a home."""
-        return {"engine": {"p2p_listen": self.p2p, "rpc_listen": self.rpc}, "listener": {"listen": self.listen}}
+    def settings(self, members: Sequence[str] = ()) -> dict[str, dict[str, Setting]]:
+        """Return them as settings of a home; ``members``: where the other members' nodes listen."""
+        others = tuple(place for place in members if place and place != self.listen)
+        return {
+            "engine": {"p2p_listen": self.p2p, "rpc_listen": self.rpc},
+            "listener": {"listen": self.listen, "members": others},
+        }
 
 
 def local_places(count: int, base_port: int, host: str = "127.0.0.1") -> list[Place]:
@@ -94,12 +99,17 @@ def found_network(homes: Sequence[NewHome], places: Sequence[Place], randomness:
     document = engine_genesis(rules, transactions)
     for new, engine, place in zip(homes, engines, places, strict=True):
         write_genesis(engine, document)
-        adopt(new, genesis, COMETBFT, randomness, more=place.settings())
+        adopt(new, genesis, COMETBFT, randomness, more=place.settings([one.listen for one in places]))
     return genesis
 
 
 def join_network(
-    new: NewHome, genesis: Genesis, transactions: Sequence[bytes], place: Place, randomness: Randomness
+    new: NewHome,
+    genesis: Genesis,
+    transactions: Sequence[bytes],
+    place: Place,
+    randomness: Randomness,
+    members: Sequence[str] = (),
 ) -> EngineIdentity:
     """Give the home of a later member the consortium chain at height 0, and an engine that will bring it up to date.
 
@@ -109,6 +119,7 @@ def join_network(
         transactions: the founding transactions, as ``genesis.json`` of any member has them.
         place: where it listens.
         randomness: for keys.
+        members: where the other members' nodes listen, as ``host:port``.
 
     Returns: who its engine is, for ``registry.set_peer`` and ``registry.set_validator``.
     """
@@ -116,7 +127,7 @@ def join_network(
     engine = EngineHome(new.home.engine(rules.chain).resolve())
     who = make_keys(engine)
     write_genesis(engine, engine_genesis(rules, transactions))
-    adopt(new, genesis, COMETBFT, randomness, more=place.settings())
+    adopt(new, genesis, COMETBFT, randomness, more=place.settings(members))
     return who
 
 
