@@ -66,7 +66,10 @@ class CometChain:
         write_settings(self.home, settings)
         limit = ledger.rules.parameters.max_transaction_bytes
         self.engine = CometEngine(self.application, SystemClock(), self._rpc.hand_in, max_transaction_bytes=limit)
-        self.server = AbciServer(settings.abci_socket, AbciHandler(self.application, self))
+        self.server = AbciServer(
+            settings.abci_socket,
+            AbciHandler(self.application, self, serves_snapshots=node.settings.engine.serves_snapshots),
+        )
         try:
             self.process.start()
         except BaseException:
@@ -143,6 +146,7 @@ class CometChain:
             peers=tuple(Peer(peer, address) for peer, address in peers.items() if peer != own),
             timeout_commit_ms=told.timeout_commit_ms,
             timeout_propose_ms=told.timeout_propose_ms,
+            rate_bytes=told.rate_bytes,
             max_tx_bytes=parameters.max_transaction_bytes,
         )
 

@@ -79,12 +79,21 @@ class AbciHandler:
         application: what is driven.
         watcher: is told of refusals and blocks.
         restorer: takes in snapshots; without one every offer is answered ABORT.
+        serves_snapshots: whether other nodes are offered snapshots.
     """
 
-    def __init__(self, application: Application, watcher: Watcher, restorer: Restorer | None = None) -> None:
+    def __init__(
+        self,
+        application: Application,
+        watcher: Watcher,
+        restorer: Restorer | None = None,
+        *,
+        serves_snapshots: bool = True,
+    ) -> None:
         self._application = application
         self._watcher = watcher
         self._restorer = restorer
+        self._serves = serves_snapshots
         self._turn = threading.RLock()
         self._decided: tuple[int, int, Sequence[bytes], BlockAnswer] | None = None
         self._untold: list[tuple[int, int, Sequence[bytes], BlockAnswer]] = []
@@ -219,6 +228,8 @@ class AbciHandler:
         return {"retain_height": retain}
 
     def _list_snapshots(self, _: Any) -> dict[str, Any]:
+        if not self._serves:
+            return {}
         return {
             "snapshots": [
                 {"height": o.height, "format": o.format, "chunks": o.chunks, "hash": o.hash, "metadata": o.manifest}
@@ -228,6 +239,8 @@ class AbciHandler:
 
     def _load_snapshot_chunk(self, asked: Any) -> dict[str, Any]:
         """Answer with a chunk; with none where there is none, since any peer may ask for any."""
+        if not self._serves:
+            return {}
         try:
             return {"chunk": self._application.load_chunk(asked.height, asked.format, asked.chunk)}
         except SnapshotInvalid:

@@ -14,7 +14,7 @@ from tests.support.chain import BLOCK_MS, Chain, found_chain
 from tests.support.engine_parties import Node, engine_key, founders_of, peer_id, powers
 from xinglin.carrier.access.founding_block import check_founding, first_block_time
 from xinglin.carrier.access.registry.model import EndValidator
-from xinglin.carrier.consensus.comet.handler import ChunkAnswer
+from xinglin.carrier.consensus.comet.handler import AbciHandler, ChunkAnswer
 from xinglin.carrier.consensus.comet.messages import Request
 from xinglin.carrier.consensus.comet.opening import app_state
 from xinglin.carrier.consensus.ports import SnapshotOffer
@@ -193,6 +193,17 @@ class TestSnapshots:
         [offer] = engine.ask("list_snapshots").snapshots
         assert (offer.height, offer.format, offer.chunks, offer.hash) == (1, 1, kept.chunks, kept.hash)
         assert engine.ask("load_snapshot_chunk", height=1, format=1, chunk=0).chunk
+
+    @pytest.mark.requirement("S6.1e", part="serving snapshots; other limits are in test_limits_of_nodes")
+    def test_an_owner_that_serves_none(
+        self, node: AbciNode, engine: AbciClient, chain: Chain, opening: Opening
+    ) -> None:
+        begin(engine, chain, opening)
+        node.application.take_snapshot()
+        handler = AbciHandler(node.application, node.seen, serves_snapshots=False)
+        assert list(handler.answer(Request(list_snapshots={})).list_snapshots.snapshots) == []
+        asked = Request(load_snapshot_chunk={"height": 1, "format": 1, "chunk": 0})
+        assert handler.answer(asked).load_snapshot_chunk.chunk == b""
 
     def test_a_chunk_that_is_not_there(self, node: AbciNode, engine: AbciClient, chain: Chain) -> None:
         """Any peer may ask for any: were it a failure, each could stop the engine of each."""
