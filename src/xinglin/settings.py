@@ -100,6 +100,13 @@ class EngineGroup(_Group):
         "than 100,000 or than those of 48 hours, for which evidence of double signing counts. A new or rebuilt node "
         "needs all of them: some members of a consortium have to keep all.",
     )
+    restart_stagger_seconds: float = Field(
+        8.0,
+        ge=0.0,
+        le=600,
+        description="When a member is suspended or removed, engines restart in turn, so many seconds apart; "
+        "alike on all nodes.",
+    )
     rate_bytes: int = Field(
         100_000_000,
         ge=1024,
