@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from xinglin.node.chains import SystemClock
 from xinglin.node.links import Link
+from xinglin.node.misbehaviour import misbehaviour_kept
 from xinglin.node.proofs import newest_quorum
 from xinglin.node.running import Running
 from xinglin.node.storage_use import StorageUse, storage_use
@@ -58,6 +59,7 @@ FIGURES = (
     Figure("xinglin_growth_bytes_per_day", "Bytes by which store and engine grow a day.", ("profile",)),
     Figure("xinglin_storage_days_left", "Days until a store or the disk is 80 % full; absent while nothing grows."),
     Figure("xinglin_storage_alarm", "1 when that is sooner than storage.alarm_days, else 0."),
+    Figure("xinglin_misbehaviour", "Kept pieces of evidence against a validator, 100 at most.", ("validator",)),
     Figure("xinglin_transactions_total", "Transactions handed in over the listeners, by outcome.", ("outcome",)),
     Figure("xinglin_refused_requests_total", "Requests that were refused, by code.", ("code",)),
     Figure("xinglin_submissions_waiting", "Submissions that wait for their block."),
@@ -89,6 +91,8 @@ class _Node(Collector):
         yield from self._cosigning()
         yield from _links(self._running.keepers.links.links)
         yield from _storage(storage_use(self._running.node))
+        kept = misbehaviour_kept(self._running.node.home)
+        yield _family("xinglin_misbehaviour", *(((validator,), count) for validator, count in kept.items()))
 
     def _chains(self) -> Iterator[Metric]:
         node, now = self._running.node, SystemClock().now_ms()
