@@ -302,7 +302,7 @@ def test_a_block_of_another_round_is_not_verified_again(
     chain: Chain, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was looked at ahead goes into the first round's block; verified again, the next could take as long."""
-    raw, verified = chain.sign(), []
+    raw, verified = chain.sign(), list[bytes]()
     suite = type(chain.rules.suite)
     verify = suite.verify_many
     monkeypatch.setattr(

@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from xinglin.carrier.consensus.comet.errors import EngineSettingInvalid
 
 PUBLIC_KEY_SIZE = 32
+EVIDENCE_BLOCKS, EVIDENCE_MS = 100_000, 48 * 3_600_000
+"""How many blocks back, and for how long, evidence of double signing counts."""
 MAX_BLOCK_BYTES = 60 << 20
 """CometBFT allows 100 MiB; but a block has to come to the application in a frame (``wire.MAX_FRAME_BYTES``)."""
 _MAX_CHAIN = 50
@@ -44,8 +46,8 @@ class EngineGenesis:
     validators: Mapping[bytes, int]
     app_state: Mapping[str, object] = field(default_factory=dict)
     max_block_bytes: int = 21 << 20
-    evidence_blocks: int = 100_000
-    evidence_ms: int = 48 * 3_600_000
+    evidence_blocks: int = EVIDENCE_BLOCKS
+    evidence_ms: int = EVIDENCE_MS
 
     def __post_init__(self) -> None:
         if not 0 < len(self.chain) <= _MAX_CHAIN or not (self.chain.isascii() and self.chain.isprintable()):
