@@ -44,15 +44,17 @@ _BLOCK_ROOM = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a node listens, as ``host:port``: its engine for other engines, its engine's RPC, the node itself."""
+    """Where a node listens, as ``host:port``: its engine for others' engines and its RPC, the node, its metrics."""
 
     p2p: str
     rpc: str
     listen: str = ""
+    metrics: str = ""
 
     def settings(self) -> dict[str, dict[str, str | int]]:
         """Return them as settings of a home."""
-        return {"engine": {"p2p_listen": self.p2p, "rpc_listen": self.rpc}, "listener": {"listen": self.listen}}
+        listener: dict[str, str | int] = {"listen": self.listen, "metrics": self.metrics}
+        return {"engine": {"p2p_listen": self.p2p, "rpc_listen": self.rpc}, "listener": listener}
 
 
 def local_places(count: int, base_port: int, host: str = "127.0.0.1") -> list[Place]:

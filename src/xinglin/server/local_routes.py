@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from xinglin.carrier.ledger.store import MAX_KEY_BYTES
-from xinglin.node.remote.forms import CallAsked, KeysSaid, LocalValueSaid, PlaceAnswer, committed_said
+from xinglin.node.remote.forms import AppHashSaid, CallAsked, KeysSaid, LocalValueSaid, PlaceAnswer, committed_said
 from xinglin.node.running import Running
 from xinglin.server.asking import Question
 from xinglin.server.errors import ParameterInvalid
@@ -35,6 +35,11 @@ class LocalRoutes:
     def status(self, question: Question) -> msgspec.Raw:
         """Tell what this node is and how it goes."""
         return msgspec.Raw(msgspec.json.encode(self._running.status()))
+
+    def app_hash(self, question: Question) -> AppHashSaid:
+        """Return the app hash after a height, by which nodes are compared."""
+        height = question.number("height")
+        return AppHashSaid(height, self._running.consortium.app_hash_at(height).hex())
 
     def value(self, question: Question) -> LocalValueSaid:
         """Return a value of the newest state, compared with the tree."""
