@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.pages import commands, decisions, errors, requirements, settings
+from tools.pages import commands, decisions, errors, metrics, requirements, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES: dict[str, Callable[[Path], str | None]] = {
     "docs/adr/index.md": decisions.page,
     "docs/guide/cli.md": commands.page,
+    "docs/guide/metrics.md": metrics.page,
     "docs/guide/settings.md": settings.page,
     "docs/requirements/index.md": requirements.page,
     "docs/spec/errors.md": errors.page,

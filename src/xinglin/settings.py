@@ -47,6 +47,12 @@ class HomeNotFound(NotFound):
     hint_zh = "用 xinglin init 创建，或用 --home 指定其他目录。"
 
 
+def _check_place(place: str) -> None:
+    found = _PLACE.fullmatch(place)
+    if found is None or int(found["port"]) > _MAX_PORT:
+        raise ValueError("it is not HOST:PORT")
+
+
 class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -163,13 +169,70 @@ class ListenerSettings(_Group):
         description="Seconds that a submission is waited for, before it is answered as unknown yet.",
     )
 
+    members: tuple[str, ...] = Field(
+        (),
+        max_length=64,
+        description="Host and port of each other member's node, as its `listen` is reached from here: they are "
+        "asked for cosignatures and probed. Which member's node it is, its answers show by signature.",
+    )
+
     @field_validator("listen", "metrics")
     @classmethod
     def _place(cls, place: str) -> str:
-        found = _PLACE.fullmatch(place)
-        if place and (found is None or int(found["port"]) > _MAX_PORT):
-            raise ValueError("it is not HOST:PORT")
+        if place:
+            _check_place(place)
         return place
+
+    @field_validator("members")
+    @classmethod
+    def _places(cls, places: tuple[str, ...]) -> tuple[str, ...]:
+        for place in places:
+            _check_place(place)
+        return tuple(dict.fromkeys(places))
+
+
+class CosigningSettings(_Group):
+    """How often a running node asks other members' nodes to cosign a checkpoint of the consortium chain."""
+
+    interval_blocks: int = Field(
+        20,
+        ge=2,
+        le=1_000_000,
+        description="Multiples of it are the heights that are cosigned; rounded up to a multiple of the chain's own "
+        "interval. Alike on all nodes, so that all collect for the same heights.",
+    )
+    interval_seconds: float = Field(
+        2.0, ge=0.1, le=3_600, description="Seconds between two heights that are cosigned, at least."
+    )
+    requests_per_minute: int = Field(
+        60, ge=1, le=100_000, description="Checkpoints and cosignatures that one other member gets a minute, at most."
+    )
+
+
+class FreshnessSettings(_Group):
+    """How old the newest block of the consortium chain may be."""
+
+    stale_seconds: float = Field(
+        10.0,
+        ge=3.0,
+        le=600,
+        description="Older than this, the node takes no submission and permits no read that rests on a consent "
+        "(`chain.stale`). An idle chain has a block every 2 s.",
+    )
+
+
+class LinksSettings(_Group):
+    """How the links to other members' nodes are watched, and from what on there is an alarm."""
+
+    interval_seconds: float = Field(5.0, ge=0.1, le=600, description="Seconds between two probes of a link.")
+    round_trip_ms: int = Field(1_000, ge=1, le=60_000, description="Alarm above this median round-trip, ms.")
+    loss_percent: int = Field(20, ge=1, le=100, description="Alarm from this share of the last 20 probes lost on.")
+    lag_blocks: int = Field(
+        100,
+        ge=1,
+        le=1_000_000,
+        description="Alarm when the other node is more heights behind this one, or before it.",
+    )
 
 
 class Settings(BaseSettings):
@@ -190,6 +253,9 @@ class Settings(BaseSettings):
     anchoring: AnchoringSettings = Field(AnchoringSettings(), description="Anchoring of the private chain.")
     retention: RetentionSettings = Field(RetentionSettings(), description="Retention of records.")
     listener: ListenerSettings = Field(ListenerSettings(), description="Listening of a running node.")
+    cosigning: CosigningSettings = Field(CosigningSettings(), description="Cosigning of checkpoints between nodes.")
+    freshness: FreshnessSettings = Field(FreshnessSettings(), description="Freshness of the consortium chain.")
+    links: LinksSettings = Field(LinksSettings(), description="Links to other members' nodes.")
 
     @classmethod
     def settings_customise_sources(

@@ -14,7 +14,12 @@ from tests.support.engines import free_ports, needs_engine
 from tests.support.product import CHEAP, PASSPHRASE
 from xinglin.carrier.access.governance.validators import peers_of, validators_of
 from xinglin.carrier.consensus.comet.files import EngineHome, identity
+from xinglin.carrier.consensus.errors import EngineFailed
+from xinglin.carrier.consensus.group import EmbeddedGroup, GroupMember
+from xinglin.carrier.contracts.application import LedgerApplication
+from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.reading import CommittedState
+from xinglin.carrier.ledger.recheck import recheck
 from xinglin.node.accounts import add_account
 from xinglin.node.chains import random_bytes
 from xinglin.node.network import Network
@@ -109,3 +114,54 @@ def test_three_of_four_go_on_and_the_fourth_catches_up(consortium: Consortium, c
         time.sleep(0.1)
     assert network.nodes[3].consortium.tip.height > ahead
     assert len(app_hashes(list(network.nodes))) == 1
+
+
+@pytest.mark.requirement("S9.2")
+def test_what_the_engine_made_is_executed_again_without_it(consortium: Consortium, tmp_path: Path) -> None:
+    """Every home's blocks, empty ones among them: from genesis, and as the embedded group takes them from a store."""
+    network = consortium.open()
+    try:
+        add_account(network.nodes[0], (Role.AUDITOR,), "Auditor before it is all executed again")
+    finally:
+        network.close()
+    for name in KINDS:
+        node = open_node(consortium.folder / name, PASSPHRASE)
+        rules, tip, home = node.consortium.rules, node.consortium.tip, node.home.path
+        behind = Ledger.create(tmp_path / f"behind-{name}", rules, 64 << 20)
+        try:
+            group = EmbeddedGroup([_member(one, tmp_path) for one in (node.consortium, behind)])
+            assert group.tip.app_hash == tip.app_hash
+            assert behind.tip == tip
+        finally:
+            behind.close()
+            node.close()
+        found = recheck(home, rules, tmp_path / f"scratch-{name}")
+        assert (found.findings, found.height, found.app_hash) == ([], tip.height, tip.app_hash)
+
+
+def _member(ledger: Ledger, folder: Path) -> GroupMember:
+    application = LedgerApplication(ledger, folder / "snapshot")
+    return GroupMember(
+        "a" if ledger.tip.height else "b", application, ledger.blocks, ledger.app_hash_at, lambda *_: None
+    )
+
+
+def test_a_home_whose_application_fails_stops_and_says_why(
+    consortium: Consortium, closing: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = consortium.open()
+    closing.callback(network.close)
+    failing, other = network.nodes[2], network.nodes[0]
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault of the program")
+
+    monkeypatch.setattr(failing.consortium, "execute", fail)
+    with pytest.raises(EngineFailed):
+        add_account(failing, (Role.AUDITOR,), "Auditor of a home that fails")
+    at = failing.consortium.tip.height
+    deadline = time.monotonic() + 30
+    while other.consortium.tip.height < at + 3 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert other.consortium.tip.height >= at + 3
+    assert failing.consortium.tip.height == at

@@ -242,6 +242,15 @@ def test_a_signed_request_is_answered_once(served: Served) -> None:
     assert (again.status, again.code) == (409, RequestSeen.code)
 
 
+def test_a_request_for_a_cosignature_is_answered_once(served: Served) -> None:
+    note = served.member(served.signer(SERVICE)).checkpoint(0).encode()
+    path = f"{PREFIX}/cosign"
+    sent = request("POST", path, note, signed_headers(served, "POST", path, note))
+    assert raw(served.members, sent).status == 200
+    again = raw(served.members, sent)
+    assert (again.status, again.code) == (409, RequestSeen.code)
+
+
 def test_what_was_signed_before_the_process_began_is_not_answered(served: Served) -> None:
     path, began = f"{PREFIX}/checkpoint/0", json.loads(_local(served, "/status").body)["started_ms"]
     if SystemClock().now_ms() - began > 25_000:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.chain import Chain
+from xinglin.carrier.access.governance.validators import EngineMembership
 from xinglin.carrier.consensus.comet.binary import VERSION
 from xinglin.carrier.consensus.comet.handler import AbciHandler, Restorer
 from xinglin.carrier.consensus.comet.messages import Request, Response
@@ -21,6 +22,7 @@ from xinglin.carrier.consensus.comet.server import AbciServer
 from xinglin.carrier.consensus.comet.wire import encode_varint
 from xinglin.carrier.consensus.ports import BlockAnswer
 from xinglin.carrier.contracts.application import LedgerApplication
+from xinglin.carrier.contracts.ports import Opening
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.errors import PlatformError
 
@@ -181,9 +183,12 @@ class AbciNode:
 
 
 @contextmanager
-def abci_node(ledger: Ledger, folder: Path, restorer: Restorer | None = None) -> Iterator[AbciNode]:
-    """Serve a ledger on a socket in a folder."""
-    application, seen = LedgerApplication(ledger, folder / "snapshot"), Seen()
+def abci_node(
+    ledger: Ledger, folder: Path, restorer: Restorer | None = None, opening: Opening | None = None
+) -> Iterator[AbciNode]:
+    """Serve a ledger on a socket in a folder; with validators and peers when it has an opening."""
+    membership = EngineMembership() if opening is not None else None
+    application, seen = LedgerApplication(ledger, folder / "snapshot", membership, opening), Seen()
     path = folder / "abci.sock"
     server = AbciServer(path, AbciHandler(application, seen, restorer))
     try:

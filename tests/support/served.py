@@ -45,6 +45,7 @@ def home_to_serve(folder: Path, accounts: int = 0, **listener: Any) -> tuple[Pat
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
     with (home / "config.toml").open("a") as config:
         config.write("\n[listener]\n" + "".join(line + "\n" for line in lines))
+        config.write("\n[cosigning]\nrequests_per_minute = 100_000\n")
     return home, names
 
 

@@ -1,17 +1,20 @@
-"""``xinglin engine``: CometBFT, which makes the blocks of a consortium: install it, see which is used (S6.2b)."""
+"""``xinglin engine``: CometBFT, which makes the blocks of a consortium: install it, see how it is linked (S6.2b)."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import typer
 
 from xinglin.carrier.consensus.comet.binary import VARIABLE, VERSION, find_engine
 from xinglin.carrier.consensus.comet.install import install_engine
-from xinglin.cli.options import JsonOption
+from xinglin.cli.options import HomeOption, JsonOption
 from xinglin.cli.output import console, printable, show
+from xinglin.node.remote.served import ServedHome
 
-app = typer.Typer(help="The consensus engine of a consortium: install, status.", no_args_is_help=True)
+app = typer.Typer(help="The consensus engine of a consortium: install, status, links.", no_args_is_help=True)
 
 
 @app.command("install")
@@ -41,3 +44,25 @@ def status(as_json: JsonOption = False) -> None:
     named = bool(os.environ.get(VARIABLE))
     data = {"path": str(path), "version": VERSION, "named": named}
     show(data, [f"CometBFT {VERSION}: {path}" + f" (by {VARIABLE})" * named], as_json=as_json)
+
+
+@app.command("links")
+def links(home: HomeOption, as_json: JsonOption = False) -> None:
+    """Show the links of a running node to the nodes of other members: round-trip, loss, lag, bytes, alarms."""
+    found = ServedHome(home).links()
+    show(found, [line for one in found["links"] for line in _link_lines(one)], as_json=as_json)
+
+
+def _link_lines(link: Mapping[str, Any]) -> list[str]:
+    trip, lag, engine = link["round_trip_ms"], link["lag_blocks"], link["engine"]
+    lines = [
+        f"{link['node'] or '-'} of member {link['member'] or '-'}  {link['address'] or 'no listener known'}",
+        f"  listener: {'-' if trip is None else f'{trip:.1f}'} ms, {link['loss_percent']:.0f} % lost, "
+        f"{'-' if lag is None else lag} blocks behind" + (f" [{link['code']}]" if link["code"] else ""),
+        "  engine: not connected"
+        if engine is None
+        else f"  engine: {engine['sent']} bytes out, {engine['received']} in, for {engine['duration_ms'] // 1000} s",
+    ]
+    return lines + [
+        f"  ALARM {one['kind']}: {one['value']:.1f}, threshold {one['threshold']:.1f}" for one in link["alarms"]
+    ]

@@ -37,7 +37,7 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Make a home: keys, a consortium chain with one member, and a private chain for a medical institution."""
-    chosen = _kind(kind)
+    chosen = read_kind(kind)
     check_text("--name", name)
     passphrase = read_passphrase(passphrase_file, confirm=True)
     with made_whole(home) as making:
@@ -63,7 +63,8 @@ def _open_for_business(home: Path, passphrase: bytes) -> None:
         node.close()
 
 
-def _kind(text: str) -> MemberKind:
+def read_kind(text: str) -> MemberKind:
+    """Return a kind of member by its name; raises KindUnknown."""
     try:
         return MemberKind[text.upper()]
     except KeyError:

@@ -1,10 +1,10 @@
-"""``xinglin ledger``: what chains a home keeps, and whether they are what was committed."""
+"""``xinglin ledger``: what chains a home keeps, whether they are what was committed, and beginning one anew."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -15,12 +15,13 @@ from xinglin.cli.output import console, show, tell_refusal
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Integrity
 from xinglin.node.chains import SystemClock
+from xinglin.node.rebuilding import rebuild
 from xinglin.node.remote.local import serving_process
 from xinglin.node.remote.served import ServedHome
 from xinglin.node.status import chain_row
 from xinglin.node.verify import HomeReport, verify_home
 
-app = typer.Typer(help="Chains of a home: show, verify.", no_args_is_help=True)
+app = typer.Typer(help="Chains of a home: show, verify, rebuild.", no_args_is_help=True)
 
 
 class HomeDamaged(Integrity):
@@ -65,6 +66,36 @@ def verify(
         if not as_json:
             tell_refusal(damage)
         raise typer.Exit(damage.exit_status)
+
+
+@app.command("rebuild")
+def rebuild_chain(
+    home: HomeOption,
+    genesis: Annotated[
+        Path | None,
+        typer.Option("--genesis", help="File with the chain's genesis, for a home that has lost it.", dir_okay=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin a damaged consortium chain anew from the other members: set aside what is there, keep keys and signatures.
+
+    'xinglin serve' then brings it up to date. The private chain and the records are not touched.
+    """
+    done = rebuild(home, SystemClock().now_ms(), genesis)
+    data = {
+        "home": str(home),
+        "chain": done.chain,
+        "height": 0,
+        "aside": str(done.aside),
+        "moved": [str(one.relative_to(done.aside)) for one in done.moved],
+        "bytes": done.bytes,
+    }
+    lines = [
+        f"{done.chain} begins anew at height 0.",
+        f"  set aside  {done.aside} ({len(done.moved)} parts, {done.bytes} bytes)",
+        "Start it with 'xinglin serve': the engine fetches the blocks from the other members.",
+    ]
+    show(data, lines, as_json=as_json)
 
 
 def _chains(home: Path, passphrase_file: Path | None) -> list[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""``xinglin member``: who is on the consortium chain, and by which votes."""
+"""``xinglin member``: who is on the consortium chain, and by which votes. Other files add what changes that."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.directory import Directory
 
-app = typer.Typer(help="Members of the consortium: list, show, epochs.", no_args_is_help=True)
+app = typer.Typer(
+    help="Members of the consortium: who they are, how they join, are suspended, restored and removed.",
+    no_args_is_help=True,
+)
 
 
 @app.command("list")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import to_builtins
 
 from xinglin.carrier.ledger.trust import MAX_TRUST_BYTES, encode_trust
 from xinglin.cli.choices import read_choice
@@ -18,6 +19,8 @@ from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.archive import open_archive
 from xinglin.node.permitted import own_serving, prove_with_content
 from xinglin.node.proofs import cosign_together, prove_anchor, prove_entry, prove_reads, prove_record, trust_of
+from xinglin.node.remote.local import serving_process
+from xinglin.node.remote.served import ServedHome
 from xinglin.service.basic.coordination.bundles.check import BundleReport, unread
 from xinglin.service.basic.coordination.bundles.steps import MAX_BYTES
 from xinglin.service.basic.episodes.bundles.check import check_proof
@@ -68,8 +71,11 @@ def record(
             bundle, _ = prove_with_content(serving, account, record_id, what, shown)
         write_file(out, bundle, 0o600)
     else:
-        with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
-            bundle = prove_record(archive, record_id, shown)
+        if not others and serving_process(home) is not None:
+            bundle = ServedHome(home).prove("record", record_id)
+        else:
+            with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
+                bundle = prove_record(archive, record_id, shown)
         write_file(out, bundle)
     show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
 
@@ -79,8 +85,11 @@ def anchor(
     home: HomeOption, out: OutOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
 ) -> None:
     """Prove the last anchor of this home's private chain."""
-    with opened(home, passphrase_file) as node:
-        bundle = prove_anchor(node, node.private_ledger().rules.chain)
+    if serving_process(home) is not None:
+        bundle = ServedHome(home).prove("anchor")
+    else:
+        with opened(home, passphrase_file) as node:
+            bundle = prove_anchor(node, node.private_ledger().rules.chain)
     write_file(out, bundle)
     show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
 
@@ -100,8 +109,11 @@ def access(
     if (entry is None) == (record_ is None):
         raise typer.BadParameter("give either --entry or --record")
     wanted = read_hash(entry or record_ or "")
-    with opened(home, passphrase_file) as node:
-        bundle = prove_entry(node, wanted) if entry is not None else prove_reads(node, wanted)
+    if serving_process(home) is not None:
+        bundle = ServedHome(home).prove("entry" if entry is not None else "reads", wanted.hex())
+    else:
+        with opened(home, passphrase_file) as node:
+            bundle = prove_entry(node, wanted) if entry is not None else prove_reads(node, wanted)
     write_file(out, bundle)
     show({"bundle": str(out), "bytes": len(bundle)}, [f"Wrote {out}, {len(bundle)} bytes."], as_json=as_json)
 
@@ -111,20 +123,35 @@ def trust(
     home: HomeOption, out: OutOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
 ) -> None:
     """Write the trust file of the consortium chain, to be given to auditors by a way that they trust."""
-    with opened(home, passphrase_file) as node:
-        data = encode_trust(trust_of(node.consortium))
+    if serving_process(home) is not None:
+        data = ServedHome(home).prove("trust")
+    else:
+        with opened(home, passphrase_file) as node:
+            data = encode_trust(trust_of(node.consortium))
     write_file(out, data)
     show({"trust": str(out)}, [f"Wrote {out}."], as_json=as_json)
 
 
 @app.command("checkpoint")
 def checkpoint(
-    home: HomeOption, others: WithOption = None, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+    home: HomeOption,
+    others: WithOption = None,
+    seconds: Annotated[
+        int, typer.Option("--seconds", min=0, max=60, help="Of a running node: how long to wait for a quorum.")
+    ] = 10,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Sign a checkpoint of the consortium chain as this home has it, and keep it; homes given by --with cosign it.
 
-    Each home signs only what its own execution gave, and keeps the checkpoint with all signatures.
+    Each home signs only what its own execution gave, and keeps the checkpoint with all signatures. A running node asks
+    the other members' nodes, and shows its newest checkpoint with a quorum.
     """
+    if not others and serving_process(home) is not None:
+        said = ServedHome(home).checkpoint(seconds)
+        missing = [] if said.signatures >= said.quorum else [f"{said.signatures} of {said.quorum} cosignatures"]
+        show(to_builtins(said), [said.note.rstrip("\n"), *missing], as_json=as_json)
+        return
     if others:
         with opened_site(home, others, passphrase_file) as site:
             cosigned = cosign_together(site.nodes)

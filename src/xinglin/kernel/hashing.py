@@ -74,6 +74,7 @@ class Tag(StrEnum):
     VAULT_LOOKUP = "vault-lookup"
     PSEUDONYM = "pseudonym"
     NODE_REQUEST = "node-request"
+    JOIN_REQUEST = "join-request"
 
 
 def preimage(tag: Tag, *values: Any) -> bytes:

@@ -14,12 +14,13 @@ from xinglin.carrier.access.governance.validators import peers_of
 from xinglin.carrier.consensus.comet.binary import find_engine
 from xinglin.carrier.consensus.comet.config import EngineSettings, Peer
 from xinglin.carrier.consensus.comet.engine import CometEngine
+from xinglin.carrier.consensus.comet.errors import EngineDataDamaged
 from xinglin.carrier.consensus.comet.files import EngineHome, identity, write_settings
 from xinglin.carrier.consensus.comet.handler import AbciHandler
 from xinglin.carrier.consensus.comet.opening import read_opening
 from xinglin.carrier.consensus.comet.place import socket_path
 from xinglin.carrier.consensus.comet.process import EngineProcess
-from xinglin.carrier.consensus.comet.rpc import EngineRpc
+from xinglin.carrier.consensus.comet.rpc import EngineRpc, PeerLink
 from xinglin.carrier.consensus.comet.server import AbciServer
 from xinglin.carrier.consensus.ports import BlockAnswer
 from xinglin.carrier.contracts.ports import Opening
@@ -55,11 +56,13 @@ class CometChain:
         self.node = node
         self.home = EngineHome(node.home.engine(ledger.rules.chain).resolve())
         self._told = told
+        # Of a chain that was begun anew: the checkpoints that are kept, until it has their heights again.
+        self._notes_ahead = {height for height in node.notes.heights() if height > ledger.tip.height}
         opening = check_founding(ledger.rules, read_opening(self.home).transactions)
         self.application = comet_application(node.home, ledger, opening)
         settings = self._settings(opening)
         self._rpc = EngineRpc(settings.rpc_listen)
-        self.process = EngineProcess(self.home, find_engine(), settings.rpc_listen)
+        self.process = EngineProcess(self.home, find_engine(), settings.rpc_listen, given_up=self._given_up)
         write_settings(self.home, settings)
         limit = ledger.rules.parameters.max_transaction_bytes
         self.engine = CometEngine(self.application, SystemClock(), self._rpc.hand_in, max_transaction_bytes=limit)
@@ -71,12 +74,28 @@ class CometChain:
             raise
         node.run(ledger, self.engine, owned=False)
 
+    def links(self) -> list[PeerLink]:
+        """Return the connections of the engine.
+
+        Raises:
+            EngineUnreachable, EngineRefused, EngineAnswerInvalid: it does not say.
+        """
+        return self._rpc.links()
+
     def close(self) -> None:
         """End the process, then the socket, then whoever waits."""
         self.process.stop()
         self.server.close()
         self.engine.close()
         self._rpc.close()
+
+    @property
+    def failure(self) -> PlatformError | None:
+        """Why starting the engine again is of no use: the chain's store or its own data are damaged. Else None."""
+        if not self.server.may_restart:
+            return self.server.failure
+        said = self.process.report().damage
+        return EngineDataDamaged(home=str(self.home.folder), said=said.rstrip(".")) if said else None
 
     # --- what the ABCI server tells ---
 
@@ -94,7 +113,18 @@ class CometChain:
 
     def committed(self, height: int, time: int, transactions: Sequence[bytes], answer: BlockAnswer) -> None:
         """See ``Watcher``."""
+        if height in self._notes_ahead:
+            self._notes_ahead.discard(height)
+            self.node.notes.pin_kept()
         self._told(height, lambda: self.engine.committed(height, time, transactions, answer))
+
+    def _given_up(self) -> bool:
+        """Stop for good where the application can't go on until somebody has looked; who waits is told why."""
+        failure = self.server.failure
+        if failure is None or self.server.may_restart:
+            return False
+        self.engine.stop(failure)
+        return True
 
     # --- settings ---
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
 from xinglin.carrier.access.governance.model import EpochState
-from xinglin.carrier.access.registry.model import NAMESPACE, AccountState, KeyState, MemberState, NodeState
+from xinglin.carrier.access.registry.model import NAMESPACE, AccountState, KeyState, MemberState, NodeState, PeerState
 from xinglin.carrier.ledger.model import Epoch
 from xinglin.kernel.encoding import ChainObject, decode, pack, state_key
 from xinglin.kernel.errors import NotFound
@@ -79,6 +79,10 @@ class Directory:
     def nodes(self, member: str = "") -> Iterator[tuple[str, NodeState]]:
         """Yield (node id, state), by id, of one member or of all."""
         return ((name, state) for name, state in self._all(NodeState, "node") if member in ("", state.member))
+
+    def peers(self) -> Iterator[tuple[bytes, PeerState]]:
+        """Yield (peer id, state), by id, those that ended too."""
+        return self._all(PeerState, "peer")
 
     def keys(self, account: str) -> Iterator[tuple[bytes, KeyState]]:
         """Yield (public key, state) of an account."""

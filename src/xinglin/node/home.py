@@ -2,8 +2,8 @@
 
 ``config.toml``, ``keys/``, ``chain/<id>/``, ``engine/<id>/``, ``vault/``, ``keyring/``, ``accounts/``,
 ``patient_index/``, ``protection/``, ``quarantine/``, ``destruction/``, ``notices/``, ``episodes/``, ``projections/``,
-``receipts/``, ``evidence/``, ``log/`` (where ``xinglin network`` starts it). Keys lie apart from what they open, so that
-each kind can be backed up and guarded by itself.
+``receipts/``, ``evidence/``, ``log/`` (where ``xinglin network`` starts it). Keys lie apart from what they open, so
+that each kind can be backed up and guarded by itself.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from pathlib import Path
 from xinglin.carrier.crypto.files import sync_folder, write_durably
 from xinglin.kernel.errors import Conflict
 from xinglin.settings import CONFIG_NAME
+
+Setting = str | int | tuple[str, ...]
+"""A value of a setting as the settings file has it."""
 
 
 class HomeExists(Conflict):
@@ -140,7 +143,7 @@ class Home:
         name: str,
         consortium: tuple[str, str],
         private: str,
-        more: Mapping[str, Mapping[str, str | int]] | None = None,
+        more: Mapping[str, Mapping[str, Setting]] | None = None,
     ) -> None:
         """Write the settings file.
 
@@ -166,7 +169,7 @@ class Home:
             lines += ["", "[private]", f'id = "{private}"']
         for group, values in (more or {}).items():
             lines += ["", f"[{group}]"]
-            lines += [f"{key} = {_toml_string(one) if isinstance(one, str) else one}" for key, one in values.items()]
+            lines += [f"{key} = {_toml(one)}" for key, one in values.items()]
         write_durably(self.config, "".join(line + "\n" for line in lines).encode())
 
 
@@ -214,6 +217,12 @@ def made_whole(path: Path) -> Iterator[Path]:
 def _require_empty(path: Path) -> None:
     if path.exists() and (not path.is_dir() or any(not child.name.endswith(_MAKING) for child in path.iterdir())):
         raise HomeExists(home=str(path))
+
+
+def _toml(value: Setting) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml_string(one) for one in value) + "]"
+    return _toml_string(value) if isinstance(value, str) else str(value)
 
 
 def _toml_string(text: str) -> str:

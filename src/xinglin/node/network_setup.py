@@ -16,9 +16,8 @@ from xinglin.carrier.access.founding_block import (
     check_founding,
     first_block_time,
     founding_transaction,
-    validator_proof_message,
 )
-from xinglin.carrier.access.registry.model import AddNode, SetPeer, SetValidator
+from xinglin.carrier.access.registry.model import VALIDATOR, AddNode, SetPeer, SetValidator
 from xinglin.carrier.consensus.comet.files import (
     EngineHome,
     EngineIdentity,
@@ -28,12 +27,14 @@ from xinglin.carrier.consensus.comet.files import (
 )
 from xinglin.carrier.consensus.comet.genesis import EngineGenesis
 from xinglin.carrier.consensus.comet.opening import app_state
+from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.build import Signer
 from xinglin.carrier.ledger.chain import ChainRules
-from xinglin.carrier.ledger.genesis import genesis_hash
+from xinglin.carrier.ledger.genesis import genesis_hash, key_proof_message
 from xinglin.carrier.ledger.model import Genesis
 from xinglin.node.chains import Randomness, rules_of
 from xinglin.node.founding import ADMINISTRATOR, SEALING
+from xinglin.node.home import Setting
 from xinglin.node.setup import COMETBFT, NewHome, adopt, consortium_genesis
 
 _FIRST_PORT, _PORTS = 20_000, 10_000
@@ -51,10 +52,13 @@ class Place:
     listen: str = ""
     metrics: str = ""
 
-    def settings(self) -> dict[str, dict[str, str | int]]:
-        """Return them as settings of a home."""
-        listener: dict[str, str | int] = {"listen": self.listen, "metrics": self.metrics}
-        return {"engine": {"p2p_listen": self.p2p, "rpc_listen": self.rpc}, "listener": listener}
+    def settings(self, members: Sequence[str] = ()) -> dict[str, dict[str, Setting]]:
+        """Return them as settings of a home; ``members``: where the other members' nodes listen."""
+        others = tuple(place for place in members if place and place != self.listen)
+        return {
+            "engine": {"p2p_listen": self.p2p, "rpc_listen": self.rpc},
+            "listener": {"listen": self.listen, "metrics": self.metrics, "members": others},
+        }
 
 
 def local_places(count: int, base_port: int, host: str = "127.0.0.1") -> list[Place]:
@@ -96,12 +100,17 @@ def found_network(homes: Sequence[NewHome], places: Sequence[Place], randomness:
     document = engine_genesis(rules, transactions)
     for new, engine, place in zip(homes, engines, places, strict=True):
         write_genesis(engine, document)
-        adopt(new, genesis, COMETBFT, randomness, more=place.settings())
+        adopt(new, genesis, COMETBFT, randomness, more=place.settings([one.listen for one in places]))
     return genesis
 
 
 def join_network(
-    new: NewHome, genesis: Genesis, transactions: Sequence[bytes], place: Place, randomness: Randomness
+    new: NewHome,
+    genesis: Genesis,
+    transactions: Sequence[bytes],
+    place: Place,
+    randomness: Randomness,
+    members: Sequence[str] = (),
 ) -> EngineIdentity:
     """Give the home of a later member the consortium chain at height 0, and an engine that will bring it up to date.
 
@@ -111,6 +120,7 @@ def join_network(
         transactions: the founding transactions, as ``genesis.json`` of any member has them.
         place: where it listens.
         randomness: for keys.
+        members: where the other members' nodes listen, as ``host:port``.
 
     Returns: who its engine is, for ``registry.set_peer`` and ``registry.set_validator``.
     """
@@ -118,7 +128,7 @@ def join_network(
     engine = EngineHome(new.home.engine(rules.chain).resolve())
     who = make_keys(engine)
     write_genesis(engine, engine_genesis(rules, transactions))
-    adopt(new, genesis, COMETBFT, randomness, more=place.settings())
+    adopt(new, genesis, COMETBFT, randomness, more=place.settings(members))
     return who
 
 
@@ -140,9 +150,13 @@ def engine_genesis(rules: ChainRules, transactions: Sequence[bytes]) -> EngineGe
 
 def set_validator(rules: ChainRules, member: str, node: str, engine: EngineHome) -> SetValidator:
     """Return the call that makes a home's engine its member's validator."""
+    return SetValidator(node, *validator_of(rules.suite, rules.chain, member, engine))
+
+
+def validator_of(chosen: Suite, chain: str, member: str, engine: EngineHome) -> tuple[bytes, bytes]:
+    """Return the key by which a home's engine validates for a member of a chain, and the proof of it (RG12)."""
     key = make_keys(engine).validator_key
-    proof = sign_as_validator(engine, validator_proof_message(rules, member, key))
-    return SetValidator(node, key, proof)
+    return key, sign_as_validator(engine, key_proof_message(chosen.hash, chain, member, VALIDATOR, key))
 
 
 def _founding(rules: ChainRules, new: NewHome, engine: EngineHome, place: Place, nonce: bytes) -> bytes:

@@ -126,7 +126,14 @@ class Node:
             members = epoch_at(epochs_of(ledger.value), height).members
             return {member.member: member.key for member in members if member.cosigns}
 
-        return Cosigner(ledger.rules, self.member, self.signer(COSIGNING), self.notes, ledger.head_at, keys_at)
+        return Cosigner(ledger.rules, self.member, self.cosigning_signer(), self.notes, ledger.head_at, keys_at)
+
+    def cosigning_signer(self) -> Signer:
+        """Return the signer of this member's cosigning key that is in force now, or of the first where none is."""
+        members = epoch_at(epochs_of(self.consortium.value), self.consortium.tip.height).members
+        wanted = {one.key for one in members if one.member == self.member}
+        names = [name for name in self.keys.names() if name.startswith(COSIGNING) and self.keys.public(name) in wanted]
+        return self.signer(names[0] if names else COSIGNING)
 
     def pin_heights(self) -> None:
         """Keep provable what D6 names: the checkpoints' heights and the last anchored one; before the next block."""

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xinglin.carrier.access.registry.model import AddNode
-from xinglin.carrier.ledger.build import operation
+from xinglin.carrier.ledger.build import Signer, operation
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Integrity, NotFound
 from xinglin.node.chains import random_bytes
-from xinglin.node.founding import ADMINISTRATOR, COSIGNING, SEALING, SERVICE
+from xinglin.node.founding import ADMINISTRATOR, SEALING, SERVICE
 from xinglin.node.node import Node
 from xinglin.service.basic.coordination.anchoring import Anchoring
 from xinglin.service.basic.coordination.locators import audience_key_commitment
@@ -112,10 +112,12 @@ def transmission_key(node: Node, audience: str, number: int | None = None) -> Tr
 
 def anchoring(node: Node) -> Anchoring:
     """Return the anchoring of a home's private chain; its chains run."""
+    # Asked each time: a new cosigning key comes into force while a node runs.
+    cosigning = Signer(node.cosigning_signer().key, lambda message: node.cosigning_signer().sign(message))
     return Anchoring(
         private=node.client(node.private_ledger()),
         consortium=node.client(),
-        cosigning=node.signer(COSIGNING),
+        cosigning=cosigning,
         service=node.signer(SERVICE),
         administrator=node.signer(ADMINISTRATOR),
         turn=node.anchoring_turn,

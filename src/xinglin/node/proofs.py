@@ -17,6 +17,7 @@ from xinglin.kernel.errors import NotFound, PlatformError
 from xinglin.node.access import open_trace
 from xinglin.node.archive import Archive
 from xinglin.node.node import Node
+from xinglin.node.remote.forms import CheckpointSaid
 from xinglin.node.replaying import require_readable
 from xinglin.service.basic.audit.bundles.make import AnchorProof, make_entry_bundle, make_list_bundle
 from xinglin.service.basic.coordination.bundles.make import Place, make_anchor_bundle, make_record_bundle
@@ -120,13 +121,32 @@ def newest_checkpoint(node: Node, from_height: int) -> SignedNote:
     Raises:
         NoCheckpoint: none is kept.
     """
+    cosigned = newest_quorum(node, from_height)
+    if cosigned is not None:
+        return cosigned
     notes = node.cosigner().notes
-    kept = [note for height in notes.heights() if height >= from_height and (note := notes.load(height)) is not None]
-    if not kept:
-        raise NoCheckpoint(height=from_height)
-    quorum = epoch_at(epochs_of(node.consortium.value), kept[-1].head.height).quorum
-    cosigned = [note for note in kept if len(note.signatures) >= quorum]
-    return (cosigned or kept)[-1]
+    for height in reversed(notes.heights()):
+        if height >= from_height and (note := notes.load(height)) is not None:
+            return note
+    raise NoCheckpoint(height=from_height)
+
+
+def newest_quorum(node: Node, from_height: int) -> SignedNote | None:
+    """Return the newest kept checkpoint, from a height on, with a quorum of its epoch's cosigners; None without one."""
+    cosigner, epochs = node.cosigner(), epochs_of(node.consortium.value)
+    for height in reversed(cosigner.notes.heights()):
+        if height < from_height:
+            return None
+        note = cosigner.notes.load(height)
+        if note is not None and len(cosigner.cosigners(note)) >= epoch_at(epochs, height).quorum:
+            return note
+    return None
+
+
+def checkpoint_said(node: Node, note: SignedNote) -> CheckpointSaid:
+    """Return a checkpoint that a node keeps, for its own user."""
+    quorum = epoch_at(epochs_of(node.consortium.value), note.head.height).quorum
+    return CheckpointSaid(note.head.height, note.encode().decode(), len(node.cosigner().cosigners(note)), quorum)
 
 
 def prove_record(archive: Archive, record: str, shown: frozenset[str] = frozenset({"behaviour"})) -> bytes:

@@ -8,6 +8,7 @@ strangers are logged. How it is reached is for the server; how its consortium ch
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -18,21 +19,25 @@ from xinglin.carrier.access.registry.directory import RegistryDirectory
 from xinglin.carrier.consensus.errors import GroupRequired
 from xinglin.carrier.ledger.build import operation_of
 from xinglin.carrier.ledger.ledger import Ledger
-from xinglin.kernel.errors import PlatformError, Unavailable
+from xinglin.carrier.ledger.trust import encode_trust
+from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
+from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.archive import open_archive
 from xinglin.node.chains import SystemClock
 from xinglin.node.client import ChainClient
 from xinglin.node.comet_chain import CometChain
+from xinglin.node.keepers import Keepers, keepers_of
 from xinglin.node.node import Node, open_node
+from xinglin.node.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
 from xinglin.node.remote.forms import CallAsked
 from xinglin.node.remote.signed import Addressee
 from xinglin.node.serving import Serving, open_serving
 from xinglin.node.setup import COMETBFT, GROUP
 from xinglin.node.status import chain_row
+from xinglin.service.basic.protection.permit_errors import ChainStale
 
-STALE_MS = 10_000
-"""A consortium head that is older is not served from (design D7)."""
 _BLOCK_SECONDS = 60.0
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class NodeBehind(Unavailable):
@@ -45,17 +50,28 @@ class NodeBehind(Unavailable):
     hint_zh = "请检查其他成员的节点是否运行、可否连通，以及时钟是否准确。"
 
 
+class ProofUnknown(Invalid):
+    """A running node is asked for a proof that it does not make."""
+
+    code, number, clause = "proof.kind", 6292, "S9.2"
+    en = "This node makes no proof '{kind}' of that."
+    zh = "本节点不能据此生成“{kind}”证明。"
+    hint_en = "Proofs of a running node: record, anchor, access, trust; stop it for one that shows content."
+    hint_zh = "运行中的节点可生成 record、anchor、access、trust 证明；展示内容的证明须先停止节点。"
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A node whose chains run.
 
-    ``serving`` answers readers, None where the home keeps no records; ``comet`` makes the consortium's blocks, None
-    where another engine does.
+    ``serving`` answers readers, None where the home keeps no records; ``keepers`` speak to other members' nodes;
+    ``comet`` makes the consortium's blocks, None where another engine does.
     """
 
     node: Node
     serving: Serving | None
     started_ms: int
+    keepers: Keepers
     comet: CometChain | None = None
 
     @property
@@ -78,11 +94,54 @@ class Running:
 
         Raises:
             NoPrivateChain: it is for the private chain, and there is none.
+            ChainStale: the consortium chain stands, or this node has not heard of it lately.
             PlatformError: the refusal.
         """
         ledger = self.node.private_ledger() if asked.chain == "private" else self.consortium
+        if ledger is self.consortium:
+            self.require_fresh()
         call = operation_of(asked.contract, asked.method, bytes.fromhex(asked.arguments))
         return self.node.client(ledger).call([call], [self.node.signer(asked.key)])
+
+    def prove(self, kind: str, of: str) -> bytes:
+        """Return a proof bundle that shows no content, or the trust file.
+
+        Args:
+            kind: ``record``, ``anchor``, ``entry``, ``reads``, ``trust``.
+            of: the record's id, the entry's hash, the record's commitment.
+
+        Raises:
+            ProofUnknown: no such proof, or what it is of is not said as it should be.
+            NoPrivateChain, RecordNotFound, NoCheckpoint, NoAnchor, NoSuchEntry: see ``proofs``.
+        """
+        node = self.node
+        if kind == "trust":
+            return encode_trust(trust_of(self.consortium))
+        if kind == "anchor":
+            return prove_anchor(node, node.private_ledger().rules.chain)
+        if kind == "record" and self.serving is not None:
+            identifier_bytes(of)
+            return prove_record(self.serving.archive, of)
+        if kind in ("entry", "reads") and _HASH.fullmatch(of):
+            return (prove_entry if kind == "entry" else prove_reads)(node, bytes.fromhex(of))
+        raise ProofUnknown(kind=kind[:40])
+
+    @property
+    def stale(self) -> bool:
+        """Whether the newest block of the consortium chain is older than the settings allow (D7)."""
+        return self._age_ms() > self.node.settings.freshness.stale_seconds * 1000
+
+    def require_fresh(self) -> None:
+        """Refuse what would rest on the newest block while that is too old.
+
+        Raises:
+            ChainStale: it is.
+        """
+        if self.stale:
+            raise ChainStale
+
+    def _age_ms(self) -> int:
+        return SystemClock().now_ms() - self.consortium.tip.time
 
     def fault(self) -> PlatformError | None:
         """Return what stopped an engine of this node, None while all run."""
@@ -90,13 +149,12 @@ class Running:
             failure = self.node.client(ledger).engine.failure
             if failure is not None:
                 return failure
-        return None
+        return None if self.comet is None else self.comet.failure
 
     def unready(self) -> PlatformError | None:
         """Return why this node should not be asked now, None when it may be."""
-        age = SystemClock().now_ms() - self.consortium.tip.time
-        if age > STALE_MS:
-            return NodeBehind(chain=self.consortium.rules.chain, age=age)
+        if self.stale:
+            return NodeBehind(chain=self.consortium.rules.chain, age=self._age_ms())
         try:
             if self.serving is not None:
                 self.serving.anchors.require_open()
@@ -121,13 +179,14 @@ class Running:
             "started_ms": self.started_ms,
             "ready": unready is None,
             "unready": None if unready is None else unready.code,
+            "stale": self.stale,
             "engine": settings.consortium.engine,
             "engine_process": None if self.comet is None else asdict(self.comet.process.report()),
             "chains": [chain_row(self.node, ledger, now) for ledger in self._ledgers()],
-            "keepers": self._keepers(),
+            "keepers": self._keepers() | dict(self.keepers.status()),
         }
 
-    def _keepers(self) -> Mapping[str, Any]:
+    def _keepers(self) -> dict[str, Any]:
         if self.serving is None:
             return {}
         anchors = self.serving.anchors.status
@@ -154,7 +213,8 @@ def open_running(home: Path, passphrase: bytes) -> Iterator[Running]:
         if node.private is not None:
             archive = stack.enter_context(open_archive(node))
             serving = stack.enter_context(open_serving(archive))
-        yield Running(node, serving, SystemClock().now_ms(), comet)
+        keepers = stack.enter_context(keepers_of(node, comet))
+        yield Running(node, serving, SystemClock().now_ms(), keepers, comet)
 
 
 def start_chains(node: Node) -> CometChain | None:

@@ -173,7 +173,7 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
         followed=persons.followed,
         version=versions.of("protection", "index"),
     )
-    situations = Situations(node.member, sources)
+    situations = Situations(node.member, sources, stale_after_ms=int(node.settings.freshness.stale_seconds * 1000))
     return Protection(
         store=store,
         consents=consents,

@@ -32,7 +32,7 @@ from xinglin.node.founding import (
     new_organisation,
     person_commitment,
 )
-from xinglin.node.home import Home, new_home
+from xinglin.node.home import Home, Setting, new_home
 from xinglin.service.basic.intake.preparation import commitment_rule
 from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.lifecycle.storage.keyring import Keyring
@@ -105,7 +105,7 @@ def adopt(
     engine: str,
     randomness: Randomness,
     map_bytes: int = 64 << 30,
-    more: Mapping[str, Mapping[str, str | int]] | None = None,
+    more: Mapping[str, Mapping[str, Setting]] | None = None,
 ) -> str:
     """Give a home its consortium chain, and a medical institution its private chain, vault and keyring.
 

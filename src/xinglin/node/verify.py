@@ -7,9 +7,6 @@ dies is a finding. Nothing of the home is changed.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +24,7 @@ from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Integrity, PlatformError
 from xinglin.node.access import trace_findings
 from xinglin.node.archive import identity_findings, open_archive, registration_findings
+from xinglin.node.child import run_module
 from xinglin.node.corrections import correction_findings
 from xinglin.node.episodes import episode_findings
 from xinglin.node.founding import person_commitment
@@ -66,11 +64,7 @@ class ChainVerdict:
 def verify_chain(home: Home, chain: str) -> ChainVerdict:
     """Recheck one chain in a child process."""
     with tempfile.TemporaryDirectory(prefix="xinglin-verify-") as scratch:
-        # The modules of this process, and nothing that lies in the folder where somebody happens to verify.
-        command = [sys.executable, "-P", "-m", CHILD_MODULE, str(home.path), chain, scratch]
-        modules = [path for path in sys.path if path not in ("", ".", str(Path.cwd()))]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(modules)}
-        done = subprocess.run(command, capture_output=True, check=False, env=environment)  # noqa: S603
+        done = run_module(CHILD_MODULE, str(home.path), chain, scratch)
     try:
         return chain_verdict(chain, json.loads(done.stdout))
     except (ValueError, KeyError, TypeError):

@@ -32,7 +32,7 @@ from xinglin.server.border import Bearing, Border, language, on_http_exception, 
 from xinglin.server.errors import ServerFault
 from xinglin.server.gate import Gate
 from xinglin.server.ledger_routes import LedgerRoutes
-from xinglin.server.limits import SourceRates
+from xinglin.server.limits import MemberRates, SourceRates
 from xinglin.server.local_routes import LocalRoutes
 from xinglin.server.metrics import TEXT, Figures
 from xinglin.server.problems import problem
@@ -44,11 +44,15 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """What a route takes: parameters of the query, bytes of body (0 for none), and whether it is for members alone."""
+    """What a route takes: parameters of the query, bytes of body (0 for none), whether it is for members alone.
+
+    ``rated``: a member has so many a minute.
+    """
 
     query: Sequence[str] = ()
     body: int = 0
     signed: bool = False
+    rated: bool = False
 
 
 _OPEN = Takes()
@@ -62,6 +66,7 @@ class Applications:
         self._settings = running.node.settings.listener
         self._figures = Figures(running)
         self._gate = Gate(running)
+        self._rates = MemberRates(running.node.settings.cosigning.requests_per_minute, time.monotonic)
         self._ledger = LedgerRoutes(running, self._figures, self._settings.commit_seconds)
         self._local = LocalRoutes(running)
 
@@ -76,9 +81,12 @@ class Applications:
             *self._ledger_table(signed=False),
             self._route("GET", "/status", self._local.status),
             self._route("GET", "/app_hash/{height}", self._local.app_hash),
+            self._route("GET", "/links", self._local.links),
             self._route("GET", "/values/{key}", self._local.value),
             self._route("GET", "/keys", self._local.keys, Takes(("prefix",))),
             self._route("POST", "/call", self._local.call, Takes(body=MAX_CALL_BYTES)),
+            self._route("POST", "/checkpoint", self._local.checkpoint, Takes(("seconds",))),
+            self._route("GET", "/proof/{kind}", self._local.proof, Takes(("of",))),
             *self._metrics_table(),
         ]
         return self._bordered(routes, None)
@@ -95,8 +103,8 @@ class Applications:
             Route(f"{PREFIX}/transactions", submit, methods=["POST"]),
             self._route("GET", f"{PREFIX}/transactions/{{body}}", routes.place, Takes(("valid_until",))),
             self._route("GET", f"{PREFIX}/epochs", routes.epochs),
-            self._route("GET", f"{PREFIX}/checkpoint/{{height}}", routes.checkpoint, Takes(signed=signed)),
-            self._route("POST", f"{PREFIX}/cosign", routes.cosign, Takes((), MAX_NOTE_REQUEST_BYTES, signed)),
+            self._route("GET", f"{PREFIX}/checkpoint/{{height}}", routes.checkpoint, Takes(signed=signed, rated=True)),
+            self._route("POST", f"{PREFIX}/cosign", routes.cosign, Takes((), MAX_NOTE_REQUEST_BYTES, signed, True)),
             self._route("GET", f"{PREFIX}/value/{{key}}", routes.value, Takes(("height",), 0, signed)),
         ]
 
@@ -126,7 +134,9 @@ class Applications:
     def _answered(self, act: Act, takes: Takes, request: Request, body: bytes) -> Response:
         """Answer on a thread: nothing here may hold the others up."""
         if takes.signed:
-            self._gate.check(_asked(request, body), source(request.scope))
+            asker = self._gate.check(_asked(request, body), source(request.scope))
+            if takes.rated:
+                self._rates.take(asker.caller.member)
         return answer_of(act(question_of(request, takes.query, body)))
 
     async def _submit(self, request: Request) -> Response:

@@ -71,8 +71,14 @@ class LedgerRoutes:
         return PlaceAnswer(AbsentSaid(tip.height, tip.time) if found is None else found)
 
     def checkpoint(self, question: Question) -> bytes:
-        """Return this node's checkpoint of a height with its own signature; it is kept."""
-        return self._running.node.cosigner().checkpoint(question.number("height")).encode()
+        """Return this node's checkpoint of a height with its own signature; it is kept.
+
+        After a fork nothing more is signed; what this node said of a contradicted height is shown for evidence.
+        """
+        cosigner, height = self._running.node.cosigner(), question.number("height")
+        if cosigner.notes.forked and (said := cosigner.signed_before(height)) is not None:
+            return said.encode()
+        return cosigner.checkpoint(height).encode()
 
     def cosign(self, question: Question) -> bytes:
         """Return this member's signature line under another's checkpoint, as a note of its own."""
@@ -95,9 +101,11 @@ class LedgerRoutes:
 
         Raises:
             SubmissionMalformed: it has no valid form.
+            ChainStale: the chain stands, or this node has not heard of it lately.
             Unavailable: it is not taken now.
         """
         raws = unframe(body)
+        self._running.require_fresh()
         return raws, self._running.client.submit_many(raws)
 
     async def outcomes(self, raws: Sequence[bytes], future: Future[list[Outcome]]) -> list[OutcomeSaid]:

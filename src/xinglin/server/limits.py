@@ -34,11 +34,12 @@ class SourceRates:
     Args:
         per_second: requests on average.
         monotonic: a clock that never goes back, in seconds.
+        burst: so many at once; None for those of four seconds.
     """
 
-    def __init__(self, per_second: float, monotonic: Callable[[], float]) -> None:
+    def __init__(self, per_second: float, monotonic: Callable[[], float], burst: float | None = None) -> None:
         self._rate = per_second
-        self._burst = max(1.0, per_second * BURST_SECONDS)
+        self._burst = max(1.0, per_second * BURST_SECONDS if burst is None else burst)
         self._monotonic = monotonic
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -56,6 +57,26 @@ class SourceRates:
             self._left.popitem(last=False)
         if left < 1:
             raise SourceTooFast
+
+
+class MemberRates:
+    """Lets each member have so many checkpoints and cosignatures a minute, by all its accounts. From any thread.
+
+    Each new height that is signed is written to disk, in the place of an older checkpoint: nobody gets one a block.
+
+    Args:
+        per_minute: on average; a third of them at once.
+        monotonic: a clock that never goes back, in seconds.
+    """
+
+    def __init__(self, per_minute: float, monotonic: Callable[[], float]) -> None:
+        self._rates = SourceRates(per_minute / 60.0, monotonic, per_minute / 3.0)
+        self._lock = threading.Lock()
+
+    def take(self, member: str) -> None:
+        """Count one; raises SourceTooFast when it is one too many."""
+        with self._lock:
+            self._rates.take(member)
 
 
 class SeenNonces:

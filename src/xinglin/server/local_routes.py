@@ -5,12 +5,23 @@ from __future__ import annotations
 import msgspec
 
 from xinglin.carrier.ledger.store import MAX_KEY_BYTES
-from xinglin.node.remote.forms import AppHashSaid, CallAsked, KeysSaid, LocalValueSaid, PlaceAnswer, committed_said
+from xinglin.node.proofs import checkpoint_said, newest_quorum
+from xinglin.node.remote.forms import (
+    AppHashSaid,
+    BundleSaid,
+    CallAsked,
+    CheckpointSaid,
+    KeysSaid,
+    LocalValueSaid,
+    PlaceAnswer,
+    committed_said,
+)
 from xinglin.node.running import Running
 from xinglin.server.asking import Question
 from xinglin.server.errors import ParameterInvalid
 
 MAX_KEYS = 100_000
+MAX_COLLECT_SECONDS = 60
 _KEY = range(1, MAX_KEY_BYTES + 1)
 
 
@@ -41,6 +52,11 @@ class LocalRoutes:
         height = question.number("height")
         return AppHashSaid(height, self._running.consortium.app_hash_at(height).hex())
 
+    def links(self, question: Question) -> msgspec.Raw:
+        """Tell how the links to other members' nodes are."""
+        links = [one.plain() for one in self._running.keepers.links.links]
+        return msgspec.Raw(msgspec.json.encode({"links": links}))
+
     def value(self, question: Question) -> LocalValueSaid:
         """Return a value of the newest state, compared with the tree."""
         value = self._running.consortium.value(question.octets("key", _KEY))
@@ -63,6 +79,24 @@ class LocalRoutes:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise ParameterInvalid(parameter="body") from None
         return PlaceAnswer(committed_said(self._running.call(asked), {}))
+
+    def checkpoint(self, question: Question) -> CheckpointSaid:
+        """Have the newest height cosigned; answer with the newest checkpoint that has a quorum, else with this one."""
+        seconds = question.number("seconds", 0)
+        if seconds > MAX_COLLECT_SECONDS:
+            raise ParameterInvalid(parameter="seconds")
+        node = self._running.node
+        note = self._running.keepers.cosigning.collect(seconds)
+        return checkpoint_said(node, newest_quorum(node, 0) or note)
+
+    def proof(self, question: Question) -> BundleSaid:
+        """Return a proof bundle, or the trust file of the chain; what shows content is no proof of this kind.
+
+        Raises:
+            ParameterInvalid: there is no proof of that kind, or it is not said of what.
+            PlatformError: see ``node/proofs.py``.
+        """
+        return BundleSaid(self._running.prove(question.parts["kind"], question.query.get("of", "")).hex())
 
     def health(self, question: Question) -> Alive:
         """Tell that the process answers."""

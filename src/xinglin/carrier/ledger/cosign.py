@@ -27,6 +27,7 @@ from xinglin.carrier.ledger.checkpoint import (
     signed_text,
 )
 from xinglin.carrier.ledger.errors import CheckpointFork, CheckpointInvalid, CheckpointUnavailable
+from xinglin.kernel.encoding import MAX_INTEGER
 
 KEPT_NOTES = 64
 """How many of the newest checkpoints a home keeps."""
@@ -106,6 +107,17 @@ class NoteStore:
         """Whether evidence of a fork is kept; then nothing more is cosigned."""
         return self._evidence.is_dir() and any(self._evidence.glob("fork-*"))
 
+    def evidence(self, height: int) -> SignedNote | None:
+        """Return the note of this node that was contradicted at a height, None when none was.
+
+        Raises:
+            CheckpointInvalid: the file is damaged.
+        """
+        try:
+            return parse_note((self._evidence / f"fork-{height}-ours.note").read_bytes())
+        except FileNotFoundError:
+            return None
+
     def keep_fork(self, ours: SignedNote, theirs: SignedNote) -> CheckpointFork:
         """Keep both notes as evidence and return the error to raise."""
         self._evidence.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -151,10 +163,64 @@ class Cosigner:
         """
         self._check(note)
         head = self._head(note.head.height)
+        kept = self.notes.load(head.height)
         if head != note.head:
-            raise self.notes.keep_fork(self.notes.load(head.height) or SignedNote(head, (self._line(head),)), note)
-        own = [line for line in self.checkpoint(head.height).signatures if line.member == self.member]
-        return own[0]
+            raise self.notes.keep_fork(kept or SignedNote(head, (self._line(head),)), note)
+        if kept is None or self._own(kept) is None or merge(kept, note.signatures) != kept:
+            # Lines that verified are kept too: a cosigner that nobody can ask is heard when it asks.
+            kept = self.notes.save(merge(SignedNote(head, (self._line(head),)), note.signatures))
+        return self._own(kept) or self._line(head)
+
+    @property
+    def cosigns(self) -> bool:
+        """Whether this member cosigns, by the newest epoch that it knows; others' lines it may collect all the same."""
+        return self.member in self.keys_at(MAX_INTEGER)
+
+    def said(self, height: int) -> SignedNote:
+        """Return this node's checkpoint of a height; it is not stored, and must not be released."""
+        head = self._head(height)
+        return SignedNote(head, (self._line(head),))
+
+    def signed_before(self, height: int) -> SignedNote | None:
+        """Return what this node said of a height that it called forked: evidence for whoever it contradicts."""
+        return self.notes.evidence(height)
+
+    def take(self, note: SignedNote, line: NoteSignature) -> SignedNote:
+        """Keep another member's line under a checkpoint of this node's own, once it has verified.
+
+        Returns: the note as it is kept.
+
+        Raises:
+            CheckpointInvalid: the line is not that of a member that cosigns this height.
+            CheckpointUnavailable: the height has made room for newer ones.
+        """
+        self._check(SignedNote(note.head, (line,)))
+        return self.notes.save(SignedNote(note.head, (line,)))
+
+    def contradicted(self, ours: SignedNote, theirs: SignedNote) -> CheckpointFork | None:
+        """Keep evidence when a member's checkpoint contradicts this node's; return the error, None when it does not.
+
+        Raises:
+            CheckpointInvalid: theirs is not signed by a member: anyone could have written it.
+        """
+        self._check(theirs)
+        if theirs.head.height != ours.head.height or theirs.head == ours.head:
+            return None
+        return self.notes.keep_fork(ours, theirs)
+
+    def cosigners(self, note: SignedNote) -> set[str]:
+        """Return the members of the height's epoch whose lines a note has; lines that are kept have verified."""
+        keys, number = self.keys_at(note.head.height), self.rules.genesis.suite
+        return {
+            line.member
+            for line in note.signatures
+            if line.member in keys
+            and line.key_id == key_id(line.member, number, SignatureType.CHECKPOINT, keys[line.member])
+        }
+
+    def _own(self, note: SignedNote) -> NoteSignature | None:
+        key = key_id(self.member, self.rules.genesis.suite, SignatureType.CHECKPOINT, self.signer.key)
+        return next((one for one in note.signatures if (one.member, one.key_id) == (self.member, key)), None)
 
     def _head(self, height: int) -> Head:
         if height % self.rules.parameters.checkpoint_interval or self.notes.forked:

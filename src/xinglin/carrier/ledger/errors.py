@@ -131,8 +131,11 @@ class StoreDamaged(Integrity):
     code, number, clause = "store.damaged", 1230, "S6.2c2"
     en = "The store of chain {chain} is damaged: {what}."
     zh = "链 {chain} 的存储已损坏：{what}。"
-    hint_en = "Don't use this home; run 'xinglin ledger verify' and restore it from a backup or a peer."
-    hint_zh = "请勿使用该节点目录；运行 xinglin ledger verify，并从备份或其他节点恢复。"
+    hint_en = (
+        "Don't use this home; run 'xinglin ledger verify'. Restore it from a backup, or the consortium chain from the "
+        "other members by 'xinglin ledger rebuild'."
+    )
+    hint_zh = "请勿使用；请运行 xinglin ledger verify，并从备份恢复，或用 xinglin ledger rebuild 重建联盟链。"
 
 
 class StoreBehindHead(Integrity):
@@ -141,8 +144,11 @@ class StoreBehindHead(Integrity):
     code, number, clause = "store.behind_head", 1231, "S9.1"
     en = "The store of chain {chain} is at height {height}, but height {head} was committed."
     zh = "链 {chain} 的存储处于高度 {height}，但高度 {head} 曾已提交。"
-    hint_en = "The store was set back or damaged; restore it from a backup or a peer."
-    hint_zh = "存储被回退或损坏；请从备份或其他节点恢复。"
+    hint_en = (
+        "The store was set back or damaged; restore it from a backup, or the consortium chain from other members by "
+        "'xinglin ledger rebuild'."
+    )
+    hint_zh = "存储被回退或损坏；请从备份恢复，或用 xinglin ledger rebuild 从其他成员重建联盟链。"
 
 
 class StoreFull(Unavailable):

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from xinglin.carrier.crypto.files import write_durably
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.check import Checked, LookAhead, SignatureCache, check_forms, check_signatures
 from xinglin.carrier.ledger.checkpoint import Head
@@ -29,6 +30,7 @@ from xinglin.carrier.ledger.reading import LedgerReading, Tip, tip_of
 from xinglin.carrier.ledger.records import EntryRecord, block_record, read_tip
 from xinglin.carrier.ledger.store import (
     DEFAULT_MAP_BYTES,
+    GENESIS_NAME,
     Snapshot,
     StateView,
     Store,
@@ -85,12 +87,13 @@ class Ledger(LedgerReading):
             StoreLocked: another process has it open.
         """
         founding = dict(rules.executor.founding(rules.chain, rules.genesis))
+        folder = home / "chain" / rules.chain
         with ExitStack() as undo:
             versions = StateVersions(rules.suite)
             undo.callback(versions.close)
             version = versions.load(founding.items())
             head = Head(rules.chain, 0, rules.suite.hash(b""), versions.root(version), 0, rules.genesis.time)
-            store = Store(home / "chain" / rules.chain, rules.chain, map_bytes, sync=sync)
+            store = Store(folder, rules.chain, map_bytes, sync=sync)
             undo.callback(store.close)
             if store.get("meta", b"genesis") is not None:
                 raise StoreDamaged(chain=rules.chain, what="it exists already")
@@ -105,11 +108,12 @@ class Ledger(LedgerReading):
                     deletes={},
                 )
             )
-            head_file = HeadFile(home / "chain" / rules.chain / "head", rules.suite.hash)
+            head_file = HeadFile(folder / "head", rules.suite.hash)
             undo.callback(head_file.close)
             ledger = cls(rules, store, head_file, versions, version)
             ledger._write_head(transaction)
             if sync:
+                write_durably(folder / GENESIS_NAME, pack(rules.genesis))
                 head_file.sync()
             undo.pop_all()
         return ledger

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from xinglin.carrier.crypto.files import sync_folder
+from xinglin.carrier.crypto.files import sync_folder, write_durably
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.checkpoint import Head
 from xinglin.carrier.ledger.errors import SnapshotInvalid, StoreDamaged
@@ -27,6 +27,7 @@ from xinglin.carrier.ledger.records import block_record
 from xinglin.carrier.ledger.state.proof import verify_state_subtree
 from xinglin.carrier.ledger.store import (
     DEFAULT_MAP_BYTES,
+    GENESIS_NAME,
     Snapshot,
     Store,
     Write,
@@ -160,6 +161,7 @@ def restore_snapshot(
             raise StoreDamaged(chain=rules.chain, what="it exists already")
         shutil.rmtree(partial, ignore_errors=True)
         _make_store(partial, rules, said, chunks, map_bytes)
+        write_durably(folder / GENESIS_NAME, pack(rules.genesis))
         (partial / "head").rename(folder / "head")
         (partial / "data").rename(folder / "data")
         sync_folder(folder)

@@ -28,6 +28,8 @@ TABLES = ("state", "undo", "entry", "body", "block", "tile", "leaf", "meta")
 FULL_PERCENT = 80
 MAX_KEY_BYTES = 500
 DEFAULT_MAP_BYTES = 64 << 30
+GENESIS_NAME = "genesis"
+"""The file beside a store that has the chain's genesis once more, for when the store can't be read."""
 _MAX_READERS = 1024
 
 

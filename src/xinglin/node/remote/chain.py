@@ -132,7 +132,14 @@ class RemoteChain:
         Raises:
             PlatformError: the refusal, whether before a block or in the receipt; see ``submit``.
         """
-        built = self.build(operations, signers)
+        return self.call_built(self.build(operations, signers))
+
+    def call_built(self, built: Built) -> Committed:
+        """As ``call``, of a transaction that was signed before; the very same may be handed in again.
+
+        Raises:
+            PlatformError: the refusal; see ``submit``.
+        """
         (settled,) = self._settling.settle([Open(built.raw, built.body, built.valid_until)])
         if isinstance(settled, PlatformError):
             raise settled

@@ -149,6 +149,21 @@ class KeysSaid(msgspec.Struct, frozen=True):
     keys: list[Hex]
 
 
+class CheckpointSaid(msgspec.Struct, frozen=True):
+    """A checkpoint as a node keeps it: the note's text, how many members of its epoch cosigned, how many must."""
+
+    height: Natural
+    note: str
+    signatures: Natural
+    quorum: Natural
+
+
+class BundleSaid(msgspec.Struct, frozen=True):
+    """A proof bundle, or a trust file."""
+
+    bundle: Hex
+
+
 class CallAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A call that a home's own key signs: ``arguments`` are the canonical bytes of the method's struct."""
 

@@ -58,9 +58,9 @@ class MemberNode:
         self._randomness = randomness
         self._node = node
 
-    def head(self) -> HeadSaid:
-        """Return the node's newest block."""
-        said = read_answer(self._answer(Ask("GET", f"{PREFIX}/head", seconds=_SECONDS)), HeadSaid)
+    def head(self, seconds: float = _SECONDS) -> HeadSaid:
+        """Return the node's newest block, within so many seconds."""
+        said = read_answer(self._answer(Ask("GET", f"{PREFIX}/head", seconds=seconds)), HeadSaid)
         if said is None:
             raise self._unfit("its head")
         if said.chain != self._named.chain:

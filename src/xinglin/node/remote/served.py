@@ -20,7 +20,9 @@ from xinglin.node.remote.forms import (
     PREFIX,
     Answer,
     AppHashSaid,
+    BundleSaid,
     CallAsked,
+    CheckpointSaid,
     CommittedSaid,
     HeadSaid,
     KeysSaid,
@@ -31,7 +33,7 @@ from xinglin.node.remote.forms import (
 from xinglin.node.remote.local import SOCKET_NAME
 from xinglin.node.remote.transport import Address, Ask, ask
 
-_SECONDS = 60.0
+_SECONDS = 90.0
 
 
 class ServedHome:
@@ -72,11 +74,21 @@ class ServedHome:
 
     def status(self) -> Mapping[str, Any]:
         """Return what the node tells of itself."""
-        answer = self._ask("GET", "/status")
-        try:
-            return msgspec.json.decode(answer.body, type=dict[str, Any])
-        except msgspec.DecodeError:
-            raise NodeAway(address=self._address.text, reason="its status is not in form") from None
+        return self._said("/status")
+
+    def links(self) -> Mapping[str, Any]:
+        """Return how the node's links to other members' nodes are."""
+        return self._said("/links")
+
+    def checkpoint(self, seconds: int) -> CheckpointSaid:
+        """Have the newest height cosigned, for so many seconds; return the newest checkpoint with a quorum, or that."""
+        said: CheckpointSaid = self._read("POST", f"/checkpoint?seconds={seconds}", CheckpointSaid)
+        return said
+
+    def prove(self, kind: str, of: str = "") -> bytes:
+        """Return a proof bundle or the trust file; see ``Running.prove``."""
+        said: BundleSaid = self._read("GET", f"/proof/{kind}?" + urlencode({"of": of}), BundleSaid)
+        return bytes.fromhex(said.bundle)
 
     def call(self, contract: str, method: str, arguments: ChainObject, key: str, chain: str = "consortium") -> None:
         """Have the node sign a call with one of the home's keys, and wait until it is committed.
@@ -92,6 +104,13 @@ class ServedHome:
         said = self._read("POST", "/call", PlaceAnswer, msgspec.json.encode(asked))
         if not isinstance(said.place, CommittedSaid):
             raise NodeAway(address=self._address.text, reason="its answer is not in form")
+
+    def _said(self, path: str) -> Mapping[str, Any]:
+        answer = self._ask("GET", path)
+        try:
+            return msgspec.json.decode(answer.body, type=dict[str, Any])
+        except msgspec.DecodeError:
+            raise NodeAway(address=self._address.text, reason="its answer is not in form") from None
 
     def _read(self, method: str, path: str, kind: type[Any], body: bytes = b"") -> Any:
         said = read_answer(self._ask(method, path, body), kind)

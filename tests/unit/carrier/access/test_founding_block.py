@@ -60,7 +60,7 @@ def test_the_founders_validators_and_peers(chain: Chain, nodes: list[Node]) -> N
     assert list(opening.transactions) == raws
     assert opening.validators == powers([nodes[0], nodes[2]])
     assert list(opening.validators) == sorted(opening.validators)
-    assert opening.peers == {node.peer for node in nodes}
+    assert opening.peers == {node.peer: node.address for node in nodes}
 
 
 def test_not_every_founder_must_have_a_node(chain: Chain, nodes: list[Node]) -> None:

@@ -1,4 +1,4 @@
-"""Refusals about CometBFT: its binary, its files, its process and its answers (numbers 1260 to 1279)."""
+"""Refusals about CometBFT: its binary, its files, its process and its answers (numbers 1260 to 1279, 6273)."""
 
 from __future__ import annotations
 
@@ -133,3 +133,13 @@ class EngineSigningStateLost(Integrity):
     zh = "{home} 中有验证者密钥，但缺少其最后签名记录；仅凭密钥可能造成重复签名。"
     hint_en = "Never restore that file from a backup: replace the validator's key by a new one and register it."
     hint_zh = "切勿从备份恢复该文件：请更换新的验证者密钥并登记。"
+
+
+class EngineDataDamaged(Integrity):
+    """The engine ends again and again because its own data are damaged, or are not those of the chain's store."""
+
+    code, number, clause = "engine.data_damaged", 6273, "S9.1"
+    en = "The data of the engine in {home} are damaged, or don't go with the chain's store: {said}."
+    zh = "{home} 中的引擎数据已损坏，或与链存储不相符：{said}。"
+    hint_en = "Stop the node and run 'xinglin ledger rebuild': chain and engine begin anew from the other members."
+    hint_zh = "请停止节点并运行 xinglin ledger rebuild：链与引擎将从其他成员处重新开始。"

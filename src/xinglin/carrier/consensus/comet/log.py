@@ -7,6 +7,7 @@ between the two is lost.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,15 @@ _MAX_LINE = 400
 FAILURE = b"CONSENSUS FAILURE!!!"
 """What CometBFT says when it goes on without taking part in consensus."""
 
+# What an engine says with its last words when its data contradict themselves or the application, that is by itself,
+# at the beginning of a line: what others send stands within lines that begin with a level.
+_DAMAGE = re.compile(
+    rb"^(?:ERROR|panic|Load[A-Za-z]+): [^\n]*?"
+    rb"(?:corrupt|BlockHeight \([0-9]+\) > |is higher than core|below block store base|reading block|unmarshal to )"
+    rb"[^\n]*",
+    re.MULTILINE | re.IGNORECASE,
+)
+
 
 class EngineLog:
     """The log of one engine; used by one thread but for ``tail``.
@@ -34,13 +44,14 @@ class EngineLog:
         self._path = path
         self._maximum = maximum
         self._seen = 0  # up to where failures were looked for
+        self._begun = 0  # where what this engine says begins
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
         """Give the file for a new engine to append to; what was said before is no failure of the new one's."""
         self.rotate()
         with open(self._path, "ab", opener=_owner_only) as file:
-            self._seen = file.tell()
+            self._seen = self._begun = file.tell()
             yield file
 
     def rotate(self) -> None:
@@ -56,7 +67,7 @@ class EngineLog:
                 older.replace(self._part(number + 1))
         shutil.copy2(self._path, self._part(1))
         os.truncate(self._path, 0)
-        self._seen = 0
+        self._seen = self._begun = 0
 
     def failure(self) -> str:
         """Return the line in which the engine left consensus, empty if there is none since the last look."""
@@ -72,6 +83,13 @@ class EngineLog:
             return ""
         line = whole[whole.rfind(b"\n", 0, at) + 1 : whole.find(b"\n", at)]
         return _shown(line)
+
+    def damage(self) -> str:
+        """Return the line in which an engine that has ended says that its data are damaged, empty if it did not."""
+        with self._path.open("rb") as file:
+            file.seek(self._begun)
+            found = _DAMAGE.search(file.read(self._maximum))
+        return _shown(found[0]) if found else ""
 
     def tail(self) -> tuple[str, ...]:
         """Return the last lines, each cut to a few hundred characters."""

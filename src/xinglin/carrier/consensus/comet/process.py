@@ -27,6 +27,8 @@ from xinglin.kernel.errors import PlatformError
 
 STOP_SECONDS = 10.0
 """How long an engine may take to end before it is killed."""
+DAMAGED_ENDS = 3
+"""How often in a row an engine ends over its data before they are taken for damaged."""
 _LOOK_SECONDS = 0.5
 # What an operator may set of Go's runtime; nothing else of the environment reaches the engine, least of all CMT_.
 _PASSED_ON = ("GOGC", "GOMAXPROCS", "GOMEMLIMIT")
@@ -57,7 +59,8 @@ class EngineReport:
     ``pid``: its process, None while none runs. ``answers``: whether its last look was answered. ``restarts``: how often
     it was started again. ``last_exit``: status of the last one that ended, negative the signal, None if none has.
     ``failure``: the line in which it said that it takes no more part in consensus, empty if it has not since its start.
-    ``lines``: the last of its log.
+    ``damage``: what it said of its own data when it ended, several times in a row, else empty; starting it again is of
+    no use then. ``lines``: the last of its log.
     """
 
     pid: int | None
@@ -65,6 +68,7 @@ class EngineReport:
     restarts: int
     last_exit: int | None
     failure: str
+    damage: str
     lines: tuple[str, ...]
 
 
@@ -78,6 +82,8 @@ class _Watched:
     last_exit: int | None = None
     failures: int = 0
     failure: str = ""
+    damage: str = ""
+    damaged: int = 0
     healthy_since: float | None = None
     answered: float | None = None
 
@@ -91,6 +97,7 @@ class EngineProcess:
         rpc_address: ``host:port`` of its RPC, as in its settings.
         policy: when it is started again.
         arguments: more arguments for ``cometbft start``; for tests.
+        given_up: asked when it has died: True when starting it again is of no use, and then it stays ended.
 
     Raises:
         EngineFileDamaged: a key is not there, or not whole.
@@ -104,12 +111,14 @@ class EngineProcess:
         rpc_address: str,
         policy: RestartPolicy | None = None,
         arguments: Sequence[str] = (),
+        given_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self.home = home
         self._peer = identity(home).peer
         self._command = [str(binary), "start", "--home", str(home.folder), *arguments]
         self._address = rpc_address
         self._policy = policy or RestartPolicy()
+        self._given_up = given_up
         self._log = EngineLog(home.log)
         self._state = _Watched()
         self._lock = threading.Lock()  # guards _state and the child
@@ -163,6 +172,7 @@ class EngineProcess:
                 state.restarts,
                 state.last_exit,
                 state.failure,
+                state.damage if state.damaged >= DAMAGED_ENDS else "",
                 self._log.tail(),
             )
 
@@ -225,12 +235,21 @@ class EngineProcess:
                     self._look(rpc)
                     continue
                 rpc.close()
+                damage = self._damage()
                 with self._lock:
+                    self._state.damaged = self._state.damaged + 1 if damage else 0
+                    self._state.damage = damage
                     self._state.failures += 1
                     delay = self._policy.delay(self._state.failures)
-                if self._end.wait(delay):
+                if self._given_up() or self._end.wait(delay):
                     return
                 self._start_again()
+
+    def _damage(self) -> str:
+        """Return what an engine that has ended said of its data."""
+        with contextlib.suppress(OSError):  # a full disk says nothing of them
+            return self._log.damage()
+        return ""
 
     def _start_again(self) -> None:
         """Start the next child; what the system refuses counts as one that died."""

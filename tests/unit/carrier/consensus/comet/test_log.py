@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from xinglin.carrier.consensus.comet.log import KEPT_LOGS, EngineLog
 
 
@@ -55,3 +57,28 @@ def test_a_failure_is_seen_once_and_only_that_of_this_engine(tmp_path: Path) -> 
     assert log.failure() == ""
     path.write_text("E CONSENSUS FAILURE!!! again\n")
     assert log.failure() == "E CONSENSUS FAILURE!!! again"
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("ERROR: failed to create node: failed to initialize database: leveldb: manifest corrupted (x)", True),
+        ("panic: StoreBlockHeight (4674) > StateBlockHeight + 1 (4649)", True),
+        ("ERROR: failed to create node: error during handshake: app block height (9) is higher than core (0)", True),
+        ("panic: Error reading block: proto: wrong wireType", True),
+        ("LoadValidators: Data has been corrupted or its spec has changed:", True),
+        ("E[2026-11-26|12:46:10.980] Stopping peer err=corrupt", False),
+        ("E[2026-11-26|12:46:10.980] x panic: leveldb: corrupted", False),
+        ("ERROR: failed to listen on 127.0.0.1:26656: address already in use", False),
+        ("ERROR: failed to initialize database: no space left on device", False),
+    ],
+)
+def test_last_words_of_damaged_data_are_known_from_what_others_say(tmp_path: Path, line: str, found: bool) -> None:
+    path = tmp_path / "engine.log"
+    log = EngineLog(path)
+    say(path, "panic: leveldb: corrupted, said the one before")
+    with log.opened():
+        pass
+    assert log.damage() == ""
+    say(path, "I good", line, "goroutine 1")
+    assert log.damage() == (line if found else "")

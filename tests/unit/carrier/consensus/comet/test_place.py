@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,11 @@ from xinglin.carrier.consensus.errors import AbciSocketUnsafe
 
 
 @pytest.fixture
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder for the user's short paths, which is not there yet."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    return tmp_path / f"xinglin-{os.getuid()}"
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return the folder for the user's short paths, which is not there yet; pytest's own paths are too long for it."""
+    with tempfile.TemporaryDirectory(prefix="x") as base:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", base)
+        yield Path(base) / f"xinglin-{os.getuid()}"
 
 
 def long_folder(tmp_path: Path, name: str = "x") -> Path:

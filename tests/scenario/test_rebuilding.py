@@ -1,0 +1,210 @@
+"""A home whose consortium chain is damaged or lost begins it anew and gets it from the others (S9.1)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.damage import data_file
+from tests.support.engines import free_ports, needs_engine
+from tests.support.product import CHEAP, PASSPHRASE, make_hospital, xinglin
+from xinglin.carrier.consensus.comet.errors import EngineDataDamaged, EngineFileDamaged, EngineSigningStateLost
+from xinglin.carrier.consensus.comet.files import EngineHome, identity
+from xinglin.carrier.ledger.errors import ChainNotFound, StoreDamaged, StoreLocked
+from xinglin.carrier.ledger.store import lock_folder
+from xinglin.kernel.errors import Integrity
+from xinglin.node.accounts import add_account
+from xinglin.node.chains import random_bytes
+from xinglin.node.comet_chain import CometChain
+from xinglin.node.network import Network
+from xinglin.node.network_setup import found_network, local_places
+from xinglin.node.node import Node, open_node
+from xinglin.node.rebuilding import GenesisLost, GenesisOther, RebuildImpossible, rebuild
+from xinglin.node.running import Running
+from xinglin.node.setup import make_home
+from xinglin.node.verify import verify_chain
+from xinglin.stakeholders.kinds import MemberKind, Role
+
+pytestmark = needs_engine
+KINDS = {
+    "hospital": MemberKind.MEDICAL_INSTITUTION,
+    "platform": MemberKind.TECHNOLOGY_PROVIDER,
+    "insurer": MemberKind.DATA_USER,
+    "regulator": MemberKind.REGULATOR,
+}
+NOW = 1_800_000_000_000
+_CATCH_UP_SECONDS = 60
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, Path]:
+    """Return the homes of four founders, on a chain of no block yet."""
+    homes = [make_home(tmp_path / name, name, kind, PASSPHRASE, random_bytes, CHEAP) for name, kind in KINDS.items()]
+    found_network(homes, local_places(len(homes), free_ports(3 * len(homes))), random_bytes)
+    return {name: tmp_path / name for name in KINDS}
+
+
+def grow(places: dict[str, Path]) -> str:
+    """Make some blocks with all four, have one checkpoint kept by each, and return the chain's id."""
+    network = Network([open_node(path, PASSPHRASE) for path in places.values()])
+    try:
+        for node in network.nodes[:2]:
+            add_account(node, (Role.AUDITOR,), f"Auditor of {node.settings.name}")
+        return network.nodes[0].consortium.rules.chain
+    finally:
+        network.close()
+
+
+def spoil(path: Path) -> None:
+    """Overwrite what a store has but its first two pages, as a disk that fails does."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xa5" * (size - 8192))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the files of a folder, but LMDB's table of readers."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "lock.mdb")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def wait_for(nodes: Sequence[Node], height: int) -> None:
+    deadline = time.monotonic() + _CATCH_UP_SECONDS
+    while min(node.consortium.tip.height for node in nodes) < height and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+@pytest.mark.requirement("S9.1", part="a home with a damaged disk is rebuilt from the other members")
+def test_a_damaged_chain_is_refused_set_aside_and_fetched_from_the_others(places: dict[str, Path]) -> None:
+    chain = grow(places)
+    home = places["hospital"]
+    engine = EngineHome(home / "engine" / chain)
+    private = next(one for one in (home / "chain").iterdir() if one.name != chain)
+    kept = {folder: contents(folder) for folder in (home / "keys", private, home / "vault", engine.config.parent)}
+    signed, who = engine.signing_state.read_bytes(), identity(engine)
+    spoil(data_file(home, chain))
+    damaged = data_file(home, chain).read_bytes()
+
+    said = xinglin("ledger", "rebuild", "--home", home, "--json")
+    assert said.status == 0, said.err
+    done = said.json
+    assert {folder: contents(folder) for folder in kept} == kept
+    assert (engine.signing_state.read_bytes(), identity(engine)) == (signed, who)
+    assert [one.name for one in engine.signing_state.parent.iterdir()] == [engine.signing_state.name]
+    assert (Path(done["aside"]) / "chain" / "data" / "data.mdb").read_bytes() == damaged
+    assert {"chain/head", "chain/data", "engine/blockstore.db", "engine/state.db"} <= set(done["moved"])
+
+    network = Network([open_node(path, PASSPHRASE) for path in places.values()])
+    try:
+        begun, rest = network.nodes[0], network.nodes[1:]
+        ahead = max(node.consortium.tip.height for node in rest)
+        wait_for([begun], ahead)
+        assert begun.consortium.app_hash_at(ahead) == rest[0].consortium.app_hash_at(ahead)
+        add_account(begun, (Role.AUDITOR,), "Auditor after the rebuilding")
+    finally:
+        network.close()
+    assert verify_chain(begun.home, chain).findings == []
+
+
+def test_a_chain_that_is_damaged_is_not_opened(places: dict[str, Path]) -> None:
+    """What a scan of the whole state finds is found at opening; the rest by whoever reads it."""
+    chain = grow(places)
+    path = data_file(places["platform"], chain)
+    path.write_bytes(b"\xa5" * path.stat().st_size)
+    with pytest.raises(Integrity) as refused:
+        open_node(places["platform"], PASSPHRASE)
+    assert isinstance(refused.value, StoreDamaged)
+    assert "ledger rebuild" in refused.value.hint("en")
+
+
+def test_a_rebuilding_that_was_cut_off_goes_on(places: dict[str, Path]) -> None:
+    chain = grow(places)
+    home = places["insurer"]
+    (home / "chain" / chain / "data").rename(home / "was")
+    with pytest.raises(ChainNotFound):
+        open_node(home, PASSPHRASE)
+    first = rebuild(home, NOW)
+    again = rebuild(home, NOW)
+    assert {one.name for one in again.moved} == {"head.1", "data"}
+    assert first.aside == again.aside
+    node = open_node(home, PASSPHRASE)
+    assert node.consortium.tip.height == 0
+    node.close()
+
+
+def test_nothing_is_moved_when_it_can_not_be_rebuilt(places: dict[str, Path], tmp_path: Path) -> None:
+    home = places["regulator"]
+    [folder] = (home / "chain").iterdir()
+    engine = EngineHome(home / "engine" / folder.name)
+    before = contents(home)
+    lock = lock_folder(folder, folder.name)
+    with pytest.raises(StoreLocked):
+        rebuild(home, NOW)
+    os.close(lock)
+    state = engine.signing_state.read_bytes()
+    engine.signing_state.write_bytes(b"{}")
+    with pytest.raises(EngineFileDamaged):
+        rebuild(home, NOW)
+    engine.signing_state.unlink()
+    with pytest.raises(EngineSigningStateLost):
+        rebuild(home, NOW)
+    engine.signing_state.write_bytes(state)
+    assert contents(home) == before
+    with pytest.raises(RebuildImpossible):
+        rebuild(make_hospital(tmp_path / "alone"), NOW)
+
+
+def test_a_lost_genesis_is_read_from_the_store_or_a_file_of_the_same_chain(places: dict[str, Path]) -> None:
+    home, other = places["regulator"], places["insurer"]
+    [folder] = (home / "chain").iterdir()
+    (folder / "genesis").unlink()
+    rebuild(home, NOW)
+    (folder / "genesis").write_bytes(b"another")
+    data_file(home, folder.name).unlink()
+    with pytest.raises(GenesisLost):
+        rebuild(home, NOW)
+    with pytest.raises(GenesisOther):
+        rebuild(home, NOW, home / "config.toml")
+    rebuild(home, NOW, other / "chain" / folder.name / "genesis")
+    open_node(home, PASSPHRASE).close()
+
+
+@pytest.mark.requirement("S9.1", part="damage of the engine's own data is found and ends serving")
+def test_damage_of_the_engines_data_is_told_and_mended(places: dict[str, Path]) -> None:
+    chain = grow(places)
+    home = places["insurer"]
+    spoil_all(home / "engine" / chain / "data" / "state.db")
+    node = open_node(home, PASSPHRASE)
+    height = node.consortium.tip.height
+    comet = CometChain(node)
+    running = Running(node, None, 0, comet)
+    try:
+        assert running.fault() is None
+        deadline = time.monotonic() + 30
+        while running.fault() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert isinstance(running.fault(), EngineDataDamaged)
+    finally:
+        comet.close()
+        node.close()
+
+    rebuild(home, NOW)
+    network = Network([open_node(path, PASSPHRASE) for path in places.values()])
+    try:
+        wait_for(network.nodes, height)
+        assert len({node.consortium.app_hash_at(height) for node in network.nodes}) == 1
+    finally:
+        network.close()
+
+
+def spoil_all(folder: Path) -> None:
+    """Overwrite the second half of each file of an engine's database."""
+    for path in folder.iterdir():
+        if path.suffix in (".ldb", ".log") or path.name.startswith("MANIFEST"):
+            data = path.read_bytes()
+            path.write_bytes(data[: len(data) // 2] + b"\xa5" * (len(data) - len(data) // 2))
