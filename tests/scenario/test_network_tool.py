@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 import time
@@ -15,14 +16,19 @@ import pytest
 
 from tests.support.engines import free_ports, needs_engine
 from tests.support.product import CHEAP, Said, child, run_child
+from xinglin.carrier.access.governance.validators import peers_of
 from xinglin.carrier.access.registry.model import NAMESPACE, AddNode, NodeState
+from xinglin.carrier.crypto.keystore_errors import PassphraseWrong
+from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import random_bytes
 from xinglin.node.network_tool.creating import create_network
-from xinglin.node.network_tool.folder import NetworkFolder
+from xinglin.node.network_tool.exporting import export_network
+from xinglin.node.network_tool.folder import NetworkFolder, open_folder
 from xinglin.node.network_tool.plan import read_plan
 from xinglin.node.network_tool.processes import engines_of, process_of, stop_processes
+from xinglin.node.node import open_node
 from xinglin.node.remote.served import ServedHome
 
 pytestmark = needs_engine
@@ -100,9 +106,7 @@ def knows(network: NetworkFolder, node: str, added: str) -> bool:
     return ServedHome(network.some([node])[0].home).value(key) is not None
 
 
-@pytest.mark.requirement(
-    "S6.2b", part="a consortium on one machine, a process for each node", command="xinglin network up"
-)
+@pytest.mark.requirement("S6.2b", part="a process for each node", command="xinglin network up")
 def test_nodes_start_agree_die_come_back_and_stop(network: NetworkFolder) -> None:
     names = [name for name, _ in MEMBERS]
     assert stat.S_IMODE(network.passphrase.stat().st_mode) == 0o600
@@ -194,3 +198,43 @@ def test_a_network_that_was_not_made_whole_leaves_nothing(tmp_path: Path, monkey
     with pytest.raises(KeyboardInterrupt):
         create_network(read_plan(members_file(tmp_path))[:1], tmp_path / "net", lambda _: None, CHEAP)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["members.toml"]
+
+
+def test_an_exported_network_starts_there_and_not_here(network: NetworkFolder, tmp_path: Path) -> None:
+    """Last of the tests that share the network. The packages' homes are opened here at other places, as a network."""
+    source = tmp_path / "source"
+    shutil.copytree(network.path, source)
+    copied = open_folder(source)
+    names = [name for name, _ in MEMBERS]
+    hosts = {name: f"127.0.1.{number}" for number, name in enumerate(names, 1)}
+    with pytest.raises(KeyError):
+        export_network(copied, tmp_path / "packages", hosts, _fail_at("writing its package"), CHEAP)
+    assert not (tmp_path / "packages").exists()
+    copied.require_here()
+    packages = export_network(copied, tmp_path / "packages", hosts, lambda _: None, CHEAP)
+    assert [package.name for package in packages] == names
+    refused = run_child(child("network", "up", "--folder", source, "--json"), source)
+    assert json.loads(refused.out)["error"]["code"] == "network.left"
+
+    passphrases = [(package / "passphrase").read_bytes().strip() for package in packages]
+    assert len({*passphrases, network.passphrase.read_bytes().strip()}) == len(names) + 1
+    nodes = [open_node(package / "home", own) for package, own in zip(packages, passphrases, strict=True)]
+    try:
+        for node in nodes:
+            peers = peers_of(CommittedState(node.consortium)).values()
+            assert sorted(peer.address for peer in peers) == sorted(f"{host}:26656" for host in hosts.values())
+            assert not (node.home.path / "log").exists()
+        assert len({node.consortium.tip.app_hash for node in nodes}) == 1
+    finally:
+        for node in nodes:
+            node.close()
+    with pytest.raises(PassphraseWrong):
+        open_node(packages[0] / "home", passphrases[1])
+
+
+def _fail_at(step: str) -> Callable[[str], None]:
+    def tell(said: str) -> None:
+        if said.endswith(step):
+            raise KeyError
+
+    return tell

@@ -14,6 +14,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from xinglin.cli.options import JsonOption
 from xinglin.cli.output import console, printable, show
 from xinglin.node.network_tool.creating import Tell, create_network
+from xinglin.node.network_tool.errors import AddressInvalid
+from xinglin.node.network_tool.exporting import export_network
 from xinglin.node.network_tool.folder import open_folder
 from xinglin.node.network_tool.logs import follow_log, log_of, tail
 from xinglin.node.network_tool.looking import NetworkStatus, NodeRow, look_at_network
@@ -21,7 +23,8 @@ from xinglin.node.network_tool.plan import DEFAULT_PORT, default_plan, read_plan
 from xinglin.node.network_tool.running import bring_up, take_down
 
 app = typer.Typer(
-    help="A consortium on one machine, for development: create, up, down, status, logs.", no_args_is_help=True
+    help="A consortium on one machine, for development: create, up, down, status, logs; export it to separate hosts.",
+    no_args_is_help=True,
 )
 FolderOption = Annotated[Path, typer.Option("--folder", help="The network's folder.", file_okay=False)]
 OnlyOption = Annotated[list[str] | None, typer.Option("--only", metavar="NODE", help="This node; may be repeated.")]
@@ -147,3 +150,42 @@ def logs(
     if follow:
         for line in follow_log(path):
             show({"line": line}, [line], as_json=as_json)
+
+
+@app.command("export")
+def export(
+    to: Annotated[Path, typer.Option("--to", help="Where the packages are written; nothing is there.")],
+    hosts: Annotated[
+        list[str],
+        typer.Option("--host", metavar="NODE=HOST", help="Under which the others reach a node; once for each."),
+    ],
+    folder: FolderOption = _FOLDER,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a package for each node, to run it on a host of its own; the network is not started here any more."""
+    network, begun = open_folder(folder), time.monotonic()
+    with _telling("export", as_json=as_json) as tell:
+        packages = export_network(network, to, _hosts(hosts), tell)
+    seconds = round(time.monotonic() - begun, 1)
+    lines = [
+        f"{len(packages)} packages written, {seconds} s; each has a README.md.",
+        *(f"  {package}" for package in packages),
+        "Each has the keys of one member, and the passphrase that opens them: hand it to that member alone.",
+        "The network does not start here any more: its validators would sign twice.",
+    ]
+    show({"packages": [str(package) for package in packages], "seconds": seconds}, lines, as_json=as_json)
+
+
+def _hosts(given: list[str]) -> dict[str, str]:
+    """Return the hosts by node.
+
+    Raises:
+        AddressInvalid: one is not in form, or a node has two.
+    """
+    hosts: dict[str, str] = {}
+    for one in given:
+        name, is_there, host = one.partition("=")
+        if not is_there or name in hosts:
+            raise AddressInvalid(value=one[:120], reason="it is not NODE=HOST" if not is_there else "it is given twice")
+        hosts[name] = host
+    return hosts

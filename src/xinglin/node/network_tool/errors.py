@@ -106,10 +106,10 @@ class NodeRemains(Unavailable):
 
 
 class AddressInvalid(Invalid):
-    """An address given for a node's engine is none, or it is given for no node, or twice."""
+    """A host given for a node is none, or it is given for no node, or twice, or a node has none."""
 
     code, number, clause = "network.address", 6260, "S6.2b"
     en = "'{value}' does not say where a node is reached: {reason}."
     zh = "“{value}”未能指明节点地址：{reason}。"
-    hint_en = "Give --address NODE=HOST:PORT once for each node, as others reach its engine."
-    hint_zh = "请对每个节点给出一次 --address NODE=HOST:PORT，即其他成员连接其引擎的地址。"
+    hint_en = "Give --host NODE=HOST once for each node: a name or address under which the others reach it."
+    hint_zh = "请对每个节点给出一次 --host NODE=HOST，即其他成员连接该节点所用的主机名或地址。"

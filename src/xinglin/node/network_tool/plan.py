@@ -38,7 +38,8 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _check_host(host: str) -> str:
+def check_host(host: str) -> str:
+    """Return a host's name or address; raises ValueError for what is none."""
     if not _HOST.fullmatch(host):
         raise ValueError("it is not a host")
     return host
@@ -81,7 +82,7 @@ class _Member(Table):
 
 class _Members(Table):
     base_port: int = Field(DEFAULT_PORT, ge=1024, le=_MAX_PORT)
-    host: Annotated[str, AfterValidator(_check_host)] = "127.0.0.1"
+    host: Annotated[str, AfterValidator(check_host)] = "127.0.0.1"
     members: list[_Member] = Field(min_length=1, max_length=MAX_MEMBERS)
 
 
