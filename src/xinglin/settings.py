@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -25,6 +26,7 @@ from xinglin.kernel.errors import Invalid, NotFound
 CONFIG_NAME = "config.toml"
 _PLACE = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})", re.ASCII)
 _MAX_PORT = 65_535
+_BINARY = "xinglin_engine"
 
 
 class SettingsInvalid(Invalid):
@@ -90,6 +92,20 @@ class EngineGroup(_Group):
     timeout_propose_ms: int = Field(
         1_000, ge=50, le=60_000, description="Milliseconds that a proposal is waited for: what a dead proposer costs."
     )
+    restart_stagger_seconds: float = Field(
+        8.0,
+        ge=0.0,
+        le=600,
+        description="When a member is suspended or removed, engines restart in turn, so many seconds apart; "
+        "alike on all nodes.",
+    )
+    rate_bytes: int = Field(
+        100_000_000,
+        ge=1024,
+        le=1 << 40,
+        description="Bytes a second that one connection to another member's engine may send, and as many receive.",
+    )
+    serves_snapshots: bool = Field(True, description="Whether nodes that join or rebuild get snapshots from this one.")
 
 
 class StorageSettings(_Group):
@@ -150,6 +166,9 @@ class ListenerSettings(_Group):
     )
     metrics: str = Field(
         "", max_length=300, description="Host and port for Prometheus and health checks; empty for none."
+    )
+    submissions: bool = Field(
+        True, description="Whether others may submit transactions through this node; its own user always may."
     )
     requests: int = Field(64, ge=1, le=4096, description="Requests in hand at once; more are told to come again.")
     connections: int = Field(512, ge=1, le=65_536, description="Connections at once; more are refused.")
@@ -267,6 +286,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags before environment before file."""
+        if isinstance(env_settings, EnvSettingsSource):
+            # XINGLIN_ENGINE names the engine's binary: it is no setting of the group of that name.
+            env_settings.env_vars = {name: text for name, text in env_settings.env_vars.items() if name != _BINARY}
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 

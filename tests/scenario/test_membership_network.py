@@ -29,8 +29,10 @@ from xinglin.node.chains import random_bytes
 from xinglin.node.comet_chain import CometChain
 from xinglin.node.directory import Directory
 from xinglin.node.founding import ADMINISTRATOR, SEALING
+from xinglin.node.membership.contribution import contributions
 from xinglin.node.membership.joining import Applying, apply, make_kit, own_request, prepare, register
 from xinglin.node.membership.request import read_request
+from xinglin.node.membership.validating import begin_validating, stop_validating
 from xinglin.node.membership.voting import Acting, Change, propose, prove_key, vote
 from xinglin.node.network import Network
 from xinglin.node.network_setup import Place, found_network, local_places
@@ -223,11 +225,50 @@ def _fifth_joins(consortium: Consortium, chain: str) -> None:
         until(lambda: fifth.consortium.tip.height >= consortium.tip - 1 and fifth.consortium.tip.height > height)
         address = identity(comet.home).address
         until(lambda: _signed(consortium, address))
+        _contributions_are_seen(consortium, chain, fifth)
         same = min(fifth.consortium.tip.height, consortium.tip)
         assert fifth.consortium.app_hash_at(same) == first.consortium.app_hash_at(same)
     finally:
         comet.close()
         fifth.close()
+    _fifth_decides_whether_it_validates(consortium, home, key)
+
+
+def _contributions_are_seen(consortium: Consortium, chain: str, fifth: Node) -> None:
+    """Two nodes count the same: the fifth is up since it votes, the one that makes the load has signed most."""
+    began = consortium.tip
+    until(lambda: consortium.tip > began + 10)
+    with consortium.rpc() as rpc:
+        found = contributions(consortium.network.nodes[0].consortium, chain, rpc, 10)
+    counted = {one.member: one for one in found.members}
+    assert found.last - found.first == 9
+    assert sum(one.proposed for one in found.members) == 10
+    late = counted[fifth.member]
+    assert late.expected == 10
+    assert late.voted >= 5
+    assert late.node == fifth.settings.node
+    busy = counted[consortium.nodes["platform"].member]
+    assert busy.transactions == max(one.transactions for one in found.members) > 0
+    assert busy.uptime is not None
+    assert 0.5 < busy.uptime <= 1
+    with EngineRpc(fifth.settings.engine.rpc_listen) as rpc:
+        other = contributions(fifth.consortium, chain, rpc, 5)
+    assert sum(one.proposed for one in other.members) == other.last - other.first + 1
+
+
+def _fifth_decides_whether_it_validates(consortium: Consortium, home: Path, key: bytes) -> None:
+    """Its owner ends its validator and begins it again with another key, by transactions alone."""
+    first = consortium.nodes["hospital"]
+    fifth = open_node(home, PASSPHRASE)
+    fifth.close()
+    client, signer = first.client(), fifth.signer(ADMINISTRATOR)
+    stop_validating(
+        Acting(fifth.member, client.chain, fifth.keys, first.consortium, lambda calls: client.call(calls, [signer]))
+    )
+    assert key not in validators_of(CommittedState(first.consortium))
+    again = begin_validating(home, fifth.keys, client)
+    assert again != key
+    assert again in validators_of(CommittedState(first.consortium))
 
 
 def _signed(consortium: Consortium, address: bytes) -> bool:

@@ -11,12 +11,14 @@ from xinglin.cli.bench.crypto import bench_crypto
 from xinglin.cli.bench.empi import bench_empi
 from xinglin.cli.bench.intake import bench_intake
 from xinglin.cli.bench.ledger import bench_growth, bench_ledger, bench_records
+from xinglin.cli.bench.network.report import Sizes, bench_network
 from xinglin.cli.bench.permitted import bench_read
 from xinglin.cli.bench.reads import bench_access
 from xinglin.cli.output import show
 
 app = typer.Typer(
-    help="Benchmarks: crypto, ledger, records, intake, ingest, access, read, empi, growth.", no_args_is_help=True
+    help="Benchmarks: crypto, ledger, records, intake, ingest, access, read, empi, growth, network.",
+    no_args_is_help=True,
 )
 FolderOption = Annotated[Path | None, typer.Option("--dir", help="Folder for the benchmark's homes; deleted after.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -132,6 +134,26 @@ def growth(
     if numbers != sorted(numbers) or len(numbers) < 2 or numbers[0] < 1:
         raise typer.BadParameter("at least two sizes, ascending")
     _show(bench_growth(numbers, sample, folder), as_json=as_json)
+
+
+@app.command("network")
+def network(
+    nodes: Annotated[int, typer.Option("--nodes", min=4, max=16, help="Validators, each a process of its own.")] = 4,
+    transactions: Annotated[
+        int, typer.Option("--transactions", min=16, max=100_000, help="Signed transactions of a round.")
+    ] = 10_000,
+    commitments: Annotated[
+        int, typer.Option("--commitments", min=1_024, max=10_000_000, help="Commitments of a round.")
+    ] = 204_800,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=20, help="Rounds, of which the best counts.")] = 3,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0.1, max=60, help="For so long finality is measured at each load.")
+    ] = 8.0,
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A consortium on CometBFT: transactions committed on all nodes, finality under load, commitments, per second."""
+    _show(bench_network(Sizes(nodes, transactions, commitments, rounds, seconds), folder), as_json=as_json)
 
 
 def _numbers(text: str, what: str, most: int) -> list[int]:

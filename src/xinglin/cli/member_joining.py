@@ -24,12 +24,15 @@ from xinglin.node.remote.chain import ChainNamed, RemoteChain
 from xinglin.settings import load_settings
 
 OutOption = Annotated[Path, typer.Option("--out", help="File to write.", dir_okay=False)]
+NodesOption = Annotated[
+    list[str], typer.Option("--node", help="Another member's node: http://HOST:PORT or unix:/PATH.")
+]
 EvidenceFiles = Annotated[
     list[Path] | None, typer.Option("--evidence", help="A document behind the request.", dir_okay=False)
 ]
 
 
-__all__ = ["app"]
+__all__ = ["NodesOption", "app"]
 
 
 @app.command("apply")
@@ -108,7 +111,7 @@ def invite(
 def join(
     home: HomeOption,
     kit: Annotated[Path, typer.Argument(metavar="KIT", help="What a member's 'invite' wrote.", dir_okay=False)],
-    node: Annotated[list[str], typer.Option("--node", help="A member's node, http://HOST:PORT or unix:/PATH.")],
+    node: NodesOption,
     p2p_listen: Annotated[
         str, typer.Option("--p2p-listen", help="HOST:PORT of the engine; the request's address.")
     ] = "",

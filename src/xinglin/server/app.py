@@ -29,7 +29,7 @@ from xinglin.node.remote.signed import HEADER, Asked
 from xinglin.node.running import Running
 from xinglin.server.asking import Act, answer_of, question_of
 from xinglin.server.border import Bearing, Border, language, on_http_exception, read_body, source, tell_fault
-from xinglin.server.errors import ServerFault
+from xinglin.server.errors import ServerFault, SubmissionsClosed
 from xinglin.server.gate import Gate
 from xinglin.server.ledger_routes import LedgerRoutes
 from xinglin.server.limits import MemberRates, SourceRates
@@ -97,7 +97,7 @@ class Applications:
 
     def _ledger_table(self, *, signed: bool) -> list[Route]:
         routes = self._ledger
-        submit = self._endpoint(self._submit)
+        submit = self._endpoint(self._submit if self._settings.submissions or not signed else _closed)
         return [
             self._route("GET", f"{PREFIX}/head", routes.head),
             Route(f"{PREFIX}/transactions", submit, methods=["POST"]),
@@ -160,6 +160,11 @@ class Applications:
             return problem(refusal, language(request.scope))
 
         return answer
+
+
+async def _closed(_: Request) -> Response:
+    """Take no submission; its body is not read."""
+    raise SubmissionsClosed
 
 
 def _asked(request: Request, body: bytes) -> Asked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinglin.kernel.errors import Invalid, NotFound, Unavailable
+from xinglin.kernel.errors import Denied, Invalid, NotFound, Unavailable
 
 
 class RouteUnknown(NotFound):
@@ -63,6 +63,16 @@ class SourceTooFast(Unavailable):
     zh = "来自该地址的请求过多。"
     hint_en = "Put more into one request, or ask more slowly."
     hint_zh = "请合并请求或放慢速度。"
+
+
+class SubmissionsClosed(Denied):
+    """The owner of the node lets nobody else submit through it."""
+
+    code, number, clause = "server.no_submissions", 6321, "S6.1e"
+    en = "This node takes no submissions of others."
+    zh = "本节点不接受他人提交的事务。"
+    hint_en = "Submit through another node: any does for all."
+    hint_zh = "请通过其他节点提交；任一节点均可。"
 
 
 class ParameterInvalid(Invalid):

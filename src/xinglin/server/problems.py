@@ -22,6 +22,7 @@ from xinglin.server.errors import (
     ServerBusy,
     ServerFault,
     SourceTooFast,
+    SubmissionsClosed,
 )
 
 PROBLEM = "application/problem+json"
@@ -48,7 +49,7 @@ _KINDS: dict[type[PlatformError], int] = {
     Integrity: 500,
     Unavailable: 503,
 }
-_CLOSING = (BodySlow, BodyTooLarge, ServerBusy, SourceTooFast)
+_CLOSING = (BodySlow, BodyTooLarge, ServerBusy, SourceTooFast, SubmissionsClosed)
 """Answered before the body was read: the connection ends, so that nobody goes on sending it."""
 
 

@@ -65,12 +65,13 @@ def report(benchmark: str, settings: dict[str, Any], results: Sequence[Result]) 
     }
 
 
-def anonymous_mib() -> float:
-    """Return this process's anonymous memory (RssAnon) in MiB, 0 where the system does not tell."""
-    status = Path("/proc/self/status")
-    if not status.exists():
+def anonymous_mib(process: int | str = "self") -> float:
+    """Return a process's anonymous memory (RssAnon) in MiB, 0 where the system does not tell."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
         return 0.0
-    for line in status.read_text(encoding="ascii").splitlines():
+    for line in status.splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) / 1024
     return 0.0

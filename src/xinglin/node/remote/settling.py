@@ -38,7 +38,7 @@ from xinglin.node.remote.forms import (
 from xinglin.node.remote.nodes import Nodes
 from xinglin.node.remote.transport import Address, Ask
 
-_NOT_TAKEN = (400, 408, 413, 429)
+_NOT_TAKEN = (400, 403, 408, 413, 429)
 """Statuses by which a node says that it handed nothing in."""
 _UNPROVEN_REST_SECONDS = 60.0
 _PAUSE_SECONDS = 0.25

@@ -1,0 +1,75 @@
+"""``xinglin member contributions``, ``validate``, ``stop-validating``: what nodes do for the network (S6.1c, S6.1e)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from xinglin.carrier.consensus.comet.rpc import EngineRpc
+from xinglin.carrier.crypto.keystore import open_keystore
+from xinglin.cli.acting import acting_member
+from xinglin.cli.member_joining import NodesOption, app
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_registry
+from xinglin.cli.output import show
+from xinglin.cli.passphrase import read_passphrase
+from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.home import Home
+from xinglin.node.membership.contribution import MAX_BLOCKS, contributions
+from xinglin.node.membership.validating import begin_validating, stop_validating
+from xinglin.node.remote.chain import ChainNamed, RemoteChain
+from xinglin.settings import load_settings
+
+__all__ = ["app"]
+
+
+@app.command("contributions")
+def show_contributions(
+    home: HomeOption,
+    blocks: Annotated[int, typer.Option("--blocks", help="How many of the newest.", min=1, max=MAX_BLOCKS)] = 100,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show each member's blocks proposed and signed, uptime and transactions; the home's node runs."""
+    settings = load_settings(home)
+    with opened_registry(home, passphrase_file) as chain, EngineRpc(settings.engine.rpc_listen) as rpc:
+        found = contributions(chain, settings.consortium.id, rpc, blocks)
+    rows = [asdict(one) | {"uptime": one.uptime} for one in found.members]
+    lines = [f"Blocks {found.first} to {found.last}."]
+    for one in found.members:
+        uptime = "-" if one.uptime is None else f"{100 * one.uptime:.1f} %"
+        lines.append(
+            f"{one.member}  proposed {one.proposed:>5}  signed {one.signed:>5} of {one.expected:>5}  up {uptime:>7}  "
+            f"transactions {one.transactions:>6}  {one.name}"
+        )
+    show({"first": found.first, "last": found.last, "members": rows}, lines, as_json=as_json)
+
+
+@app.command("stop-validating")
+def stop(
+    home: HomeOption,
+    others: WithOption = None,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let this member's node make no more blocks; it keeps the chain and the member its vote on members."""
+    with acting_member(home, others, passphrase_file) as acting:
+        stop_validating(acting)
+        member = acting.member
+    show({"member": member, "validates": False}, ["This member's node makes no more blocks."], as_json=as_json)
+
+
+@app.command("validate")
+def validate(
+    home: HomeOption,
+    node: NodesOption,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let this member's node make blocks (again), with a new engine key. The home's node does not run meanwhile."""
+    keys = open_keystore(Home(home).keys, read_passphrase(passphrase_file))
+    named = ChainNamed(load_settings(home).consortium.id, keys.suite)
+    key = begin_validating(home, keys, RemoteChain(node, named, SystemClock(), random_bytes))
+    lines = [f"Registered engine key {key.hex()}. Next: xinglin serve {home}"]
+    show({"key": key.hex(), "validates": True}, lines, as_json=as_json)

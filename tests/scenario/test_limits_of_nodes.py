@@ -1,0 +1,117 @@
+"""What the owner of a node lets it contribute, and that it contributes no more (S6.1e): relay, submissions, storage."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.engines import free_ports, needs_engine
+from tests.support.product import CHEAP, PASSPHRASE, xinglin
+from tests.support.served import home_to_serve, new_identifier, raw, request, serving
+from xinglin.carrier.access.registry.model import AddNode
+from xinglin.carrier.consensus.comet.rpc import EngineRpc
+from xinglin.carrier.ledger.build import operation
+from xinglin.node.chains import random_bytes
+from xinglin.node.founding import ADMINISTRATOR, SEALING
+from xinglin.node.network import Network
+from xinglin.node.network_setup import found_network, local_places
+from xinglin.node.node import Node, open_node
+from xinglin.node.remote.errors import NodesAway
+from xinglin.node.remote.forms import PREFIX, frame
+from xinglin.node.remote.settling import Patience
+from xinglin.node.setup import make_home
+from xinglin.server.errors import SubmissionsClosed
+from xinglin.settings import load_settings
+from xinglin.stakeholders.kinds import MemberKind
+
+RATE = 20_000
+_SECONDS = 8.0
+
+
+@pytest.mark.requirement("S6.1e", part="submissions of others; relay below, requests in test_serve_limits")
+def test_a_node_that_takes_no_submissions_of_others_still_serves_its_own_user(tmp_path: Path) -> None:
+    home, _ = home_to_serve(tmp_path, submissions=False, source_requests=1_000.0)
+    with serving(home) as served:
+        signer = served.signer(ADMINISTRATOR)
+        call = operation(
+            served.keys.suite, "registry", "add_node", AddNode(new_identifier(), served.keys.public(SEALING))
+        )
+        built = served.client().build([call], [signer])
+        answer = raw(served.members, request("POST", f"{PREFIX}/transactions", frame([built.raw])))
+        assert (answer.status, answer.code) == (403, SubmissionsClosed.code)
+        # Nothing was handed in: a client that knows no other node is told so, one that does goes there.
+        with pytest.raises(NodesAway):
+            served.client(patience=Patience(seconds=2)).submit(built.raw)
+        committed = served.client(served.members, served.local).submit(built.raw)
+        assert committed.code == 0
+        assert served.client().head().height >= committed.height
+
+
+def _load(nodes: list[Node], seconds: float) -> int:
+    """Let a member register nodes for so long; return how many were committed."""
+    client, signer, committed = nodes[0].client(), nodes[0].signer(ADMINISTRATOR), 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        calls = [AddNode(new_identifier(), nodes[0].keys.public(SEALING)) for _ in range(50)]
+        raws = [client.build([operation(client.suite, "registry", "add_node", call)], [signer]).raw for call in calls]
+        committed += len([one for one in client.submit_many(raws).result(60) if getattr(one, "code", 1) == 0])
+    return committed
+
+
+def _sent(node: Node) -> dict[bytes, int]:
+    with EngineRpc(node.settings.engine.rpc_listen) as rpc:
+        return {link.peer: link.sent for link in rpc.links()}
+
+
+@needs_engine
+@pytest.mark.requirement("S6.1e", part="relay between engines; other limits above and in test_serve_limits")
+def test_a_connection_sends_no_more_than_the_owner_lets_it(tmp_path: Path) -> None:
+    kinds = (MemberKind.TECHNOLOGY_PROVIDER, MemberKind.DATA_USER, MemberKind.DATA_USER, MemberKind.REGULATOR)
+    homes = [
+        make_home(tmp_path / str(number), f"Member {number}", kind, PASSPHRASE, random_bytes, CHEAP)
+        for number, kind in enumerate(kinds)
+    ]
+    found_network(homes, local_places(len(homes), free_ports(3 * len(homes))), random_bytes)
+    config = tmp_path / "3" / "config.toml"
+    config.write_text(config.read_text().replace("[engine]\n", f"[engine]\nrate_bytes = {RATE}\n"))
+    nodes = [open_node(tmp_path / str(number), PASSPHRASE) for number in range(4)]
+    network = Network(nodes)
+    try:
+        before, began = (_sent(nodes[3]), _sent(nodes[0])), time.monotonic()
+        committed = _load(nodes, _SECONDS)
+        took = time.monotonic() - began
+        limited, free = _sent(nodes[3]), _sent(nodes[0])
+    finally:
+        network.close()
+    assert committed > 100
+    most = max(limited[peer] - before[0].get(peer, 0) for peer in limited)
+    others = max(free[peer] - before[1].get(peer, 0) for peer in free)
+    # One second more: what may go out at once.
+    assert 0 < most <= RATE * (took + 1) * 1.1
+    assert others > 1.5 * most
+
+
+def test_the_variable_that_names_the_engines_binary_is_no_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.toml").write_text(
+        f'member = "{"a" * 26}"\nnode = "{"a" * 26}"\n[consortium]\nid = "c{"a" * 26}"\n'
+    )
+    monkeypatch.setenv("XINGLIN_ENGINE", "/opt/cometbft")
+    monkeypatch.setenv("XINGLIN_ENGINE__RATE_BYTES", "20000")
+    assert load_settings(tmp_path).engine.rate_bytes == 20_000
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("ENGINE__RATE_BYTES", "10"), ("STORAGE__MAP_GIB", "0"), ("LISTENER__REQUESTS", "0")]
+)
+def test_a_limit_that_is_none_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
+) -> None:
+    (tmp_path / "config.toml").write_text(
+        f'member = "{"a" * 26}"\nnode = "{"a" * 26}"\n[consortium]\nid = "c{"a" * 26}"\n'
+    )
+    monkeypatch.setenv(f"XINGLIN_{setting}", value)
+    assert xinglin("member", "contributions", "--home", tmp_path, "--json").json["error"]["code"] == "settings.invalid"
