@@ -178,6 +178,11 @@ class AbciHandler:
             responses.append(_response("check_tx", fields))
         return responses
 
+    def left(self) -> None:
+        """Forget what the engine decided and did not commit: it has gone, and the next one begins anew."""
+        with self._turn:
+            self._decided = None
+
     def ask_state(self) -> None:
         """Have the application say where it stands, as for ``info``.
 
@@ -196,8 +201,10 @@ class AbciHandler:
     def _info(self, asked: Any) -> dict[str, Any]:
         if asked.version != VERSION:
             raise EngineProtocol(reason=f"it is version {asked.version[:20]!r}, not {VERSION}")
-        self._decided = None
         info = self._application.info()
+        if self._decided is not None:
+            # Whoever may call the engine's RPC can have it ask between decision and commit: the commit still comes.
+            self._application.finalize_block(*self._decided[:3])
         fields: dict[str, Any] = {"data": info.chain, "app_version": 1, "last_block_height": info.height}
         return fields | {"last_block_app_hash": info.app_hash if info.height else b""}
 
