@@ -92,6 +92,13 @@ class EngineGroup(_Group):
     timeout_propose_ms: int = Field(
         1_000, ge=50, le=60_000, description="Milliseconds that a proposal is waited for: what a dead proposer costs."
     )
+    restart_stagger_seconds: float = Field(
+        8.0,
+        ge=0.0,
+        le=600,
+        description="When a member is suspended or removed, engines restart in turn, so many seconds apart; "
+        "alike on all nodes.",
+    )
     rate_bytes: int = Field(
         100_000_000,
         ge=1024,

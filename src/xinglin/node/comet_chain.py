@@ -15,8 +15,8 @@ from xinglin.carrier.consensus.comet.binary import find_engine
 from xinglin.carrier.consensus.comet.config import EngineSettings, Peer
 from xinglin.carrier.consensus.comet.engine import CometEngine
 from xinglin.carrier.consensus.comet.errors import EngineDataDamaged
-from xinglin.carrier.consensus.comet.files import EngineHome, identity, write_settings
-from xinglin.carrier.consensus.comet.handler import AbciHandler
+from xinglin.carrier.consensus.comet.files import EngineHome, identity, write_peers, write_settings
+from xinglin.carrier.consensus.comet.handler import AbciHandler, Misbehaviour
 from xinglin.carrier.consensus.comet.opening import read_opening
 from xinglin.carrier.consensus.comet.place import socket_path
 from xinglin.carrier.consensus.comet.process import EngineProcess
@@ -27,6 +27,7 @@ from xinglin.carrier.contracts.ports import Opening
 from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock, comet_application
+from xinglin.node.misbehaviour import keep_misbehaviour
 from xinglin.node.node import Node
 
 Told = Callable[[int, Callable[[], None]], None]
@@ -56,11 +57,12 @@ class CometChain:
         self.node = node
         self.home = EngineHome(node.home.engine(ledger.rules.chain).resolve())
         self._told = told
+        self.own_peer = identity(self.home).peer
         # Of a chain that was begun anew: the checkpoints that are kept, until it has their heights again.
         self._notes_ahead = {height for height in node.notes.heights() if height > ledger.tip.height}
-        opening = check_founding(ledger.rules, read_opening(self.home).transactions)
+        self._opening = opening = check_founding(ledger.rules, read_opening(self.home).transactions)
         self.application = comet_application(node.home, ledger, opening)
-        settings = self._settings(opening)
+        settings = self._settings()
         self._rpc = EngineRpc(settings.rpc_listen)
         self.process = EngineProcess(self.home, find_engine(), settings.rpc_listen, given_up=self._given_up)
         write_settings(self.home, settings)
@@ -85,6 +87,27 @@ class CometChain:
         """
         return self._rpc.links()
 
+    def admitted(self) -> Sequence[Peer]:
+        """Return the engines that the registry admits now, without this one; see ``Peered``."""
+        peers = _peers(self.node, self._opening)
+        return tuple(Peer(peer, address) for peer, address in peers.items() if peer != self.own_peer)
+
+    def write_peers(self, peers: Sequence[Peer]) -> None:
+        """Have the engine dial these from its next start on; see ``Peered``.
+
+        Raises:
+            EngineFileDamaged: its settings are not those that were written here.
+        """
+        write_peers(self.home, peers)
+
+    def restart(self) -> None:
+        """Stop the engine in order and start it; what is handed in meanwhile waits.
+
+        Raises:
+            EngineHomeInUse: another engine runs in this home.
+        """
+        self.process.restart()
+
     def close(self) -> None:
         """End the process, then the socket, then whoever waits."""
         self.process.stop()
@@ -101,6 +124,10 @@ class CometChain:
         return EngineDataDamaged(home=str(self.home.folder), said=said.rstrip(".")) if said else None
 
     # --- what the ABCI server tells ---
+
+    def misbehaved(self, misbehaviour: Misbehaviour) -> None:
+        """See ``Watcher``: kept for people, before the block that says so is durable here."""
+        keep_misbehaviour(self.node, misbehaviour)
 
     def refused(self, transaction: bytes, refusal: PlatformError) -> None:
         """See ``Watcher``."""
@@ -131,19 +158,17 @@ class CometChain:
 
     # --- settings ---
 
-    def _settings(self, opening: Opening) -> EngineSettings:
+    def _settings(self) -> EngineSettings:
         """Return what the engine is told; its peers are those that the registry admits, without this node."""
         node, told = self.node, self.node.settings.engine
-        own = identity(self.home).peer
         parameters = node.consortium.rules.parameters
-        peers = _peers(node, opening)
         return EngineSettings(
             moniker=node.settings.node,
             abci_socket=socket_path(self.home.folder),
             p2p_listen=told.p2p_listen,
             rpc_listen=told.rpc_listen,
             external_address=told.external_address,
-            peers=tuple(Peer(peer, address) for peer, address in peers.items() if peer != own),
+            peers=tuple(self.admitted()),
             timeout_commit_ms=told.timeout_commit_ms,
             timeout_propose_ms=told.timeout_propose_ms,
             rate_bytes=told.rate_bytes,

@@ -1,4 +1,4 @@
-"""What a running node does towards other members' nodes: has checkpoints cosigned, watches the links (W19, S6.1d)."""
+"""What a running node does towards other members' nodes: cosigning, watching links, closing those of who is gone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from xinglin.node.cosigning import CosigningKeeper
 from xinglin.node.links import LinkWatch
 from xinglin.node.neighbours import neighbours_of
 from xinglin.node.node import Node
+from xinglin.node.peers import PeersKeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,10 @@ def keepers_of(node: Node, comet: CometChain | None) -> Iterator[Keepers]:
     with ExitStack() as stack:
         cosigning = CosigningKeeper(node, neighbours)
         links = LinkWatch(node, neighbours, None if comet is None else comet.links)
-        for keeper in (cosigning, links):
+        keepers: list[CosigningKeeper | LinkWatch | PeersKeeper] = [cosigning, links]
+        if comet is not None:
+            keepers.append(PeersKeeper(comet, node.settings.engine.restart_stagger_seconds))
+        for keeper in keepers:
             keeper.start()
             stack.callback(keeper.close)
         yield Keepers(cosigning, links)

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from xinglin.node.chains import SystemClock
 from xinglin.node.links import Link
+from xinglin.node.misbehaviour import misbehaviour_kept
 from xinglin.node.proofs import newest_quorum
 from xinglin.node.running import Running
 
@@ -51,6 +52,7 @@ FIGURES = (
     Figure("xinglin_link_sent_bytes_total", "Bytes that this engine sent over the connection that stands.", _LINK),
     Figure("xinglin_link_received_bytes_total", "Bytes that this engine received over it.", _LINK),
     Figure("xinglin_link_alarm", "1 while an alarm is on: round_trip, loss, lag, engine.", (*_LINK, "alarm")),
+    Figure("xinglin_misbehaviour", "Kept pieces of evidence against a validator, 100 at most.", ("validator",)),
     Figure("xinglin_transactions_total", "Transactions handed in over the listeners, by outcome.", ("outcome",)),
     Figure("xinglin_refused_requests_total", "Requests that were refused, by code.", ("code",)),
     Figure("xinglin_submissions_waiting", "Submissions that wait for their block."),
@@ -81,6 +83,8 @@ class _Node(Collector):
         yield from self._chains()
         yield from self._cosigning()
         yield from _links(self._running.keepers.links.links)
+        kept = misbehaviour_kept(self._running.node.home)
+        yield _family("xinglin_misbehaviour", *(((validator,), count) for validator, count in kept.items()))
 
     def _chains(self) -> Iterator[Metric]:
         node, now = self._running.node, SystemClock().now_ms()

@@ -206,7 +206,7 @@ class Ledger(LedgerReading):
 
     def look_ahead(self, raws: Sequence[bytes]) -> None:
         """Do stage (a) for transactions before their block is executed, from any thread; changes no answer."""
-        self._hold_good([one for one in check_forms(self.rules, raws) if isinstance(one, Checked)])
+        self.formed(raws)
 
     def _hold_good(self, forms: Sequence[Checked]) -> dict[int, Invalid]:
         """Verify signatures and hold what is good; return the refusals by the identity of what is refused."""

@@ -1,0 +1,109 @@
+"""When a node writes its engine's peers anew, and when it restarts it (docs/spec/membership.md, MB15 to MB18)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from xinglin.carrier.consensus.comet.config import Peer
+from xinglin.node.peers import PeersKeeper
+
+OWN = b"m" * 20
+STAGGER = 0.2
+
+
+def peer(letter: str, port: int = 1) -> Peer:
+    """Return a peer whose id is one letter."""
+    return Peer(letter.encode() * 20, f"127.0.0.1:{port}")
+
+
+class Engine:
+    """An engine whose peers a test sets (port ``Peered``)."""
+
+    own_peer = OWN
+
+    def __init__(self, *peers: Peer) -> None:
+        self.peers: Sequence[Peer] = peers
+        self.did: list[object] = []
+
+    def admitted(self) -> Sequence[Peer]:
+        """Return what the test set."""
+        return self.peers
+
+    def write_peers(self, peers: Sequence[Peer]) -> None:
+        """Note it."""
+        self.did.append([one.id[:1].decode() for one in peers])
+
+    def restart(self) -> None:
+        """Note it."""
+        self.did.append("restart")
+
+
+def test_nothing_is_done_while_nothing_changes() -> None:
+    engine = Engine(peer("a"), peer("z"))
+    keeper = PeersKeeper(engine, 0.0)
+    keeper.look()
+    assert engine.did == []
+
+
+def test_who_is_new_is_written_and_nothing_is_restarted() -> None:
+    engine = Engine(peer("a"))
+    keeper = PeersKeeper(engine, 0.0)
+    engine.peers = (peer("a"), peer("b"))
+    keeper.look()
+    keeper.look()
+    assert engine.did == [["a", "b"]]
+
+
+@pytest.mark.parametrize("after", [(peer("a"),), (peer("a"), peer("c"))], ids=["removed", "replaced"])
+def test_who_is_gone_is_taken_out_and_the_engine_restarted_once(after: tuple[Peer, ...]) -> None:
+    engine = Engine(peer("a"), peer("b"))
+    keeper = PeersKeeper(engine, 0.0)
+    engine.peers = after
+    keeper.look()
+    keeper.look()
+    assert engine.did == [[one.id[:1].decode() for one in after], "restart"]
+    assert keeper.restarts == 1
+
+
+def test_who_came_after_the_engine_began_is_shut_out_too() -> None:
+    engine = Engine(peer("a"))
+    keeper = PeersKeeper(engine, 0.0)
+    engine.peers = (peer("a"), peer("b"))
+    keeper.look()
+    engine.peers = (peer("a"),)
+    keeper.look()
+    assert engine.did == [["a", "b"], ["a"], "restart"]
+
+
+def test_nodes_restart_one_after_the_other_in_the_order_of_their_peers() -> None:
+    first, second = Engine(peer("x"), peer("z")), Engine(peer("a"), peer("x"), peer("z"))
+    keepers = [PeersKeeper(engine, STAGGER) for engine in (first, second)]
+    first.peers, second.peers = (peer("z"),), (peer("a"), peer("z"))
+    for keeper in keepers:
+        keeper.look()
+    assert ("restart" in first.did, "restart" in second.did) == (True, False)
+    time.sleep(STAGGER)
+    keepers[1].look()
+    assert second.did == [["a", "z"], "restart"]
+
+
+def test_who_is_back_before_the_turn_costs_no_restart() -> None:
+    engine = Engine(peer("a"), peer("b"))
+    keeper = PeersKeeper(engine, 60.0)
+    engine.peers = (peer("a"),)
+    keeper.look()
+    engine.peers = (peer("a"), peer("b"))
+    keeper.look()
+    assert engine.did == [["a"], ["a", "b"]]
+    assert keeper.restarts == 0
+
+
+def test_another_address_alone_is_written_and_closes_nothing() -> None:
+    engine = Engine(peer("a"))
+    keeper = PeersKeeper(engine, 0.0)
+    engine.peers = (peer("a", port=2),)
+    keeper.look()
+    assert engine.did == [["a"]]
