@@ -20,6 +20,7 @@ from tests.support.product import CHEAP, PASSPHRASE, write_passphrase, xinglin
 from tests.support.served import home_to_serve, serving, start
 from xinglin.node.chains import random_bytes, rules_of
 from xinglin.node.network_setup import found_network, local_places
+from xinglin.node.remote.served import ServedHome
 from xinglin.node.setup import make_home
 from xinglin.stakeholders.kinds import MemberKind
 
@@ -120,6 +121,9 @@ def test_the_guide_leads_from_applying_to_removal(network: Network) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.5)
         assert clinic.client().head().height > said["height"]
+        status = ServedHome(network.folder / "clinic").status()
+        # Its epoch is not in force yet: it says so, and goes on.
+        assert status["keepers"]["anchors"]["fault"] == "anchor.not_opened"
         for line in lines[joins + 1 :]:
             said = network.follow(line)
             if " contributions " in line:
