@@ -61,7 +61,7 @@ class CometChain:
         # Of a chain that was begun anew: the checkpoints that are kept, until it has their heights again.
         self._notes_ahead = {height for height in node.notes.heights() if height > ledger.tip.height}
         self._opening = opening = check_founding(ledger.rules, read_opening(self.home).transactions)
-        self.application = comet_application(node.home, ledger, opening)
+        self.application = comet_application(node.home, ledger, opening, node.settings.engine.keep_blocks)
         settings = self._settings()
         self._rpc = EngineRpc(settings.rpc_listen)
         self.process = EngineProcess(self.home, find_engine(), settings.rpc_listen, given_up=self._given_up)

@@ -36,6 +36,7 @@ from xinglin.node.remote.signed import Addressee
 from xinglin.node.serving import Serving, open_serving
 from xinglin.node.setup import COMETBFT, GROUP
 from xinglin.node.status import chain_row
+from xinglin.node.storage_use import storage_use
 from xinglin.service.basic.protection.permit_errors import ChainStale
 
 _BLOCK_SECONDS = 60.0
@@ -185,6 +186,7 @@ class Running:
             "engine": settings.consortium.engine,
             "engine_process": None if self.comet is None else asdict(self.comet.process.report()),
             "chains": [chain_row(self.node, ledger, now) for ledger in self._ledgers()],
+            "storage": storage_use(self.node).row(),
             "keepers": self._keepers() | dict(self.keepers.status()),
             "misbehaviour": dict(misbehaviour_kept(self.node.home)),
         }

@@ -233,6 +233,8 @@ class Ledger(LedgerReading):
             checked.append(one)
             if held is None:
                 fresh.append(one)
+            else:
+                self._cache.add(one.hash)  # its block may come again in another round
         for refusal in check_signatures(self.rules, self._cache, fresh):
             if refusal is not None:
                 raise BlockInvalid(height=height, reason=refusal.code)
