@@ -11,7 +11,6 @@ from xinglin.cli.options import HomeOption, JsonOption
 from xinglin.cli.output import show
 from xinglin.node.peer_address import say_address
 
-
 __all__ = ["app"]
 
 
