@@ -92,6 +92,14 @@ class EngineGroup(_Group):
     timeout_propose_ms: int = Field(
         1_000, ge=50, le=60_000, description="Milliseconds that a proposal is waited for: what a dead proposer costs."
     )
+    keep_blocks: int = Field(
+        0,
+        ge=0,
+        le=1 << 40,
+        description="How many of the newest blocks the engine keeps for nodes that catch up; 0 for all. Never fewer "
+        "than 100,000 or than those of 48 hours, for which evidence of double signing counts. A new or rebuilt node "
+        "needs all of them: some members of a consortium have to keep all.",
+    )
     restart_stagger_seconds: float = Field(
         8.0,
         ge=0.0,
@@ -114,6 +122,9 @@ class StorageSettings(_Group):
     map_gib: int = Field(64, ge=1, le=65536, description="Size of each chain's sparse map in GiB; it stops at 80 %.")
     backup_days: int = Field(
         35, ge=0, le=36500, description="For how many days backups are kept; certificates of destruction say it."
+    )
+    alarm_days: int = Field(
+        30, ge=0, le=36500, description="An alarm is given when a chain's map or the disk is 80 % full in fewer days."
     )
 
 

@@ -427,6 +427,8 @@ def test_figures_and_health_are_on_a_listener_of_their_own(served: Served) -> No
     assert figures.status == 200
     assert b'xinglin_height{profile="consortium"}' in figures.body
     assert b"xinglin_transactions_total" in figures.body
+    assert b'xinglin_store_bytes{profile="private"}' in figures.body
+    assert b"xinglin_storage_alarm 0.0" in figures.body
     assert raw(metrics, request("GET", "/health")).status == 200
     assert raw(metrics, request("GET", "/ready")).status == 200
     assert raw(metrics, request("GET", HEAD)).status == 404

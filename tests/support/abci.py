@@ -16,7 +16,7 @@ from typing import Any
 from tests.support.chain import Chain
 from xinglin.carrier.access.governance.validators import EngineMembership
 from xinglin.carrier.consensus.comet.binary import VERSION
-from xinglin.carrier.consensus.comet.handler import AbciHandler, Restorer
+from xinglin.carrier.consensus.comet.handler import AbciHandler, Misbehaviour, Restorer
 from xinglin.carrier.consensus.comet.messages import Request, Response
 from xinglin.carrier.consensus.comet.server import AbciServer
 from xinglin.carrier.consensus.comet.wire import encode_varint
@@ -148,6 +148,11 @@ class Seen:
     blocks: list[tuple[int, int, list[bytes], BlockAnswer]] = field(default_factory=list)
     begun: int = 0
     given_up: int = 0
+    misbehaviours: list[Misbehaviour] = field(default_factory=list)
+
+    def misbehaved(self, misbehaviour: Misbehaviour) -> None:
+        """Keep what a validator did."""
+        self.misbehaviours.append(misbehaviour)
 
     def refused(self, transaction: bytes, refusal: PlatformError) -> None:
         """Keep a refusal."""

@@ -19,9 +19,10 @@ from xinglin.node.rebuilding import rebuild
 from xinglin.node.remote.local import serving_process
 from xinglin.node.remote.served import ServedHome
 from xinglin.node.status import chain_row
+from xinglin.node.storage_use import storage_use
 from xinglin.node.verify import HomeReport, verify_home
 
-app = typer.Typer(help="Chains of a home: show, verify, rebuild.", no_args_is_help=True)
+app = typer.Typer(help="Chains of a home: show, verify, storage, rebuild.", no_args_is_help=True)
 
 
 class HomeDamaged(Integrity):
@@ -68,6 +69,17 @@ def verify(
         raise typer.Exit(damage.exit_status)
 
 
+@app.command("storage")
+def storage(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
+    """Show how much the chains of a home take, how fast that grows, and in how many days the room ends."""
+    if serving_process(home) is not None:
+        use = ServedHome(home).status()["storage"]
+    else:
+        with opened(home, passphrase_file) as node:
+            use = storage_use(node).row()
+    show({"home": str(home), **use}, _storage_lines(use), as_json=as_json)
+
+
 @app.command("rebuild")
 def rebuild_chain(
     home: HomeOption,
@@ -106,6 +118,20 @@ def _chains(home: Path, passphrase_file: Path | None) -> list[Mapping[str, Any]]
         now = SystemClock().now_ms()
         ledgers = [node.consortium] if node.private is None else [node.consortium, node.private]
         return [chain_row(node, ledger, now) for ledger in ledgers]
+
+
+def _storage_lines(use: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for one in use["chains"]:
+        lines.append(f"{one['chain']}  {one['profile']}")
+        lines.append(f"  store  {one['store']} of {one['limit']} bytes; engine {one['engine']} bytes")
+        lines.append(f"  grows  {one['daily']} bytes a day; {_days_left(one['days'])}")
+    lines.append(f"disk: {use['disk']} of {use['disk_limit']} bytes (80 %); {_days_left(use['days'])}")
+    return [*lines, "ALARM: the room ends soon"] if use["alarm"] else lines
+
+
+def _days_left(days: float | None) -> str:
+    return "no end in sight" if days is None else f"full in {days:.0f} days"
 
 
 def _lines(row: Mapping[str, Any]) -> list[str]:

@@ -11,11 +11,13 @@ from xinglin.carrier.access.governance.contract import CONTRACT as GOVERNANCE
 from xinglin.carrier.access.governance.validators import EngineMembership
 from xinglin.carrier.access.registry.contract import CONTRACT as REGISTRY
 from xinglin.carrier.access.registry.directory import RegistryDirectory
+from xinglin.carrier.consensus.comet.genesis import EVIDENCE_BLOCKS, EVIDENCE_MS
 from xinglin.carrier.consensus.embedded import EmbeddedEngine
 from xinglin.carrier.consensus.group import EmbeddedGroup, GroupMember
 from xinglin.carrier.contracts.api import Contract
 from xinglin.carrier.contracts.application import LedgerApplication
 from xinglin.carrier.contracts.ports import Opening
+from xinglin.carrier.contracts.retaining import Retention
 from xinglin.carrier.contracts.runtime import NativeRuntime
 from xinglin.carrier.crypto.suite import Suite, suite
 from xinglin.carrier.ledger.chain import ChainRules
@@ -78,9 +80,18 @@ def rules_of(genesis: Genesis) -> ChainRules:
     return ChainRules(chain, genesis, chosen, runtime, RegistryDirectory())
 
 
-def comet_application(home: Home, ledger: Ledger, opening: Opening) -> LedgerApplication:
-    """Return what CometBFT drives in a home: its ledger, whose members' engines count, and how block 1 begins."""
-    return LedgerApplication(ledger, home.chain(ledger.rules.chain) / "snapshot", EngineMembership(), opening)
+def comet_application(home: Home, ledger: Ledger, opening: Opening, keep_blocks: int = 0) -> LedgerApplication:
+    """Return what CometBFT drives in a home: its ledger, whose members' engines count, and how block 1 begins.
+
+    Args:
+        home: the home.
+        ledger: its consortium chain.
+        opening: the founding transactions.
+        keep_blocks: how many of the newest blocks the engine keeps, and never fewer than evidence needs; 0 for all.
+    """
+    retention = Retention(max(keep_blocks, EVIDENCE_BLOCKS), EVIDENCE_MS) if keep_blocks else None
+    folder = home.chain(ledger.rules.chain) / "snapshot"
+    return LedgerApplication(ledger, folder, EngineMembership(), opening, retention)
 
 
 def group_member(name: str, home: Home, ledger: Ledger) -> GroupMember:

@@ -12,6 +12,7 @@ from xinglin.carrier.ledger.model import Operation
 from xinglin.kernel.clock import Clock
 from xinglin.kernel.errors import Conflict, PlatformError, error_for_number
 from xinglin.node.chains import Randomness
+from xinglin.node.remote.errors import SubmissionUnknown
 
 VALID_MS = 300_000
 """How long a transaction that this node signs may wait for a block."""
@@ -71,9 +72,14 @@ class ChainClient:
         """Sign, submit, wait, and return where it went.
 
         Raises:
+            SubmissionUnknown: it is in no block yet; it may still be committed.
             PlatformError: the refusal, whether before a block or in the receipt.
         """
-        committed = self.submit(self.build(operations, signers).raw).result(_WAIT_SECONDS)
+        built = self.build(operations, signers)
+        try:
+            committed = self.submit(built.raw).result(_WAIT_SECONDS)
+        except TimeoutError:  # too few of the engines that make blocks are there
+            raise SubmissionUnknown(body=built.body, valid_until=built.valid_until) from None
         if committed.code != 0:
             raise self.refusal(committed)
         return committed

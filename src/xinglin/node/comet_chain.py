@@ -16,7 +16,7 @@ from xinglin.carrier.consensus.comet.config import EngineSettings, Peer
 from xinglin.carrier.consensus.comet.engine import CometEngine
 from xinglin.carrier.consensus.comet.errors import EngineDataDamaged
 from xinglin.carrier.consensus.comet.files import EngineHome, identity, write_peers, write_settings
-from xinglin.carrier.consensus.comet.handler import AbciHandler
+from xinglin.carrier.consensus.comet.handler import AbciHandler, Misbehaviour
 from xinglin.carrier.consensus.comet.opening import read_opening
 from xinglin.carrier.consensus.comet.place import socket_path
 from xinglin.carrier.consensus.comet.process import EngineProcess
@@ -27,6 +27,7 @@ from xinglin.carrier.contracts.ports import Opening
 from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock, comet_application
+from xinglin.node.misbehaviour import keep_misbehaviour
 from xinglin.node.node import Node
 
 Told = Callable[[int, Callable[[], None]], None]
@@ -60,7 +61,7 @@ class CometChain:
         # Of a chain that was begun anew: the checkpoints that are kept, until it has their heights again.
         self._notes_ahead = {height for height in node.notes.heights() if height > ledger.tip.height}
         self._opening = opening = check_founding(ledger.rules, read_opening(self.home).transactions)
-        self.application = comet_application(node.home, ledger, opening)
+        self.application = comet_application(node.home, ledger, opening, node.settings.engine.keep_blocks)
         settings = self._settings()
         self._rpc = EngineRpc(settings.rpc_listen)
         self.process = EngineProcess(self.home, find_engine(), settings.rpc_listen, given_up=self._given_up)
@@ -123,6 +124,10 @@ class CometChain:
         return EngineDataDamaged(home=str(self.home.folder), said=said.rstrip(".")) if said else None
 
     # --- what the ABCI server tells ---
+
+    def misbehaved(self, misbehaviour: Misbehaviour) -> None:
+        """See ``Watcher``: kept for people, before the block that says so is durable here."""
+        keep_misbehaviour(self.node, misbehaviour)
 
     def refused(self, transaction: bytes, refusal: PlatformError) -> None:
         """See ``Watcher``."""

@@ -33,17 +33,14 @@ class Together:
         """Return what one home tells its heights to."""
 
         def told(height: int, answer: Callable[[], None]) -> None:
-            with self._lock:
+            with self._lock:  # held while it answers: each home's heights are answered in their order
                 self._heights[node] = height
+                self._held.append((height, answer))
                 reached = min(self._heights.values())
                 ready = [one for at, one in self._held if at <= reached]
                 self._held = [(at, one) for at, one in self._held if at > reached]
-                if height <= reached:
-                    ready.append(answer)
-                else:
-                    self._held.append((height, answer))
-            for one in ready:
-                one()
+                for one in ready:
+                    one()
 
         return told
 

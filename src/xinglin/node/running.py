@@ -27,6 +27,7 @@ from xinglin.node.chains import SystemClock
 from xinglin.node.client import ChainClient
 from xinglin.node.comet_chain import CometChain
 from xinglin.node.keepers import Keepers, keepers_of
+from xinglin.node.misbehaviour import misbehaviour_kept
 from xinglin.node.node import Node, open_node
 from xinglin.node.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
 from xinglin.node.remote.forms import CallAsked
@@ -34,6 +35,7 @@ from xinglin.node.remote.signed import Addressee
 from xinglin.node.serving import Serving, open_serving
 from xinglin.node.setup import COMETBFT, GROUP
 from xinglin.node.status import chain_row
+from xinglin.node.storage_use import storage_use
 from xinglin.service.basic.protection.permit_errors import ChainStale
 
 _BLOCK_SECONDS = 60.0
@@ -183,7 +185,9 @@ class Running:
             "engine": settings.consortium.engine,
             "engine_process": None if self.comet is None else asdict(self.comet.process.report()),
             "chains": [chain_row(self.node, ledger, now) for ledger in self._ledgers()],
+            "storage": storage_use(self.node).row(),
             "keepers": self._keepers() | dict(self.keepers.status()),
+            "misbehaviour": dict(misbehaviour_kept(self.node.home)),
         }
 
     def _keepers(self) -> dict[str, Any]:

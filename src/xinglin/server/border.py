@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from dataclasses import dataclass, field
 
 from starlette.exceptions import HTTPException
@@ -18,6 +19,8 @@ from xinglin.server.problems import problem, tongue
 
 logger = logging.getLogger(__name__)
 _METHOD_NOT_ALLOWED = 405
+SHARE = 2
+"""One source may have half of the requests in hand."""
 LOCAL = "here"
 """The source of what comes through a Unix socket."""
 
@@ -29,7 +32,7 @@ class Bearing:
     requests: int
     seconds: float
     rates: SourceRates | None = None
-    in_hand: int = field(default=0, init=False)
+    in_hand: Counter[str] = field(default_factory=Counter, init=False)
 
     def admit(self, source: str) -> None:
         """Take a request in hand.
@@ -37,15 +40,19 @@ class Bearing:
         Raises:
             SourceTooFast, ServerBusy: it is one too many; nothing of it was read.
         """
+        share = self.requests
         if self.rates is not None:
             self.rates.take(source)
-        if self.in_hand >= self.requests:
+            share = max(2, self.requests // SHARE)  # slow requests of one address keep nobody else out
+        if self.in_hand.total() >= self.requests or self.in_hand[source] >= share:
             raise ServerBusy
-        self.in_hand += 1
+        self.in_hand[source] += 1
 
-    def done(self) -> None:
+    def done(self, source: str) -> None:
         """Have done with a request."""
-        self.in_hand -= 1
+        self.in_hand[source] -= 1
+        if not self.in_hand[source]:
+            del self.in_hand[source]
 
 
 class Border:
@@ -66,8 +73,9 @@ class Border:
             started = True
             await send(message)
 
+        whence = source(scope)
         try:
-            self._bearing.admit(source(scope))
+            self._bearing.admit(whence)
         except PlatformError as refusal:
             await problem(refusal, language(scope))(scope, receive, send)
             return
@@ -79,7 +87,7 @@ class Border:
             if not started:
                 await problem(ServerFault(), language(scope))(scope, receive, send)
         finally:
-            self._bearing.done()
+            self._bearing.done(whence)
 
 
 def source(scope: Scope) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 from xinglin.carrier.access.governance.epochs import epochs_of
-from xinglin.carrier.consensus.ports import Committed, Outcome
+from xinglin.carrier.consensus.ports import Committed, Outcome, hand_in_rest
 from xinglin.carrier.ledger.checkpoint import SignedNote, parse_note
 from xinglin.carrier.ledger.errors import LogEntryNotFound, TransactionReplayed
 from xinglin.carrier.ledger.model import Transaction
 from xinglin.carrier.ledger.store import MAX_KEY_BYTES
 from xinglin.kernel.encoding import decode, pack
-from xinglin.kernel.errors import Invalid
+from xinglin.kernel.errors import Invalid, PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.node.chains import SystemClock
 from xinglin.node.remote.errors import TransactionNotLogged
@@ -97,7 +97,9 @@ class LedgerRoutes:
         return ValueSaid(head.text.decode(), None if value is None else value.hex(), proof.hex())
 
     def hand_in(self, body: bytes) -> tuple[list[bytes], Future[list[Outcome]]]:
-        """Hand a submission to the engine.
+        """Hand a submission to the engine, but for what the newest block refuses.
+
+        Anybody may submit: what no block would log must not take up the room of what waits for one.
 
         Raises:
             SubmissionMalformed: it has no valid form.
@@ -106,7 +108,9 @@ class LedgerRoutes:
         """
         raws = unframe(body)
         self._running.require_fresh()
-        return raws, self._running.client.submit_many(raws)
+        answers = self._ledger.check(raws, self._ledger.tip.time)
+        refusals = [one if isinstance(one, PlatformError) else None for one in answers]
+        return raws, hand_in_rest(self._running.client.submit_many, raws, refusals)
 
     async def outcomes(self, raws: Sequence[bytes], future: Future[list[Outcome]]) -> list[OutcomeSaid]:
         """Wait until each transaction is durable or refused; what is not in time is looked up, and else unknown yet."""

@@ -14,8 +14,10 @@ from prometheus_client.registry import Collector
 
 from xinglin.node.chains import SystemClock
 from xinglin.node.links import Link
+from xinglin.node.misbehaviour import misbehaviour_kept
 from xinglin.node.proofs import newest_quorum
 from xinglin.node.running import Running
+from xinglin.node.storage_use import StorageUse, storage_use
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -51,6 +53,13 @@ FIGURES = (
     Figure("xinglin_link_sent_bytes_total", "Bytes that this engine sent over the connection that stands.", _LINK),
     Figure("xinglin_link_received_bytes_total", "Bytes that this engine received over it.", _LINK),
     Figure("xinglin_link_alarm", "1 while an alarm is on: round_trip, loss, lag, engine.", (*_LINK, "alarm")),
+    Figure("xinglin_store_bytes", "Bytes of a chain's store.", ("profile",)),
+    Figure("xinglin_store_limit_bytes", "Bytes at which a chain's store takes no more.", ("profile",)),
+    Figure("xinglin_engine_bytes", "Bytes of the engine's blocks, state and votes.", ("profile",)),
+    Figure("xinglin_growth_bytes_per_day", "Bytes by which store and engine grow a day.", ("profile",)),
+    Figure("xinglin_storage_days_left", "Days until a store or the disk is 80 % full; absent while nothing grows."),
+    Figure("xinglin_storage_alarm", "1 when that is sooner than storage.alarm_days, else 0."),
+    Figure("xinglin_misbehaviour", "Kept pieces of evidence against a validator, 100 at most.", ("validator",)),
     Figure("xinglin_transactions_total", "Transactions handed in over the listeners, by outcome.", ("outcome",)),
     Figure("xinglin_refused_requests_total", "Requests that were refused, by code.", ("code",)),
     Figure("xinglin_submissions_waiting", "Submissions that wait for their block."),
@@ -81,6 +90,9 @@ class _Node(Collector):
         yield from self._chains()
         yield from self._cosigning()
         yield from _links(self._running.keepers.links.links)
+        yield from _storage(storage_use(self._running.node))
+        kept = misbehaviour_kept(self._running.node.home)
+        yield _family("xinglin_misbehaviour", *(((validator,), count) for validator, count in kept.items()))
 
     def _chains(self) -> Iterator[Metric]:
         node, now = self._running.node, SystemClock().now_ms()
@@ -122,6 +134,18 @@ def _links(links: Sequence[Link]) -> Iterator[Metric]:
     yield _family("xinglin_link_received_bytes_total", *((name, engine.received) for name, engine in engines))
     alarms = [((*name, alarm.kind), 1.0) for one, name in known for alarm in one.alarms]
     yield _family("xinglin_link_alarm", *alarms)
+
+
+def _storage(use: StorageUse) -> Iterator[Metric]:
+    """Yield what the home's chains take, and when the room ends."""
+    chains = [([one.profile], one) for one in use.chains]
+    yield _family("xinglin_store_bytes", *((profile, one.store) for profile, one in chains))
+    yield _family("xinglin_store_limit_bytes", *((profile, one.limit) for profile, one in chains))
+    yield _family("xinglin_engine_bytes", *((profile, one.engine) for profile, one in chains))
+    yield _family("xinglin_growth_bytes_per_day", *((profile, one.daily) for profile, one in chains))
+    if use.days is not None:
+        yield _family("xinglin_storage_days_left", ((), use.days))
+    yield _family("xinglin_storage_alarm", ((), int(use.alarm)))
 
 
 class Figures:

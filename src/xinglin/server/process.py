@@ -143,12 +143,10 @@ def _local_socket(path: Path) -> Iterator[socket.socket]:
         try:
             if path.is_socket():
                 path.unlink()
-            former = os.umask(0o177)
-            try:
-                with short_name(path) as name:
-                    listener.bind(name)
-            finally:
-                os.umask(former)
+            # Before it has a name; the process's umask is for what all its threads make.
+            os.fchmod(listener.fileno(), 0o600)
+            with short_name(path) as name:
+                listener.bind(name)
             listener.listen(_BACKLOG)
         except OSError as refused:
             raise ListenRefused(place=str(path), reason=refused.strerror or "-") from None

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, EngineFailed, QueueFull
 from xinglin.carrier.consensus.group import EmbeddedGroup
-from xinglin.carrier.consensus.ports import Committed, Outcome, TxResult
+from xinglin.carrier.consensus.ports import Committed, Outcome, TxResult, hand_in_rest
 from xinglin.carrier.ledger.errors import TransactionTooLarge
 from xinglin.kernel.clock import Clock
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
@@ -120,7 +120,7 @@ class EmbeddedEngine:
             raise ClockBehind(difference=ahead)
         sizes = list(map(len, transactions))
         if sizes and max(sizes) > self._largest:
-            return self._without_large(transactions)
+            return hand_in_rest(self.submit_many, transactions, [self._too_large(size) for size in sizes])
         return self._wait(_Waiting(tuple(transactions), sum(sizes), Future()))
 
     def _wait(self, waiting: _Waiting) -> Future[list[Outcome]]:
@@ -136,27 +136,6 @@ class EmbeddedEngine:
             self._arrived.append(waiting)
             self._arriving.notify()
         return waiting.future
-
-    def _without_large(self, transactions: Sequence[bytes]) -> Future[list[Outcome]]:
-        """Refuse what is too large for the chain and hand in the rest."""
-        refusals = [self._too_large(len(raw)) for raw in transactions]
-        fitting = [raw for raw, refusal in zip(transactions, refusals, strict=True) if refusal is None]
-        answer: Future[list[Outcome]] = Future()
-        answer.set_running_or_notify_cancel()
-
-        def finish(done: Future[list[Outcome]]) -> None:
-            failure = done.exception()
-            if failure is not None:
-                answer.set_exception(failure)
-                return
-            committed = iter(done.result())
-            answer.set_result([refusal or next(committed) for refusal in refusals])
-
-        if fitting:
-            self.submit_many(fitting).add_done_callback(finish)
-        else:
-            answer.set_result([refusal for refusal in refusals if refusal is not None])
-        return answer
 
     def _too_large(self, size: int) -> TransactionTooLarge | None:
         """Return the refusal that the chain has for a transaction of a size."""

@@ -7,7 +7,7 @@ never learns which engine drives it. Order of calls for one height: any number o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
@@ -177,6 +177,37 @@ class Committed:
 
 Outcome = Committed | PlatformError
 """What became of one submitted transaction."""
+
+
+def hand_in_rest(
+    submit_many: Callable[[Sequence[bytes]], Future[list[Outcome]]],
+    transactions: Sequence[bytes],
+    refusals: Sequence[PlatformError | None],
+) -> Future[list[Outcome]]:
+    """Hand in those of several transactions that have no refusal yet.
+
+    Returns: as ``Engine.submit_many``, with the refusals in their places.
+
+    Raises:
+        Unavailable: see ``Engine.submit_many``.
+    """
+    answer: Future[list[Outcome]] = Future()
+    answer.set_running_or_notify_cancel()
+
+    def finish(done: Future[list[Outcome]]) -> None:
+        failure = done.exception()
+        if failure is not None:
+            answer.set_exception(failure)
+            return
+        outcomes = iter(done.result())
+        answer.set_result([refusal or next(outcomes) for refusal in refusals])
+
+    rest = [raw for raw, refusal in zip(transactions, refusals, strict=True) if refusal is None]
+    if rest:
+        submit_many(rest).add_done_callback(finish)
+    else:
+        answer.set_result([refusal for refusal in refusals if refusal is not None])
+    return answer
 
 
 class Engine(Protocol):

@@ -13,6 +13,7 @@ from pathlib import Path
 from xinglin.carrier.consensus.ports import AppInfo, BlockAnswer, SnapshotOffer, TxAnswer, TxResult, ValidatorUpdate
 from xinglin.carrier.contracts.errors import EngineGenesisOther
 from xinglin.carrier.contracts.ports import Membership, Opening
+from xinglin.carrier.contracts.retaining import Retention
 from xinglin.carrier.ledger.check import Checked
 from xinglin.carrier.ledger.errors import BlockInvalid, SnapshotInvalid
 from xinglin.carrier.ledger.genesis import genesis_hash
@@ -36,10 +37,16 @@ class LedgerApplication:
         snapshots: the folder for its snapshot.
         membership: says whose engines count; without it no block changes validators and no peer is let in.
         opening: the founding transactions with which block 1 begins, where an engine needs them.
+        retention: how long the engine keeps its blocks; without it, for ever.
     """
 
     def __init__(
-        self, ledger: Ledger, snapshots: Path, membership: Membership | None = None, opening: Opening | None = None
+        self,
+        ledger: Ledger,
+        snapshots: Path,
+        membership: Membership | None = None,
+        opening: Opening | None = None,
+        retention: Retention | None = None,
     ) -> None:
         self.ledger = ledger
         self._membership = membership
@@ -47,6 +54,7 @@ class LedgerApplication:
         self._candidates: dict[bytes, Candidate] = {}
         self._decided: bytes | None = None
         self._snapshots = snapshots
+        self._retention = retention
 
     def info(self) -> AppInfo:
         """Return what is committed; candidates are dropped."""
@@ -135,13 +143,13 @@ class LedgerApplication:
         return BlockAnswer(candidate.tip.app_hash, [_result(one) for one in candidate.results], updates)
 
     def commit(self) -> int:
-        """Commit the decided candidate and drop the others."""
+        """Commit the decided candidate and drop the others; return from which height on the engine keeps blocks."""
         if self._decided is None:
             raise BlockInvalid(height=self.ledger.tip.height + 1, reason="none was finalised")
         decided, self._decided = self._candidates.pop(self._decided), None
         self.ledger.commit(decided)
         self._drop_candidates()
-        return 0
+        return 0 if self._retention is None else self._retention.height(self.ledger)
 
     def list_snapshots(self) -> list[SnapshotOffer]:
         """Return the snapshot that is kept, if any."""

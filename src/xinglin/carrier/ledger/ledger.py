@@ -206,7 +206,7 @@ class Ledger(LedgerReading):
 
     def look_ahead(self, raws: Sequence[bytes]) -> None:
         """Do stage (a) for transactions before their block is executed, from any thread; changes no answer."""
-        self._hold_good([one for one in check_forms(self.rules, raws) if isinstance(one, Checked)])
+        self.formed(raws)
 
     def _hold_good(self, forms: Sequence[Checked]) -> dict[int, Invalid]:
         """Verify signatures and hold what is good; return the refusals by the identity of what is refused."""
@@ -233,6 +233,8 @@ class Ledger(LedgerReading):
             checked.append(one)
             if held is None:
                 fresh.append(one)
+            else:
+                self._cache.add(one.hash)  # its block may come again in another round
         for refusal in check_signatures(self.rules, self._cache, fresh):
             if refusal is not None:
                 raise BlockInvalid(height=height, reason=refusal.code)

@@ -165,10 +165,15 @@ class Store:
 
     def check_room(self) -> None:
         """Raise StoreFull once the used pages reach 80 % of the map."""
-        info = self._env.info()
-        percent = (info["last_pgno"] + 1) * self._env.stat()["psize"] * 100 // info["map_size"]
+        used, room = self.usage()
+        percent = used * 100 // room
         if percent >= FULL_PERCENT:
             raise StoreFull(chain=self._chain, percent=percent)
+
+    def usage(self) -> tuple[int, int]:
+        """Return how many bytes the pages take that were ever used, and how many the map has."""
+        info = self._env.info()
+        return (info["last_pgno"] + 1) * self._env.stat()["psize"], int(info["map_size"])
 
 
 class Snapshot:

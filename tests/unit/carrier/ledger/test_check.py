@@ -296,3 +296,19 @@ def test_an_empty_block_is_a_block(ledger: Ledger) -> None:
     assert candidate.results == []
     assert candidate.tip.app_hash == ledger.tip.app_hash
     ledger.discard(candidate)
+
+
+def test_a_block_of_another_round_is_not_verified_again(
+    chain: Chain, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was looked at ahead goes into the first round's block; verified again, the next could take as long."""
+    raw, verified = chain.sign(), list[bytes]()
+    suite = type(chain.rules.suite)
+    verify = suite.verify_many
+    monkeypatch.setattr(
+        suite, "verify_many", lambda self, keys, *more: verified.extend(keys) or verify(self, keys, *more)
+    )
+    ledger.look_ahead([raw])
+    for later in range(1, 4):
+        ledger.discard(execute(ledger, raw, time=chain.start + later))
+    assert len(verified) == 1

@@ -6,6 +6,7 @@ its peers are the nodes of all members of that epoch. Nothing is kept beside the
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Protocol, TypeVar
 from xinglin.carrier.access.governance.model import NAMESPACE, EpochState, LatestEpoch
 from xinglin.carrier.access.registry.errors import LastValidator
 from xinglin.carrier.access.registry.model import NAMESPACE as REGISTRY
-from xinglin.carrier.access.registry.model import MemberState, NodeState, PeerState, ValidatorState
+from xinglin.carrier.access.registry.model import MemberState, NodeState, PeerState, ValidatorKey, ValidatorState
 from xinglin.carrier.contracts.api import Context, Part
 from xinglin.carrier.ledger.model import Epoch
 from xinglin.carrier.ledger.ports import StateReader
@@ -63,6 +64,19 @@ def peers_of(state: StateReader) -> dict[bytes, Peer]:
 def peer_admitted(state: StateReader, peer: bytes) -> bool:
     """Tell whether engines let a peer in: an active node of an active member of the latest epoch has this id."""
     return _admitted(_reading(state), peer) is not None
+
+
+def member_of_validator(state: StateReader, address: bytes) -> str:
+    """Return whose a validator is or was, by its address, the first 20 bytes of SHA-256 of its key; empty if nobody's.
+
+    For people who look into what it did; nothing is decided on it.
+    """
+    prefix = state_key(REGISTRY, "validator-key", 0)[:-1]
+    for key, value in state.scan(prefix):
+        engine_key = decode(tuple[str, str, bytes], key)[2]
+        if hashlib.sha256(engine_key).digest()[: len(address)] == address:
+            return decode(ValidatorKey, value).member
+    return ""
 
 
 def engine_changed(changes: Iterable[bytes]) -> bool:

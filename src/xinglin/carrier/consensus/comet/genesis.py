@@ -15,8 +15,10 @@ from datetime import UTC, datetime, timedelta
 from xinglin.carrier.consensus.comet.errors import EngineSettingInvalid
 
 PUBLIC_KEY_SIZE = 32
-MAX_BLOCK_BYTES = 100 << 20
-"""What CometBFT allows for a block."""
+EVIDENCE_BLOCKS, EVIDENCE_MS = 100_000, 48 * 3_600_000
+"""How many blocks back, and for how long, evidence of double signing counts."""
+MAX_BLOCK_BYTES = 60 << 20
+"""CometBFT allows 100 MiB; but a block has to come to the application in a frame (``wire.MAX_FRAME_BYTES``)."""
 _MAX_CHAIN = 50
 _NANOSECONDS = 1_000_000
 _START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,7 +33,7 @@ class EngineGenesis:
         time_ms: time of block 1, in ms since 1970.
         validators: voting power by public key (Ed25519, 32 bytes); at least one.
         app_state: handed to the application as it is, in JSON.
-        max_block_bytes: largest block, headers and votes included, at most 100 MiB.
+        max_block_bytes: largest block, headers and votes included, at most 60 MiB.
         evidence_blocks: how many blocks back evidence of double signing counts, and
         evidence_ms: for how long; both must have passed.
 
@@ -44,8 +46,8 @@ class EngineGenesis:
     validators: Mapping[bytes, int]
     app_state: Mapping[str, object] = field(default_factory=dict)
     max_block_bytes: int = 21 << 20
-    evidence_blocks: int = 100_000
-    evidence_ms: int = 48 * 3_600_000
+    evidence_blocks: int = EVIDENCE_BLOCKS
+    evidence_ms: int = EVIDENCE_MS
 
     def __post_init__(self) -> None:
         if not 0 < len(self.chain) <= _MAX_CHAIN or not (self.chain.isascii() and self.chain.isprintable()):

@@ -23,6 +23,7 @@ ACCEPT, REJECT = 1, 2
 ABORT_SNAPSHOT = 2
 RECHECK = 1
 MAX_ECHO = 1024
+_MISBEHAVIOURS = {1: "duplicate_vote", 2: "light_client_attack"}
 _FILTER_ID = "/p2p/filter/id/"
 _FILTER_ADDRESS = "/p2p/filter/addr/"
 _PEER_HEX = frozenset("0123456789abcdef")
@@ -31,8 +32,33 @@ _PEER_BYTES = 20
 _FIRST_SECOND, _END_SECOND = -62_135_596_800, 253_402_300_800
 
 
+@dataclass(frozen=True, slots=True)
+class Misbehaviour:
+    """What a decided block says that a validator did, by votes that contradict each other and stand in that block.
+
+    ``what``: as in ABCI, "duplicate_vote" or "light_client_attack". ``validator``: the first 20 bytes of the SHA-256 of
+    its key. ``height`` and ``time`` (ms): when it did so. ``power`` of ``total_power``: what it had in votes then.
+    ``block``: the height of the block that says so.
+    """
+
+    what: str
+    validator: bytes
+    height: int
+    time: int
+    power: int
+    total_power: int
+    block: int
+
+
 class Watcher(Protocol):
     """Is told what became of transactions; called from the threads of the connections."""
+
+    def misbehaved(self, misbehaviour: Misbehaviour) -> None:
+        """A decided block says that a validator broke the protocol; told before that block is durable, maybe again.
+
+        What is raised keeps the block from being executed: the engine brings it again.
+        """
+        ...
 
     def refused(self, transaction: bytes, refusal: PlatformError) -> None:
         """A transaction was not taken into the mempool."""
@@ -152,6 +178,11 @@ class AbciHandler:
             responses.append(_response("check_tx", fields))
         return responses
 
+    def left(self) -> None:
+        """Forget what the engine decided and did not commit: it has gone, and the next one begins anew."""
+        with self._turn:
+            self._decided = None
+
     def ask_state(self) -> None:
         """Have the application say where it stands, as for ``info``.
 
@@ -170,8 +201,10 @@ class AbciHandler:
     def _info(self, asked: Any) -> dict[str, Any]:
         if asked.version != VERSION:
             raise EngineProtocol(reason=f"it is version {asked.version[:20]!r}, not {VERSION}")
-        self._decided = None
         info = self._application.info()
+        if self._decided is not None:
+            # Whoever may call the engine's RPC can have it ask between decision and commit: the commit still comes.
+            self._application.finalize_block(*self._decided[:3])
         fields: dict[str, Any] = {"data": info.chain, "app_version": 1, "last_block_height": info.height}
         return fields | {"last_block_app_hash": info.app_hash if info.height else b""}
 
@@ -206,6 +239,8 @@ class AbciHandler:
 
     def _finalize_block(self, asked: Any) -> dict[str, Any]:
         time, transactions = _milliseconds(asked.time), list(asked.txs)
+        for one in asked.misbehavior:
+            self._watcher.misbehaved(_misbehaviour(one, asked.height))
         answer = self._application.finalize_block(asked.height, time, transactions)
         self._decided = (asked.height, time, transactions, answer)
         return {
@@ -262,6 +297,18 @@ class AbciHandler:
             "refetch_chunks": list(answer.refetch),
             "reject_senders": list(answer.reject_senders),
         }
+
+
+def _misbehaviour(said: Any, block: int) -> Misbehaviour:
+    return Misbehaviour(
+        what=_MISBEHAVIOURS.get(said.type, "unknown"),
+        validator=said.validator.address,
+        height=said.height,
+        time=_milliseconds(said.time),
+        power=said.validator.power,
+        total_power=said.total_voting_power,
+        block=block,
+    )
 
 
 def exception(failure: Exception) -> Any:

@@ -134,6 +134,8 @@ class AbciServer:
         finally:
             with self._lock:
                 self._connections.pop(connection, None)
+                if not self._connections:
+                    self._handler.left()
                 self._threads.discard(threading.current_thread())
                 connection.close()
 

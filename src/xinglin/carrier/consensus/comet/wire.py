@@ -12,7 +12,7 @@ from xinglin.carrier.consensus.comet.messages import Request
 from xinglin.carrier.consensus.errors import EngineProtocol
 
 MAX_FRAME_BYTES = 64 << 20
-"""Four times the largest block that a chain may have: a block comes with little beside its transactions."""
+"""More than the largest block (``genesis.MAX_BLOCK_BYTES``): it comes with little beside its transactions."""
 _READ_BYTES = 1 << 18
 _MAX_VARINT_BYTES = 5
 _LENGTH_DELIMITED = 2

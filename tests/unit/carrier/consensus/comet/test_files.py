@@ -26,7 +26,8 @@ from xinglin.carrier.consensus.comet.files import (
     write_peers,
     write_settings,
 )
-from xinglin.carrier.consensus.comet.genesis import EngineGenesis, genesis_text, rfc3339
+from xinglin.carrier.consensus.comet.genesis import MAX_BLOCK_BYTES, EngineGenesis, genesis_text, rfc3339
+from xinglin.carrier.consensus.comet.wire import MAX_FRAME_BYTES
 from xinglin.carrier.crypto.suite import suite
 
 A, B = Peer(bytes(range(20)), "hospital-a.example:26656"), Peer(b"\xff" * 20, "[2001:db8::1]:26656")
@@ -289,3 +290,11 @@ def test_settings_without_a_line_of_peers_are_left(engine: EngineHome, text: str
     with refused("engine.file"):
         write_peers(engine, [A])
     assert (engine.config.read_text() if engine.config.exists() else None) == text
+
+
+def test_the_largest_block_fits_into_a_frame_of_the_application() -> None:
+    """Else a chain would stand for ever at the first such block."""
+    largest = replace(GENESIS, max_block_bytes=MAX_BLOCK_BYTES)
+    assert largest.max_block_bytes + (4 << 20) <= MAX_FRAME_BYTES
+    with refused("engine.setting"):
+        replace(GENESIS, max_block_bytes=MAX_BLOCK_BYTES + 1)

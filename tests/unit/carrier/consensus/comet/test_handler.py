@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.abci import AbciClient, AbciNode, abci_node, framed, started
+from tests.support.abci import AbciClient, AbciNode, abci_node, framed, started, timestamp
 from tests.support.chain import BLOCK_MS, Chain, found_chain
 from tests.support.engine_parties import Node, engine_key, founders_of, peer_id, powers
 from xinglin.carrier.access.founding_block import check_founding, first_block_time
 from xinglin.carrier.access.registry.model import EndValidator
-from xinglin.carrier.consensus.comet.handler import AbciHandler, ChunkAnswer
+from xinglin.carrier.consensus.comet.handler import AbciHandler, ChunkAnswer, Misbehaviour
 from xinglin.carrier.consensus.comet.messages import Request
 from xinglin.carrier.consensus.comet.opening import app_state
 from xinglin.carrier.consensus.ports import SnapshotOffer
@@ -237,3 +237,25 @@ def test_a_repeated_check_is_good_without_being_made(
     assert answer.WhichOneof("value") == "check_tx"
     assert answer.check_tx.code == 0
     assert node.seen.refusals == []
+
+
+class TestMisbehaviour:
+    """What a block says of validators reaches the node before the block is executed."""
+
+    def test_each_is_told_with_whose_it_is_and_when(self, node: AbciNode, chain: Chain) -> None:
+        engine = started(node, chain)
+        said = [
+            {
+                "type": 1,
+                "validator": {"address": bytes([number]) * 20, "power": 10},
+                "height": 7,
+                "time": timestamp(chain.genesis.time + number, 5),
+                "total_voting_power": 40,
+            }
+            for number in (1, 2)
+        ]
+        engine.ask("finalize_block", height=1, time=timestamp(chain.genesis.time), txs=[], misbehavior=said)
+        assert node.seen.misbehaviours == [
+            Misbehaviour("duplicate_vote", bytes([number]) * 20, 7, chain.genesis.time + number, 10, 40, 1)
+            for number in (1, 2)
+        ]

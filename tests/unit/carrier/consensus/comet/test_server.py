@@ -175,6 +175,28 @@ def test_one_engine_at_a_time(node: AbciNode, chain: Chain) -> None:
     assert another_process(node.path) == 3
 
 
+class TestInfo:
+    """Asked at any moment: CometBFT's RPC lets whoever reaches it have the state asked for (``abci_info``)."""
+
+    def test_between_decision_and_commit(self, node: AbciNode, engine: AbciClient, chain: Chain) -> None:
+        raw, at = chain.sign(), chain.start + BLOCK_MS
+        hashed = engine.finalize(1, at, [raw]).app_hash
+        with node.connect() as other:
+            assert other.info().last_block_height == 0
+        engine.commit()
+        assert node.application.ledger.tip.app_hash == hashed
+        until(lambda: node.seen.blocks)
+        assert [(height, txs) for height, _, txs, _ in node.seen.blocks] == [(1, [raw])]
+
+    def test_an_engine_that_has_gone_leaves_nothing_decided(self, node: AbciNode, chain: Chain) -> None:
+        with started(node, chain) as gone:
+            gone.finalize(1, chain.start + BLOCK_MS, [])
+        until(lambda: len(threads()) == 1)
+        with started(node, chain) as engine:
+            assert engine.commit().error == "engine.protocol"
+        assert node.application.ledger.tip.height == 0
+
+
 class TestFailures:
     """The application can't go on: the engine hears it, and so does whoever supervises it."""
 
