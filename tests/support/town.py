@@ -15,6 +15,7 @@ from rich.console import Console
 
 from tests.support.agreements import agree
 from tests.support.product import SYNTHEA, some_bundles
+from xinglin.cli.demo.cohort import PATIENTS
 from xinglin.cli.demo.founding import found
 from xinglin.cli.demo.records import take_in
 from xinglin.cli.demo.stage import HOMES, PASSPHRASE, Stage
@@ -76,10 +77,10 @@ class Town:
 
 
 def make_town(folder: Path) -> Stage:
-    """Make the four homes with some patients, of whom some have been at both hospitals."""
+    """Make the four homes with patients, of whom some have been at both hospitals and some are children."""
     made = Stage(folder, Console(file=io.StringIO()))
     found(made)
-    take_in(made, sorted(SYNTHEA.glob("*.json")) or some_bundles(folder / "bundles", 8))
+    take_in(made, sorted(SYNTHEA.glob("*.json")) or some_bundles(folder / "bundles", PATIENTS))
     return made
 
 

@@ -27,6 +27,7 @@ from xinglin.cli import (
     init,
     ledger,
     member_contributions,
+    network,
     notice,
     patient,
     proof,
@@ -61,6 +62,7 @@ app.add_typer(consent.app, name="consent")
 app.add_typer(proof.app, name="proof")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(engine.app, name="engine")
+app.add_typer(network.app, name="network")
 app.add_typer(bench_command.app, name="bench")
 
 

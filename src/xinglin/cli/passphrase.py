@@ -74,6 +74,15 @@ def _asked(prompt: str, *, confirm: bool) -> bytes:
     return first.encode()
 
 
+def _closed_to(path: Path) -> int:
+    """Return the permission bits that must not be set.
+
+    systemd lets a service's user at its credentials by an access list, whose mask shows as the group's right to read.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return 0o037 if folder and path.parent == Path(folder) else 0o077
+
+
 def _from_file(path: Path) -> bytes:
     try:
         mode = path.stat().st_mode
@@ -81,7 +90,7 @@ def _from_file(path: Path) -> bytes:
             data = file.read(_MAX_BYTES)
     except OSError as error:
         raise PassphraseFileInvalid(file=str(path), reason=error.strerror or "it can't be read") from None
-    if mode & 0o077:
+    if mode & _closed_to(path):
         raise PassphraseFileInvalid(file=str(path), reason="others may read it")
     passphrase = data.split(b"\n", 1)[0].rstrip(b"\r")
     if not passphrase:

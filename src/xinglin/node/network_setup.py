@@ -45,18 +45,19 @@ _BLOCK_ROOM = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a node listens, as ``host:port``: its engine for other engines, its engine's RPC, the node itself."""
+    """Where a node listens, as ``host:port``: its engine for others' engines and its RPC, the node, its metrics."""
 
     p2p: str
     rpc: str
     listen: str = ""
+    metrics: str = ""
 
     def settings(self, members: Sequence[str] = ()) -> dict[str, dict[str, Setting]]:
         """Return them as settings of a home; ``members``: where the other members' nodes listen."""
         others = tuple(place for place in members if place and place != self.listen)
         return {
             "engine": {"p2p_listen": self.p2p, "rpc_listen": self.rpc},
-            "listener": {"listen": self.listen, "members": others},
+            "listener": {"listen": self.listen, "metrics": self.metrics, "members": others},
         }
 
 

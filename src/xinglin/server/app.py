@@ -80,6 +80,7 @@ class Applications:
         routes = [
             *self._ledger_table(signed=False),
             self._route("GET", "/status", self._local.status),
+            self._route("GET", "/app_hash/{height}", self._local.app_hash),
             self._route("GET", "/links", self._local.links),
             self._route("GET", "/values/{key}", self._local.value),
             self._route("GET", "/keys", self._local.keys, Takes(("prefix",))),

@@ -7,6 +7,7 @@ import msgspec
 from xinglin.carrier.ledger.store import MAX_KEY_BYTES
 from xinglin.node.proofs import checkpoint_said, newest_quorum
 from xinglin.node.remote.forms import (
+    AppHashSaid,
     BundleSaid,
     CallAsked,
     CheckpointSaid,
@@ -45,6 +46,11 @@ class LocalRoutes:
     def status(self, question: Question) -> msgspec.Raw:
         """Tell what this node is and how it goes."""
         return msgspec.Raw(msgspec.json.encode(self._running.status()))
+
+    def app_hash(self, question: Question) -> AppHashSaid:
+        """Return the app hash after a height, by which nodes are compared."""
+        height = question.number("height")
+        return AppHashSaid(height, self._running.consortium.app_hash_at(height).hex())
 
     def links(self, question: Question) -> msgspec.Raw:
         """Tell how the links to other members' nodes are."""

@@ -169,12 +169,8 @@ def create_keystore(
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if (folder / _STORE_FILE).exists():
         raise KeyStoreExists(folder=str(folder))
-    salt, master = os.urandom(16), os.urandom(suite.key_size)
-    file = _StoreFile(suite=suite.name, stretching=stretching, salt=salt, master=b"", check=bytes(32))  # type: ignore[arg-type]
-    key = _stretch(passphrase, file, suite)
-    file = msgspec.structs.replace(file, master=suite.seal(key, master, _header(file)))
-    file = msgspec.structs.replace(file, check=_check_hash(file, suite))
-    write_durably(folder / _STORE_FILE, encode(file))
+    master = os.urandom(suite.key_size)
+    write_durably(folder / _STORE_FILE, _store_file(suite, master, passphrase, stretching))
     return _SoftwareKeyStore(folder, suite, master)
 
 
@@ -186,6 +182,20 @@ def open_keystore(folder: Path, passphrase: bytes) -> KeyStore:
         KeyStoreDamaged: its main file is not what was written.
         PassphraseWrong: the passphrase does not open it.
     """
+    return _SoftwareKeyStore(folder, *_opened(folder, passphrase))
+
+
+def _store_file(suite: Suite, master: bytes, passphrase: bytes, stretching: Stretching) -> bytes:
+    """Return the main file of a key store whose master key a passphrase opens."""
+    salt = os.urandom(16)
+    file = _StoreFile(suite=suite.name, stretching=stretching, salt=salt, master=b"", check=bytes(32))  # type: ignore[arg-type]
+    key = _stretch(passphrase, file, suite)
+    file = msgspec.structs.replace(file, master=suite.seal(key, master, _header(file)))
+    return encode(msgspec.structs.replace(file, check=_check_hash(file, suite)))
+
+
+def _opened(folder: Path, passphrase: bytes) -> tuple[Suite, bytes]:
+    """Return suite and master key of a key store; raises as ``open_keystore``."""
     path = folder / _STORE_FILE
     if not path.is_file():
         raise KeyStoreNotFound(folder=str(folder))
@@ -198,7 +208,21 @@ def open_keystore(folder: Path, passphrase: bytes) -> KeyStore:
         master = chosen.open(_stretch(passphrase, file, chosen), file.master, _header(file))
     except OpenFailed:
         raise PassphraseWrong(folder=str(folder)) from None
-    return _SoftwareKeyStore(folder, chosen, master)
+    return chosen, master
+
+
+def change_passphrase(folder: Path, before: bytes, after: bytes, stretching: Stretching = DEFAULT_STRETCHING) -> None:
+    """Have another passphrase open the key store in a folder; its keys stay, and the one before opens it no more.
+
+    A copy of the store that was made earlier is opened by the passphrase before.
+
+    Raises:
+        PassphraseTooShort: the new passphrase has fewer than 8 bytes.
+        KeyStoreNotFound, KeyStoreDamaged, PassphraseWrong: as ``open_keystore``.
+    """
+    check_passphrase(after)
+    chosen, master = _opened(folder, before)
+    write_durably(folder / _STORE_FILE, _store_file(chosen, master, after, stretching))
 
 
 class _SoftwareKeyStore(KeyStore):

@@ -124,6 +124,13 @@ class ValueSaid(msgspec.Struct, frozen=True):
     proof: Hex
 
 
+class AppHashSaid(msgspec.Struct, frozen=True):
+    """The app hash that the consortium chain had after a height."""
+
+    height: Natural
+    app_hash: Hex32
+
+
 class LocalValueSaid(msgspec.Struct, frozen=True):
     """A value of the newest state, compared with the tree; null when it is absent."""
 

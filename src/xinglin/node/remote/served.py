@@ -19,6 +19,7 @@ from xinglin.node.remote.forms import (
     MAX_ANSWER_BYTES,
     PREFIX,
     Answer,
+    AppHashSaid,
     BundleSaid,
     CallAsked,
     CheckpointSaid,
@@ -65,6 +66,11 @@ class ServedHome:
         """Return the keys under a prefix, ascending."""
         said = self._read("GET", "/keys?" + urlencode({"prefix": prefix.hex()}), KeysSaid)
         return [bytes.fromhex(key) for key in said.keys]
+
+    def app_hash(self, height: int) -> bytes:
+        """Return the app hash that the consortium chain had after a height; refused where the node has none of it."""
+        said: AppHashSaid = self._read("GET", f"/app_hash/{height}", AppHashSaid)
+        return bytes.fromhex(said.app_hash)
 
     def status(self) -> Mapping[str, Any]:
         """Return what the node tells of itself."""

@@ -9,7 +9,14 @@ import msgspec
 import pytest
 
 from xinglin.carrier.crypto.errors import OpenFailed
-from xinglin.carrier.crypto.keystore import KeyStore, KeyUse, Stretching, create_keystore, open_keystore
+from xinglin.carrier.crypto.keystore import (
+    KeyStore,
+    KeyUse,
+    Stretching,
+    change_passphrase,
+    create_keystore,
+    open_keystore,
+)
 from xinglin.carrier.crypto.keystore_errors import (
     KeyExists,
     KeyNameInvalid,
@@ -63,6 +70,21 @@ def test_the_default_stretching_opens_again(tmp_path: Path) -> None:
     open_keystore(tmp_path / "keys", PASSPHRASE)
     with pytest.raises(PassphraseWrong):
         open_keystore(tmp_path / "keys", PASSPHRASE + b" ")
+
+
+def test_another_passphrase_opens_the_same_keys(store: KeyStore, folder: Path) -> None:
+    other = b"another passphrase"
+    with pytest.raises(PassphraseTooShort):
+        change_passphrase(folder, PASSPHRASE, b"short", QUICK)
+    with pytest.raises(PassphraseWrong):
+        change_passphrase(folder, other, other, QUICK)
+    change_passphrase(folder, PASSPHRASE, other, QUICK)
+    with pytest.raises(PassphraseWrong):
+        open_keystore(folder, PASSPHRASE)
+    opened = open_keystore(folder, other)
+    for name in store.names():
+        opened.check(name)
+        assert opened.public(name) == store.public(name)
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,9 @@ def test_one_that_does_not_end_is_killed(tmp_path: Path) -> None:
 
 
 def test_one_that_leaves_consensus_is_started_again(tmp_path: Path) -> None:
-    home, binary = fake(tmp_path, '[ -e once ] || echo "E CONSENSUS FAILURE!!! err=disk"; touch once; exec sleep 600')
+    home, binary = fake(
+        tmp_path, '[ -e once ] || echo "E CONSENSUS FAILURE!!! err=disk"; touch once; exec /bin/sleep 600'
+    )
     engine = EngineProcess(home, binary, f"127.0.0.1:{free_port()}", QUICK)
     engine.start()
     until(lambda: engine.report().restarts == 1 and engine.report().pid is not None)
@@ -240,7 +242,7 @@ def test_nothing_of_the_environment_reaches_it(tmp_path: Path, monkeypatch: pyte
     for name in ("CMTHOME", "CMT_P2P_LADDR", "XINGLIN_PASSPHRASE_FILE"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("GOMAXPROCS", "1")
-    home, binary = fake(tmp_path, 'env; echo "$@"; exec sleep 600')
+    home, binary = fake(tmp_path, 'env; echo "$@"; exec /bin/sleep 600')
     engine = EngineProcess(home, binary, f"127.0.0.1:{free_port()}")
     engine.start()
     until(lambda: any(line.startswith("start") for line in engine.report().lines))
@@ -252,12 +254,12 @@ def test_nothing_of_the_environment_reaches_it(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_process_that_is_no_engine_of_the_home_is_left_alone(tmp_path: Path) -> None:
-    home, binary = fake(tmp_path, "exec sleep 600")
+    home, binary = fake(tmp_path, "exec /bin/sleep 600")
     others = [
         subprocess.Popen(["/bin/sleep", "600"]),
         subprocess.Popen([str(binary), "start", "--home", f"{tmp_path}x"]),
     ]
-    mine = subprocess.Popen(["/bin/sh", "-c", "sleep 600", "start"], executable=str(binary))
+    mine = subprocess.Popen(["/bin/sh", "-c", "/bin/sleep 600", "start"], executable=str(binary))
     home.pid.write_text(f"{others[0].pid}\n")
     try:
         assert stop_strays(tmp_path, 1.0) == []
@@ -272,7 +274,7 @@ def test_another_engine_on_its_port_is_not_taken_for_it(tmp_path: Path) -> None:
     """What answers says another peer id."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=answer_as_another, args=[listener], daemon=True).start()
-        home, binary = fake(tmp_path, "exec sleep 600")
+        home, binary = fake(tmp_path, "exec /bin/sleep 600")
         engine = EngineProcess(home, binary, f"127.0.0.1:{listener.getsockname()[1]}")
         engine.start()
         try:
