@@ -55,6 +55,7 @@ class PeersKeeper:
         self._written = tuple(engine.admitted())
         self._known = {one.id for one in self._written}
         self._due: float | None = None
+        self._rests_until = 0.0
         self.restarts = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="peers-keeper", daemon=True)
@@ -86,11 +87,13 @@ class PeersKeeper:
         now = time.monotonic()
         if self._due is None:
             rank = sum(one < self._engine.own_peer for one in ids)
-            self._due = now + rank * self._stagger
+            self._due = max(now, self._rests_until) + rank * self._stagger
         if now >= self._due:
             logger.warning("the engine is restarted: %d peers are admitted no more", len(self._known - ids))
             self._engine.restart()
             self._known, self._due = ids, None
+            # A member that changes its peer again and again must not keep all engines restarting.
+            self._rests_until = time.monotonic() + (len(ids) + 1) * self._stagger
             self.restarts += 1
 
     def _run(self) -> None:

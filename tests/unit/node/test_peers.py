@@ -107,3 +107,19 @@ def test_another_address_alone_is_written_and_closes_nothing() -> None:
     engine.peers = (peer("a", port=2),)
     keeper.look()
     assert engine.did == [["a"]]
+
+
+def test_a_member_that_changes_its_peer_again_and_again_does_not_keep_engines_restarting() -> None:
+    """All of them at once would be down, and one member alone would stop the chain."""
+    engine = Engine(peer("x"), peer("z"))
+    keeper = PeersKeeper(engine, STAGGER)
+    engine.peers = (peer("y"), peer("z"))
+    keeper.look()
+    assert keeper.restarts == 1
+    for letter in "uvw":
+        engine.peers = (peer(letter), peer("z"))
+        keeper.look()
+    assert keeper.restarts == 1
+    time.sleep(3 * STAGGER)
+    keeper.look()
+    assert keeper.restarts == 2
