@@ -6,30 +6,40 @@ Everything but the application is the product's: what an honest node meets is wh
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
+from tests.network.clock import OFFSET
+from tests.support.damage import data_file
 from tests.support.product import PASSPHRASE
 from xinglin.carrier.access.governance.validators import EngineMembership
+from xinglin.carrier.consensus.comet import process
 from xinglin.carrier.consensus.ports import BlockAnswer
 from xinglin.carrier.contracts.application import LedgerApplication
 from xinglin.carrier.contracts.ports import Opening
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
+from xinglin.carrier.ledger import store
+from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.ledger import Ledger
-from xinglin.carrier.ledger.model import Transaction
+from xinglin.carrier.ledger.model import Header, Transaction
 from xinglin.cli.app import run
 from xinglin.kernel.encoding import decode, pack
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.node import comet_chain, node
+from xinglin.node.chains import SystemClock
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.home import Home
 
 _FIRST_WRONG = 8
 _SLOW_SECONDS = 0.5
-_SMALL_MAP = 1 << 20
+_SMALL_MAP = 8 << 20
+_SMALL_PERCENT = 10
 
 
 class WrongAppHash(LedgerApplication):
@@ -109,10 +119,8 @@ class Slow(LedgerApplication):
         return super().commit()
 
 
-def replace_nonce(transaction: Transaction) -> object:
+def replace_nonce(transaction: Transaction) -> Header:
     """Return the header with another nonce: a body that its signer never signed."""
-    import msgspec  # noqa: PLC0415
-
     return msgspec.structs.replace(transaction.header, nonce=bytes(16))
 
 
@@ -132,14 +140,23 @@ def applying(kind: type[LedgerApplication]) -> Callable[[], None]:
 
 
 def small_map() -> None:
-    """Give the chain a map in which there is room for a few seconds of load only."""
+    """Give the chain a small map, of which a tenth may be used before nothing more is taken; blocks have the rest."""
+    store.FULL_PERCENT = _SMALL_PERCENT
     opened = Ledger.open
 
-    def open_small(home: Path, rules: object, map_bytes: int) -> Ledger:
-        size = (home / "chain" / rules.chain / "data" / "data.mdb").stat().st_size
-        return opened(home, rules, size + _SMALL_MAP)
+    def open_small(home: Path, rules: ChainRules, map_bytes: int) -> Ledger:
+        used = data_file(home, rules.chain).stat().st_blocks * 512  # the file itself is as large as its map
+        return opened(home, rules, used + _SMALL_MAP)
 
     node.Ledger.open = open_small
+
+
+def wrong_clock() -> None:
+    """Have node and engine go by a clock that is off by what the environment says."""
+    ahead = int(os.environ[OFFSET])
+    true = SystemClock.now_ms
+    SystemClock.now_ms = lambda self: true(self) + ahead
+    process._PASSED_ON = (*process._PASSED_ON, OFFSET)
 
 
 FAULTS: dict[str, Callable[[], None]] = {
@@ -149,6 +166,7 @@ FAULTS: dict[str, Callable[[], None]] = {
     "censors": applying(Censoring),
     "slow": applying(Slow),
     "full": small_map,
+    "clock": wrong_clock,
 }
 
 if __name__ == "__main__":

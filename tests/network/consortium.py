@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.network.clock import OFFSET, clock_engine
 from tests.network.manifest import Manifest
 from tests.network.proxy import Partition, Proxy
 from tests.support.damage import data_file
 from tests.support.engines import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, child, child_environment, write_passphrase
+from xinglin.carrier.consensus.comet.binary import VARIABLE
 from xinglin.carrier.consensus.comet.files import EngineHome
 from xinglin.carrier.consensus.comet.stale import stop_strays, strays
 from xinglin.carrier.ledger.chain import ChainRules
@@ -31,7 +33,7 @@ from xinglin.node.remote.transport import Ask, ask, parse_address
 from xinglin.node.setup import make_home
 from xinglin.stakeholders.kinds import MemberKind
 
-START_SECONDS = 90.0
+START_SECONDS = 240.0
 _STOP_SECONDS = 60.0
 _PORTS = 4
 KINDS = (MemberKind.TECHNOLOGY_PROVIDER, MemberKind.DATA_USER, MemberKind.TECHNOLOGY_PROVIDER, MemberKind.REGULATOR)
@@ -107,13 +109,14 @@ class Consortium:
         assert not member.running, f"{member.name} runs"
         member.starts += 1
         words = ["--passphrase-file", str(self.passphrase), "--json"]
-        if member.fault:
-            command = child(member.fault, "serve", member.home, *words, module="tests.network.bad_node")
-        else:
-            command = child("serve", member.home, *words)
+        fault, _, ahead = member.fault.partition(":")
+        command = child("serve", member.home, *words)
+        if fault:
+            command = child(fault, "serve", member.home, *words, module="tests.network.bad_node")
+        more = {OFFSET: ahead, VARIABLE: str(clock_engine())} if ahead else {}
         out, err = (member.log(kind, member.starts).open("wb") for kind in ("out", "err"))
         with out, err:
-            member.process = subprocess.Popen(command, env=child_environment(), stdout=out, stderr=err)
+            member.process = subprocess.Popen(command, env=child_environment(more), stdout=out, stderr=err)
         return member.process
 
     def end(self, member: Member, by: signal.Signals = signal.SIGKILL) -> int:

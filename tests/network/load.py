@@ -6,8 +6,11 @@ import json
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from tests.network.consortium import Consortium, Member
 from tests.network.manifest import Load
@@ -15,7 +18,7 @@ from tests.support.product import PASSPHRASE
 from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.consensus.ports import Committed
 from xinglin.carrier.crypto.keystore import open_keystore
-from xinglin.carrier.ledger.build import Signer, operation
+from xinglin.carrier.ledger.build import Built, Signer, operation
 from xinglin.carrier.ledger.model import Operation
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
@@ -23,7 +26,10 @@ from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.home import Home
 from xinglin.node.remote.chain import ChainNamed, RemoteChain
+from xinglin.node.remote.errors import NodeAway, NodeUnreached
+from xinglin.node.remote.forms import PREFIX, OutcomesSaid, Problem, RefusedSaid, frame, read_answer
 from xinglin.node.remote.settling import Patience
+from xinglin.node.remote.transport import Ask, ask, parse_address
 
 _REQUEST_SECONDS = 10.0
 
@@ -121,6 +127,28 @@ class Clients:
         others = [self._consortium.members[other].address for other in self._names if other != name]
         patience = Patience(self._load.patience, _REQUEST_SECONDS)
         return client_of(self._consortium, [own, *(others if self._load.switching else [])], patience)
+
+
+def a_transaction(consortium: Consortium, name: str) -> Built:
+    """Return a transaction that a member signs now, for five minutes."""
+    member, suite = consortium.members[name], consortium.rules.suite
+    signer, sealing = keys_of(member)
+    call = operation(suite, "registry", "add_node", AddNode(identifier(random_bytes(16)), sealing))
+    return client_of(consortium, [member.address], Patience()).build([call], [signer])
+
+
+def first_answer(member: Member, built: Built) -> str:
+    """Hand a transaction in at one node, once; return the code of its refusal, empty if it is none."""
+    headers = {"content-type": "application/octet-stream"}
+    asked = Ask("POST", f"{PREFIX}/transactions", frame([built.raw]), headers, _REQUEST_SECONDS)
+    with suppress(NodeAway, NodeUnreached, msgspec.DecodeError):
+        answer = ask(parse_address(member.address), asked)
+        said = read_answer(answer, OutcomesSaid)
+        if said is None:
+            return msgspec.json.decode(answer.body, type=Problem).code
+        if isinstance(said.outcomes[0], RefusedSaid):
+            return said.outcomes[0].code
+    return ""
 
 
 def client_of(consortium: Consortium, addresses: list[str], patience: Patience) -> RemoteChain:

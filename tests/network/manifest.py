@@ -21,9 +21,11 @@ Do = Literal[
     "twin",  # run a second process with the validator key of a node
     "progress",  # heights of nodes grow, `blocks` of them within `seconds`
     "stands",  # no height grows for `seconds`
-    "refused",  # a submission was refused with `code`, within `seconds`
+    "refused",  # nodes refuse what is handed in with `code`, within `seconds`
     "later_round",  # a block was decided in a later round than the first, within `seconds`
     "evidence",  # nodes keep evidence against the member of `against`, within `seconds`
+    "true_time",  # block time is at most `seconds` off, within as many
+    "idle",  # no node runs for `seconds` of everybody's clock; what was signed before is refused with `code` after
     "wait",  # nothing, for `seconds`
 ]
 
@@ -70,7 +72,7 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A fault test. ``faults``: nodes that are no honest ones, and what they do (``bad_node.FAULTS``)."""
+    """A fault test. ``faults``: nodes that are no honest ones, and what they do (``bad_node.FAULTS``, ``clock:MS``)."""
 
     about: str
     nodes: tuple[str, ...] = ("a", "b", "c", "d")

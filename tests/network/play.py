@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.network.consortium import Consortium, Member
 from tests.network.judge import judge
-from tests.network.load import Clients, Memory
+from tests.network.load import Clients, Memory, a_transaction, first_answer
 from tests.network.manifest import Manifest, Step
 from tests.network.observe import later_rounds, proposals
 from tests.network.twin import begin_twin
@@ -192,7 +192,40 @@ class Player:
             _hold("Traceback" not in said, f"{member.name} wrote a traceback")
 
     def _refused(self, step: Step) -> None:
-        self._until(lambda: self.memory.refused[step.code] > 0, step.seconds, f"nothing was refused with {step.code}")
+        def answer(name: str) -> str:
+            built = a_transaction(self.consortium, name)
+            self.memory.hand_in([built.body.hex()])
+            return first_answer(self.consortium.members[name], built)
+
+        def refused() -> bool:
+            return all(answer(name) == step.code for name in step.nodes)
+
+        self._until(refused, step.seconds, f"not all of {step.nodes} refused with {step.code}")
+
+    def _true_time(self, step: Step) -> None:
+        def true() -> bool:
+            head = self.consortium.head(self._running()[0])
+            return head is not None and abs(time.time() * 1000 - head.time) <= 1000 * step.seconds
+
+        self._until(true, step.seconds, f"block time is more than {step.seconds} s off")
+
+    def _idle(self, step: Step) -> None:
+        """End the load, sign a transaction, let an hour pass while nothing runs; it is refused and never logged.
+
+        That it is logged nowhere is the judge's to find: it is not among what was handed in.
+        """
+        self.clients.end()
+        self._settle()
+        names = self._running()
+        kept = a_transaction(self.consortium, names[0])
+        for name in names:
+            self.consortium.end(self.consortium.members[name], signal.SIGTERM)
+            self.consortium.members[name].fault = f"clock:{int(step.seconds * 1000)}"
+        self.consortium.start(names)
+        self._grown(names, step.blocks, 60)
+        for name in names:
+            code = first_answer(self.consortium.members[name], kept)
+            _hold(code == step.code, f"{name} answered {code or 'nothing'} after {step.seconds:.0f} s")
 
     def _later_round(self, step: Step) -> None:
         looked = self._observer()

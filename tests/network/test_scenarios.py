@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.network.clock import may_build
 from tests.network.run import SCENARIOS, play
 from tests.support.engines import needs_engine
 
@@ -73,6 +74,12 @@ def test_what_a_proposer_repeats_is_logged_once(name: str, tmp_path: Path) -> No
 
 @scenarios("censoring-proposer")
 def test_what_a_proposer_leaves_out_the_next_one_takes(name: str, tmp_path: Path) -> None:
+    holds(name, tmp_path)
+
+
+@pytest.mark.skipif(not may_build(), reason="an engine with another clock is built with Go")
+@scenarios("clock-skew", "idle-hour")
+def test_a_wrong_clock_and_an_idle_hour_keep_nothing_alive(name: str, tmp_path: Path) -> None:
     holds(name, tmp_path)
 
 
