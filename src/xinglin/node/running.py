@@ -29,7 +29,9 @@ from xinglin.node.comet_chain import CometChain
 from xinglin.node.keepers import Keepers, keepers_of
 from xinglin.node.misbehaviour import misbehaviour_kept
 from xinglin.node.node import Node, open_node
+from xinglin.node.package import Made, make_package
 from xinglin.node.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
+from xinglin.node.rebuilding import RebuildImpossible
 from xinglin.node.remote.forms import CallAsked
 from xinglin.node.remote.signed import Addressee
 from xinglin.node.serving import Serving, open_serving
@@ -168,6 +170,18 @@ class Running:
         """Count a refusal of somebody who could not show who it is, where the home has a chain for that."""
         if self.serving is not None:
             self.serving.strangers.note(source, SystemClock().now_ms())
+
+    def package(self) -> Made:
+        """Write a recovery package of the newest cosigned height into the home; one that is there is replaced.
+
+        Raises:
+            RebuildImpossible: the consortium's blocks are not made by CometBFT.
+            PlatformError: see ``make_package``.
+        """
+        if self.comet is None:
+            raise RebuildImpossible(home=str(self.node.home.path), engine=self.node.settings.consortium.engine)
+        folder = self.node.home.chain(self.consortium.rules.chain)
+        return make_package(self.node, self.comet, folder / "recovery.tar")
 
     def status(self) -> Mapping[str, Any]:
         """Return what this node tells its own user of itself; no secret is in it."""
