@@ -27,6 +27,7 @@ from xinglin.node.chains import SystemClock
 from xinglin.node.client import ChainClient
 from xinglin.node.comet_chain import CometChain
 from xinglin.node.keepers import Keepers, keepers_of
+from xinglin.node.membership.joining import await_registration
 from xinglin.node.misbehaviour import misbehaviour_kept
 from xinglin.node.node import Node, open_node
 from xinglin.node.package import Made, make_package
@@ -227,6 +228,8 @@ def open_running(home: Path, passphrase: bytes) -> Iterator[Running]:
         node = open_node(home.resolve(), passphrase)
         stack.callback(node.close)
         comet = start_chains(node)
+        if comet is not None:
+            await_registration(node, lambda: comet.failure)
         serving = None
         if node.private is not None:
             archive = stack.enter_context(open_archive(node))
