@@ -19,6 +19,7 @@ from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.carrier.ledger.errors import SnapshotInvalid
 from xinglin.node.accounts import add_account
 from xinglin.node.chains import random_bytes
+from xinglin.node.comet_chain import CometChain
 from xinglin.node.network import Network
 from xinglin.node.network_setup import found_network, local_places
 from xinglin.node.node import open_node
@@ -59,6 +60,11 @@ def test_a_lost_node_begins_at_a_cosigned_height_and_goes_on(places: dict[str, P
     done = rebuild(home, NOW, Sources(package=places["package"]))
     assert done.height > 0
     assert engine.signing_state.read_bytes() == signed
+    alone = open_node(home, PASSPHRASE)  # nobody is there to begin with yet; that must do no harm
+    early = CometChain(alone)
+    early.process.wait_ready(30)
+    early.close()
+    alone.close()
     network = Network([open_node(places[name], PASSPHRASE) for name in KINDS])
     try:
         begun, rest = network.nodes[3], network.nodes[:3]

@@ -47,8 +47,12 @@ def write_beginning(home: EngineHome, beginning: Beginning) -> None:
 
 
 def read_beginning(home: EngineHome, height: int) -> Beginning | None:
-    """Return where an engine without blocks begins whose application is at a height; None if it begins at genesis."""
-    if height == 0 or (home.signing_state.parent / "blockstore.db").exists():
+    """Return where an engine begins whose application is at a height; None if it has begun, or begins at genesis.
+
+    It has begun once there is a block after that height. Until then it may be stopped and started: one that has its
+    state of that height passes the state sync over by itself.
+    """
+    if height == 0:
         return None
     try:
         said = json.loads(_file(home).read_bytes()[:_MAX_BYTES])

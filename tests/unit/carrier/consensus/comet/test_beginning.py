@@ -39,7 +39,7 @@ def test_only_the_mark_of_the_own_height_and_app_hash_is_taken(
     assert taker.apply(0, b"\x01", "peer").result == ACCEPT
 
 
-def test_a_beginning_is_for_an_engine_without_blocks_at_that_height(tmp_path: Path) -> None:
+def test_a_beginning_holds_until_there_is_a_block_after_it(tmp_path: Path) -> None:
     home = EngineHome(tmp_path)
     home.config.parent.mkdir()
     assert read_beginning(home, 7) is None
@@ -48,8 +48,8 @@ def test_a_beginning_is_for_an_engine_without_blocks_at_that_height(tmp_path: Pa
     assert read_beginning(home, 7) == said
     assert read_beginning(home, 0) is None
     assert read_beginning(home, 8) is None
-    (tmp_path / "data" / "blockstore.db").mkdir(parents=True)
-    assert read_beginning(home, 7) is None
+    (tmp_path / "data" / "blockstore.db").mkdir(parents=True)  # made at the first start, before anything is fetched
+    assert read_beginning(home, 7) == said
 
 
 def test_light_blocks_are_answered_and_nothing_else() -> None:
