@@ -25,19 +25,28 @@ from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.chains import random_bytes
+from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.comet_chain import CometChain
 from xinglin.node.directory import Directory
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.membership.contribution import contributions
-from xinglin.node.membership.joining import Applying, apply, make_kit, own_request, prepare, register
+from xinglin.node.membership.joining import (
+    Applying,
+    apply,
+    make_kit,
+    names_private_chain,
+    own_request,
+    prepare,
+    register,
+)
 from xinglin.node.membership.request import read_request
 from xinglin.node.membership.validating import begin_validating, stop_validating
 from xinglin.node.membership.voting import Acting, Change, propose, prove_key, vote
 from xinglin.node.network import Network
 from xinglin.node.network_setup import Place, found_network, local_places
 from xinglin.node.node import Node, open_node
-from xinglin.node.opening import issue_transmission_key, open_for_business
+from xinglin.node.opening import anchoring, issue_transmission_key, open_for_business
+from xinglin.node.rounds import Rounds
 from xinglin.node.setup import make_home
 from xinglin.stakeholders.kinds import MemberKind, Status
 
@@ -188,7 +197,7 @@ def _fifth_joins(consortium: Consortium, chain: str) -> None:
         home,
         Applying(
             name="Fifth hospital",
-            kind=MemberKind.DATA_USER,
+            kind=MemberKind.MEDICAL_INSTITUTION,
             chain=chain,
             address=consortium.fifth.p2p,
             contact="desk@fifth.example",
@@ -207,7 +216,7 @@ def _fifth_joins(consortium: Consortium, chain: str) -> None:
         register(new, through)  # type: ignore[arg-type]
     assert refused.value.code == "signer.unknown"
     consortium.pass_by(
-        Change(admit=read_request(data, chain), ahead=AHEAD),
+        Change(admit=read_request(data, chain), ahead=60),
         "hospital",
         "hospital",
         "platform",
@@ -226,12 +235,31 @@ def _fifth_joins(consortium: Consortium, chain: str) -> None:
         address = identity(comet.home).address
         until(lambda: _signed(consortium, address))
         _contributions_are_seen(consortium, chain, fifth)
+        _private_chain_is_named(fifth)
         same = min(fifth.consortium.tip.height, consortium.tip)
         assert fifth.consortium.app_hash_at(same) == first.consortium.app_hash_at(same)
     finally:
         comet.close()
         fifth.close()
     _fifth_decides_whether_it_validates(consortium, home, key)
+
+
+@dataclass
+class _NoStrangers:
+    """Nobody was refused."""
+
+    def flush(self, now_ms: int) -> None:
+        """Log nothing."""
+
+
+def _private_chain_is_named(fifth: Node) -> None:
+    """Once its epoch is in force its node names its private chain, and anchors it."""
+    fifth.start_own_chains()
+    until(lambda: names_private_chain(fifth))
+    assert anchoring(fifth).state() is None
+    rounds = Rounds(anchoring(fifth), _NoStrangers(), SystemClock(), lambda: names_private_chain(fifth))  # type: ignore[arg-type]
+    rounds.step()
+    assert anchoring(fifth).state() is not None
 
 
 def _contributions_are_seen(consortium: Consortium, chain: str, fifth: Node) -> None:

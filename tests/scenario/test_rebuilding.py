@@ -23,7 +23,7 @@ from xinglin.node.comet_chain import CometChain
 from xinglin.node.network import Network
 from xinglin.node.network_setup import found_network, local_places
 from xinglin.node.node import Node, open_node
-from xinglin.node.rebuilding import GenesisLost, GenesisOther, RebuildImpossible, rebuild
+from xinglin.node.rebuilding import GenesisLost, GenesisOther, RebuildImpossible, Sources, rebuild
 from xinglin.node.running import Running
 from xinglin.node.setup import make_home
 from xinglin.node.verify import verify_chain
@@ -169,8 +169,8 @@ def test_a_lost_genesis_is_read_from_the_store_or_a_file_of_the_same_chain(place
     with pytest.raises(GenesisLost):
         rebuild(home, NOW)
     with pytest.raises(GenesisOther):
-        rebuild(home, NOW, home / "config.toml")
-    rebuild(home, NOW, other / "chain" / folder.name / "genesis")
+        rebuild(home, NOW, Sources(home / "config.toml"))
+    rebuild(home, NOW, Sources(other / "chain" / folder.name / "genesis"))
     open_node(home, PASSPHRASE).close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from xinglin.carrier.crypto.files import write_durably
@@ -48,3 +49,17 @@ def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
         write_durably(path, data, mode)
     except OSError as error:
         raise FileUnreadable(file=str(path), reason=error.strerror or "it can't be written") from None
+
+
+def move_file(path: Path, target: Path) -> None:
+    """Move a file to where nothing is, to another disk too.
+
+    Raises:
+        FileUnreadable: something is there, or it can't be written; the file stays.
+    """
+    if target.exists():
+        raise FileUnreadable(file=str(target), reason="it exists")
+    try:
+        shutil.move(path, target)
+    except OSError as error:
+        raise FileUnreadable(file=str(target), reason=error.strerror or "it can't be written") from None

@@ -10,12 +10,14 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from xinglin.carrier.ledger.recheck import Finding
+from xinglin.carrier.ledger.trust import MAX_TRUST_BYTES
+from xinglin.cli.files import move_file, read_file
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
 from xinglin.cli.output import console, show, tell_refusal
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Integrity
 from xinglin.node.chains import SystemClock
-from xinglin.node.rebuilding import rebuild
+from xinglin.node.rebuilding import Sources, rebuild
 from xinglin.node.remote.local import serving_process
 from xinglin.node.remote.served import ServedHome
 from xinglin.node.status import chain_row
@@ -80,6 +82,19 @@ def storage(home: HomeOption, passphrase_file: PassphraseOption = None, as_json:
     show({"home": str(home), **use}, _storage_lines(use), as_json=as_json)
 
 
+@app.command("package")
+def package(
+    home: HomeOption,
+    out: Annotated[Path, typer.Option("--out", help="Where the package goes; no file is there yet.", dir_okay=False)],
+    as_json: JsonOption = False,
+) -> None:
+    """Write what another node needs to begin at the newest cosigned height; the home is served on CometBFT."""
+    said = ServedHome(home).package()
+    move_file(Path(said.path), out)
+    data = {"home": str(home), "package": str(out), "height": said.height, "bytes": said.bytes}
+    show(data, [f"{out}: height {said.height}, {said.bytes} bytes"], as_json=as_json)
+
+
 @app.command("rebuild")
 def rebuild_chain(
     home: HomeOption,
@@ -87,23 +102,33 @@ def rebuild_chain(
         Path | None,
         typer.Option("--genesis", help="File with the chain's genesis, for a home that has lost it.", dir_okay=False),
     ] = None,
+    package: Annotated[
+        Path | None,
+        typer.Option("--package", help="Recovery package, to begin at its height; see 'package'.", dir_okay=False),
+    ] = None,
+    trust: Annotated[
+        Path | None,
+        typer.Option("--trust", help="Trust file whose pins the package must meet besides.", dir_okay=False),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Begin a damaged consortium chain anew from the other members: set aside what is there, keep keys and signatures.
 
     'xinglin serve' then brings it up to date. The private chain and the records are not touched.
     """
-    done = rebuild(home, SystemClock().now_ms(), genesis)
+    pinned = None if trust is None else read_file(trust, MAX_TRUST_BYTES)
+    sources = Sources(genesis, package, pinned)
+    done = rebuild(home, SystemClock().now_ms(), sources)
     data = {
         "home": str(home),
         "chain": done.chain,
-        "height": 0,
+        "height": done.height,
         "aside": str(done.aside),
         "moved": [str(one.relative_to(done.aside)) for one in done.moved],
         "bytes": done.bytes,
     }
     lines = [
-        f"{done.chain} begins anew at height 0.",
+        f"{done.chain} begins anew at height {done.height}.",
         f"  set aside  {done.aside} ({len(done.moved)} parts, {done.bytes} bytes)",
         "Start it with 'xinglin serve': the engine fetches the blocks from the other members.",
     ]

@@ -21,6 +21,7 @@ from xinglin.carrier.contracts.retaining import Retention
 from xinglin.carrier.contracts.runtime import NativeRuntime
 from xinglin.carrier.crypto.suite import Suite, suite
 from xinglin.carrier.ledger.chain import ChainRules
+from xinglin.carrier.ledger.cosign import NoteStore
 from xinglin.carrier.ledger.genesis import chain_id, check_genesis
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Genesis, Profile, SuiteNumber
@@ -46,6 +47,8 @@ CONTRACTS: dict[Profile, tuple[Contract, ...]] = {
 }
 """Which native contracts a chain of each profile has."""
 
+MARKS = 8
+"""Of how many of the newest checkpoints that a home keeps its engine offers marks to engines without blocks."""
 Randomness = Callable[[int], bytes]
 
 
@@ -90,8 +93,11 @@ def comet_application(home: Home, ledger: Ledger, opening: Opening, keep_blocks:
         keep_blocks: how many of the newest blocks the engine keeps, and never fewer than evidence needs; 0 for all.
     """
     retention = Retention(max(keep_blocks, EVIDENCE_BLOCKS), EVIDENCE_MS) if keep_blocks else None
-    folder = home.chain(ledger.rules.chain) / "snapshot"
-    return LedgerApplication(ledger, folder, EngineMembership(), opening, retention)
+    folder = home.chain(ledger.rules.chain)
+    notes = NoteStore(folder)
+    return LedgerApplication(
+        ledger, folder / "snapshot", EngineMembership(), opening, retention, lambda: notes.heights()[-MARKS:]
+    )
 
 
 def group_member(name: str, home: Home, ledger: Ledger) -> GroupMember:

@@ -7,16 +7,20 @@ how far it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from xinglin.carrier.access.founding_block import check_founding
 from xinglin.carrier.access.governance.validators import peers_of
+from xinglin.carrier.consensus.comet.beginning import TRUST_HOURS, MarkTaker, read_beginning
 from xinglin.carrier.consensus.comet.binary import find_engine
-from xinglin.carrier.consensus.comet.config import EngineSettings, Peer
+from xinglin.carrier.consensus.comet.config import EngineSettings, Peer, StateSync
 from xinglin.carrier.consensus.comet.engine import CometEngine
 from xinglin.carrier.consensus.comet.errors import EngineDataDamaged
 from xinglin.carrier.consensus.comet.files import EngineHome, identity, write_peers, write_settings
 from xinglin.carrier.consensus.comet.handler import AbciHandler, Misbehaviour
+from xinglin.carrier.consensus.comet.light_server import LightServer
 from xinglin.carrier.consensus.comet.opening import read_opening
 from xinglin.carrier.consensus.comet.place import socket_path
 from xinglin.carrier.consensus.comet.process import EngineProcess
@@ -63,6 +67,16 @@ class CometChain:
         self._opening = opening = check_founding(ledger.rules, read_opening(self.home).transactions)
         self.application = comet_application(node.home, ledger, opening, node.settings.engine.keep_blocks)
         settings = self._settings()
+        beginning = read_beginning(self.home, ledger.tip.height)
+        self._light = None if beginning is None else LightServer(beginning.blocks)
+        if beginning is not None and self._light is not None:
+            sync = StateSync(
+                rpc_servers=(self._light.address, self._light.address),
+                trust_height=beginning.trust_height,
+                trust_hash=beginning.trust_hash,
+                trust_hours=TRUST_HOURS,
+            )
+            settings = replace(settings, state_sync=sync)
         self._rpc = EngineRpc(settings.rpc_listen)
         self.process = EngineProcess(self.home, find_engine(), settings.rpc_listen, given_up=self._given_up)
         write_settings(self.home, settings)
@@ -70,7 +84,12 @@ class CometChain:
         self.engine = CometEngine(self.application, SystemClock(), self._rpc.hand_in, max_transaction_bytes=limit)
         self.server = AbciServer(
             settings.abci_socket,
-            AbciHandler(self.application, self, serves_snapshots=node.settings.engine.serves_snapshots),
+            AbciHandler(
+                self.application,
+                self,
+                MarkTaker(self.application),
+                serves_snapshots=node.settings.engine.serves_snapshots,
+            ),
         )
         try:
             self.process.start()
@@ -86,6 +105,20 @@ class CometChain:
             EngineUnreachable, EngineRefused, EngineAnswerInvalid: it does not say.
         """
         return self._rpc.links()
+
+    def light_block(self, height: int) -> Mapping[str, Any]:
+        """Return what an engine without blocks asks of a height: answers of this engine's as CometBFT wrote them.
+
+        Raises:
+            EngineRefused: it has no such height, or not yet.
+            EngineUnreachable, EngineAnswerInvalid: it does not say.
+        """
+        at = {"height": str(height)}
+        return {
+            "commit": self._rpc.call("commit", **at),
+            "validators": self._rpc.call("validators", **at, page="1", per_page="100"),
+            "consensus_params": self._rpc.call("consensus_params", **at),
+        }
 
     def admitted(self) -> Sequence[Peer]:
         """Return the engines that the registry admits now, without this one; see ``Peered``."""
@@ -114,6 +147,8 @@ class CometChain:
         self.server.close()
         self.engine.close()
         self._rpc.close()
+        if self._light is not None:
+            self._light.close()
 
     @property
     def failure(self) -> PlatformError | None:

@@ -67,6 +67,11 @@ class Network:
             self.stop()
             raise
 
+    @property
+    def chains(self) -> Sequence[CometChain]:
+        """The consortium chain of each home, while the engines run."""
+        return self._chains
+
     def resume(self, _: float = 0.0) -> None:
         """Start the engines, and wait for a block of now on every home."""
         began = SystemClock().now_ms()

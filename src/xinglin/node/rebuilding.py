@@ -13,20 +13,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xinglin.carrier.access.founding_block import check_founding
+from xinglin.carrier.access.governance.validators import validators_of
+from xinglin.carrier.consensus.comet.beginning import Beginning, write_beginning
 from xinglin.carrier.consensus.comet.errors import EngineFileDamaged
 from xinglin.carrier.consensus.comet.files import EngineHome, identity
+from xinglin.carrier.consensus.comet.light import read_header, validators_hash
 from xinglin.carrier.consensus.comet.opening import read_opening
 from xinglin.carrier.consensus.comet.stale import stop_strays
 from xinglin.carrier.ledger.anew import begin_anew, move_aside
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.genesis import chain_id
+from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Genesis
+from xinglin.carrier.ledger.reading import CommittedState
+from xinglin.carrier.ledger.snapshot import restore_snapshot
 from xinglin.carrier.ledger.store import GENESIS_NAME
+from xinglin.carrier.ledger.trust import parse_trust
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.errors import Conflict, Integrity, Invalid
 from xinglin.node.chains import rules_of, suite_of
 from xinglin.node.child import run_module
 from xinglin.node.home import Home
+from xinglin.node.package import Package, open_package
 from xinglin.node.remote.errors import NodeServed
 from xinglin.node.remote.local import serving_process
 from xinglin.node.setup import COMETBFT
@@ -70,16 +78,29 @@ class GenesisOther(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What was set aside, and where it is now; the chain is at height 0."""
+    """What was set aside, and where it is now; the chain is at ``height``: 0, or that of a package."""
 
     chain: str
+    height: int
     aside: Path
     moved: tuple[Path, ...]
     bytes: int
 
 
-def rebuild(path: Path, now: int, genesis: Path | None = None) -> Rebuilt:
-    """Set the consortium chain of a home and its engine's data aside, and begin the chain at height 0.
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """From what a chain is begun: its genesis, for a home that has lost it; a recovery package, to begin at its height.
+
+    ``trust``: a trust file's content; its pins hold for the package besides the chain's genesis.
+    """
+
+    genesis: Path | None = None
+    package: Path | None = None
+    trust: bytes | None = None
+
+
+def rebuild(path: Path, now: int, sources: Sources = Sources()) -> Rebuilt:
+    """Set a home's consortium chain and its engine's data aside, and begin the chain at height 0 or at a package's.
 
     The chain's store goes before the engine's: an engine that has blocks which the chain has not gives them to it, the
     other way round it can't start. Called again after a crash it goes on from there.
@@ -87,7 +108,7 @@ def rebuild(path: Path, now: int, genesis: Path | None = None) -> Rebuilt:
     Args:
         path: the home; no process serves it.
         now: the present time in ms, for the name of the folder.
-        genesis: a file with the chain's genesis, for a home that has lost it.
+        sources: from what it begins.
 
     Raises:
         HomeNotFound, SettingsInvalid: see ``load_settings``.
@@ -97,6 +118,7 @@ def rebuild(path: Path, now: int, genesis: Path | None = None) -> Rebuilt:
         EngineFileDamaged: a key of the engine, its ``genesis.json`` or its state of signing is damaged.
         EngineSigningStateLost: the state of signing is gone; nothing was moved.
         EngineHomeInUse: an engine runs there that can't be stopped.
+        TrustInvalid, PackageInvalid, SnapshotInvalid: the package does not prove itself; nothing was moved.
     """
     home, settings = Home(path.resolve()), load_settings(path)
     chain = settings.consortium.id
@@ -105,7 +127,7 @@ def rebuild(path: Path, now: int, genesis: Path | None = None) -> Rebuilt:
     process = serving_process(home.path)
     if process is not None:
         raise NodeServed(home=str(path), process=process)
-    rules = _rules(home, chain, genesis)
+    rules = _rules(home, chain, sources.genesis)
     engine = EngineHome(home.engine(chain))
     identity(engine)
     _check_signing_state(engine)
@@ -113,10 +135,48 @@ def rebuild(path: Path, now: int, genesis: Path | None = None) -> Rebuilt:
     stop_strays(engine.folder, _STOP_SECONDS)
     aside = home.evidence / f"rebuild-{chain}-{now}"
     home.evidence.mkdir(mode=0o700, exist_ok=True)
-    moved = begin_anew(home.path, rules, aside / "chain", settings.storage.map_gib << 30)
+    map_bytes, height = settings.storage.map_gib << 30, 0
+    if sources.package is None:
+        moved = begin_anew(home.path, rules, aside / "chain", map_bytes)
+    else:
+        trust = None if sources.trust is None else parse_trust(sources.trust)
+        with open_package(sources.package) as package:
+            package.check(rules, trust)
+            height = package.note.head.height
+
+            def fill(making: Path) -> None:
+                beginning = _restore(package, rules, making, map_bytes)
+                write_beginning(engine, beginning)
+
+            moved = begin_anew(home.path, rules, aside / "chain", map_bytes, fill)
     data = [one for one in engine.signing_state.parent.iterdir() if one != engine.signing_state]
     moved += move_aside(sorted(data), aside / "engine")
-    return Rebuilt(chain, aside, tuple(moved), sum(_bytes_of(moved)))
+    return Rebuilt(chain, height, aside, tuple(moved), sum(_bytes_of(moved)))
+
+
+def _restore(package: Package, rules: ChainRules, making: Path, map_bytes: int) -> Beginning:
+    """Make the store of a package's height, and return where its engine begins: at headers that go with that state.
+
+    Raises:
+        SnapshotInvalid, PackageInvalid: it is not so.
+    """
+    head = package.note.head
+    restore_snapshot(making, rules, head, package.manifest, package.chunks(), map_bytes)
+    ledger = Ledger.open(making, rules, map_bytes)
+    try:
+        validators, app_hash = validators_of(CommittedState(ledger)), ledger.tip.app_hash
+    finally:
+        ledger.close()
+    headers = {
+        height: read_header(package.light.get(str(height), {}).get("commit", {}))
+        for height in (head.height + 1, head.height + 2)
+    }
+    following, trusted = headers[head.height + 1], headers[head.height + 2]
+    if following is None or following.height != head.height + 1 or following.app_hash != app_hash:
+        raise package.invalid("its light blocks don't have the app hash of its snapshot")
+    if trusted is None or trusted.height != head.height + 2 or trusted.validators_hash != validators_hash(validators):
+        raise package.invalid("its light blocks don't have the validators of its snapshot")
+    return Beginning(head.height, trusted.height, trusted.hash, package.light)
 
 
 def _rules(home: Home, chain: str, given: Path | None) -> ChainRules:

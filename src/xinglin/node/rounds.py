@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from xinglin.kernel.clock import Clock
@@ -15,11 +16,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """Implements what the anchor keeper calls: what was counted of strangers is on the chain before it is anchored."""
+    """Implements what the anchor keeper calls: what was counted of strangers is on the chain before it is anchored.
+
+    ``may_open`` tells whether a chain that is not named on the consortium chain yet is to be named now.
+    """
 
     anchoring: Anchoring
     strangers: Strangers
     clock: Clock
+    may_open: Callable[[], bool] = lambda: False
 
     def check(self) -> object:
         """See ``Anchoring.check``."""
@@ -31,4 +36,6 @@ class Rounds:
             self.strangers.flush(self.clock.now_ms())
         except PlatformError as refusal:
             logger.warning("refusals of strangers are not logged: %s", refusal.code)
+        if self.anchoring.state() is None and self.may_open():
+            self.anchoring.open()
         return self.anchoring.step()

@@ -27,9 +27,12 @@ from xinglin.node.chains import SystemClock
 from xinglin.node.client import ChainClient
 from xinglin.node.comet_chain import CometChain
 from xinglin.node.keepers import Keepers, keepers_of
+from xinglin.node.membership.joining import await_registration
 from xinglin.node.misbehaviour import misbehaviour_kept
 from xinglin.node.node import Node, open_node
+from xinglin.node.package import Made, make_package
 from xinglin.node.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
+from xinglin.node.rebuilding import RebuildImpossible
 from xinglin.node.remote.forms import CallAsked
 from xinglin.node.remote.signed import Addressee
 from xinglin.node.serving import Serving, open_serving
@@ -169,6 +172,18 @@ class Running:
         if self.serving is not None:
             self.serving.strangers.note(source, SystemClock().now_ms())
 
+    def package(self) -> Made:
+        """Write a recovery package of the newest cosigned height into the home; one that is there is replaced.
+
+        Raises:
+            RebuildImpossible: the consortium's blocks are not made by CometBFT.
+            PlatformError: see ``make_package``.
+        """
+        if self.comet is None:
+            raise RebuildImpossible(home=str(self.node.home.path), engine=self.node.settings.consortium.engine)
+        folder = self.node.home.chain(self.consortium.rules.chain)
+        return make_package(self.node, self.comet, folder / "recovery.tar")
+
     def status(self) -> Mapping[str, Any]:
         """Return what this node tells its own user of itself; no secret is in it."""
         now, unready = SystemClock().now_ms(), self.unready()
@@ -213,6 +228,8 @@ def open_running(home: Path, passphrase: bytes) -> Iterator[Running]:
         node = open_node(home.resolve(), passphrase)
         stack.callback(node.close)
         comet = start_chains(node)
+        if comet is not None:
+            await_registration(node, lambda: comet.failure)
         serving = None
         if node.private is not None:
             archive = stack.enter_context(open_archive(node))

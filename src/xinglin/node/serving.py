@@ -20,6 +20,7 @@ from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.emergency import HomeEmergencies
 from xinglin.node.founding import SEALING, SERVICE
+from xinglin.node.membership.joining import names_private_chain
 from xinglin.node.node import Node
 from xinglin.node.opening import anchoring
 from xinglin.node.read_ports import (
@@ -307,7 +308,8 @@ def strangers_of(archive: Archive) -> Strangers:
 def anchored(node: Node, strangers: Strangers) -> Iterator[AnchorKeeper]:
     """Keep a home's private chain anchored until the block ends; what is left is anchored then."""
     keeper = AnchorKeeper(
-        lambda: Rounds(anchoring(node), strangers, SystemClock()), node.settings.anchoring.interval_seconds
+        lambda: Rounds(anchoring(node), strangers, SystemClock(), lambda: names_private_chain(node)),
+        node.settings.anchoring.interval_seconds,
     )
     keeper.start()
     try:

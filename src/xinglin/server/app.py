@@ -86,6 +86,7 @@ class Applications:
             self._route("GET", "/keys", self._local.keys, Takes(("prefix",))),
             self._route("POST", "/call", self._local.call, Takes(body=MAX_CALL_BYTES)),
             self._route("POST", "/checkpoint", self._local.checkpoint, Takes(("seconds",))),
+            self._route("POST", "/package", self._local.package),
             self._route("GET", "/proof/{kind}", self._local.proof, Takes(("of",))),
             *self._metrics_table(),
         ]

@@ -13,6 +13,7 @@ from xinglin.node.remote.forms import (
     CheckpointSaid,
     KeysSaid,
     LocalValueSaid,
+    PackageSaid,
     PlaceAnswer,
     committed_said,
 )
@@ -88,6 +89,15 @@ class LocalRoutes:
         node = self._running.node
         note = self._running.keepers.cosigning.collect(seconds)
         return checkpoint_said(node, newest_quorum(node, 0) or note)
+
+    def package(self, question: Question) -> PackageSaid:
+        """Write a recovery package into the home.
+
+        Raises:
+            PlatformError: see ``Running.package``.
+        """
+        made = self._running.package()
+        return PackageSaid(str(made.path), made.height, made.bytes)
 
     def proof(self, question: Question) -> BundleSaid:
         """Return a proof bundle, or the trust file of the chain; what shows content is no proof of this kind.

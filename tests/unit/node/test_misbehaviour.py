@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections import Counter
 from pathlib import Path
@@ -10,7 +11,10 @@ import pytest
 
 from tests.support.product import make_hospital, opened
 from xinglin.carrier.consensus.comet.handler import Misbehaviour
-from xinglin.node.misbehaviour import MAX_KEPT, keep_misbehaviour, misbehaviour_kept
+from xinglin.carrier.consensus.errors import EngineFailed
+from xinglin.kernel.errors import Unavailable
+from xinglin.node.home import Home
+from xinglin.node.misbehaviour import MAX_KEPT, EvidenceNotKept, keep_misbehaviour, misbehaviour_kept
 
 ADDRESS = bytes(range(20))
 
@@ -39,3 +43,17 @@ def test_one_validator_can_not_fill_the_disk(tmp_path: Path) -> None:
             keep_misbehaviour(node, deed(height))
         keep_misbehaviour(node, deed(1, bytes(20)))
         assert misbehaviour_kept(node.home) == Counter({ADDRESS.hex(): MAX_KEPT, bytes(20).hex(): 1})
+
+
+def test_without_room_the_node_may_try_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is of this machine and passes: called a fault of the program, it would end the node for good."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with opened(make_hospital(tmp_path / "home")) as node:
+        monkeypatch.setattr(Home, "keep_evidence", full)
+        with pytest.raises(EvidenceNotKept) as refusal:
+            keep_misbehaviour(node, deed(5))
+        assert isinstance(refusal.value, Unavailable)
+        assert not isinstance(refusal.value, EngineFailed)

@@ -68,6 +68,10 @@ class BlockAnswer:
     validators: Sequence[ValidatorUpdate] = ()
 
 
+SNAPSHOT_FORMAT, MARK_FORMAT = 1, 2
+"""A snapshot of the ledger; a mark, which says that a height is known here, for an engine without blocks."""
+
+
 @dataclass(frozen=True, slots=True)
 class SnapshotOffer:
     """A snapshot that can be fetched: height, format, number of chunks, its hash and its manifest."""

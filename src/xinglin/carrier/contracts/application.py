@@ -7,10 +7,19 @@ only. It decides nothing; the rules are the ledger's.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from xinglin.carrier.consensus.ports import AppInfo, BlockAnswer, SnapshotOffer, TxAnswer, TxResult, ValidatorUpdate
+from xinglin.carrier.consensus.ports import (
+    MARK_FORMAT,
+    SNAPSHOT_FORMAT,
+    AppInfo,
+    BlockAnswer,
+    SnapshotOffer,
+    TxAnswer,
+    TxResult,
+    ValidatorUpdate,
+)
 from xinglin.carrier.contracts.errors import EngineGenesisOther
 from xinglin.carrier.contracts.ports import Membership, Opening
 from xinglin.carrier.contracts.retaining import Retention
@@ -26,7 +35,7 @@ from xinglin.kernel.encoding import decode, pack
 
 MAX_CANDIDATES = 8
 """Executed blocks of one height that are held at once; a proposer can't make a node hold more."""
-SNAPSHOT_FORMAT = 1
+_MARK = b"\x01"
 
 
 class LedgerApplication:
@@ -38,6 +47,7 @@ class LedgerApplication:
         membership: says whose engines count; without it no block changes validators and no peer is let in.
         opening: the founding transactions with which block 1 begins, where an engine needs them.
         retention: how long the engine keeps its blocks; without it, for ever.
+        marks: names the heights at which engines without blocks may begin.
     """
 
     def __init__(
@@ -47,6 +57,7 @@ class LedgerApplication:
         membership: Membership | None = None,
         opening: Opening | None = None,
         retention: Retention | None = None,
+        marks: Callable[[], Collection[int]] = tuple,
     ) -> None:
         self.ledger = ledger
         self._membership = membership
@@ -55,6 +66,7 @@ class LedgerApplication:
         self._decided: bytes | None = None
         self._snapshots = snapshots
         self._retention = retention
+        self._marks = marks
 
     def info(self) -> AppInfo:
         """Return what is committed; candidates are dropped."""
@@ -152,24 +164,33 @@ class LedgerApplication:
         return 0 if self._retention is None else self._retention.height(self.ledger)
 
     def list_snapshots(self) -> list[SnapshotOffer]:
-        """Return the snapshot that is kept, if any."""
+        """Return the snapshot that is kept, if any, and the marks of heights at which an engine may begin."""
+        marks = [_mark(height) for height in self._marks()]
         try:
-            return [_offer((self._snapshots / "manifest").read_bytes())]
+            return [_offer((self._snapshots / "manifest").read_bytes()), *marks]
         except FileNotFoundError:
-            return []
+            return marks
 
-    def take_snapshot(self) -> SnapshotOffer:
-        """Keep the present height as the snapshot for others; the one before is dropped."""
-        return _offer(pack(take_snapshot(self.ledger, self._snapshots)))
+    def take_snapshot(self, height: int | None = None) -> SnapshotOffer:
+        """Keep a height, the present one when none is named, as the snapshot for others; the one before is dropped.
+
+        From any thread, one at a time; blocks go on.
+
+        Raises:
+            CheckpointUnavailable: the height can't be proven any more.
+        """
+        return _offer(pack(take_snapshot(self.ledger, self._snapshots, height)))
 
     def load_chunk(self, height: int, format_: int, chunk: int) -> bytes:
-        """Return one chunk of the kept snapshot.
+        """Return one chunk of the kept snapshot, or of a mark.
 
         Raises:
             SnapshotInvalid: there is none of that height and format, or it has no such chunk.
         """
         offers = [one for one in self.list_snapshots() if (one.height, one.format) == (height, format_)]
         try:
+            if offers and format_ == MARK_FORMAT and chunk == 0:
+                return _MARK
             if offers and 0 <= chunk < offers[0].chunks:
                 return (self._snapshots / str(chunk)).read_bytes()
         except FileNotFoundError:
@@ -213,6 +234,10 @@ class LedgerApplication:
 def _offer(manifest: bytes) -> SnapshotOffer:
     said = decode(Manifest, manifest)
     return SnapshotOffer(said.height, SNAPSHOT_FORMAT, said.chunks, hashlib.sha256(manifest).digest(), manifest)
+
+
+def _mark(height: int) -> SnapshotOffer:
+    return SnapshotOffer(height, MARK_FORMAT, 1, hashlib.sha256(_MARK).digest(), b"")
 
 
 def _block_key(height: int, time: int, transactions: Sequence[bytes]) -> bytes:

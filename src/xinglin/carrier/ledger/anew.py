@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from xinglin.carrier.crypto.files import sync_folder
@@ -20,8 +21,14 @@ MOVED = ("head", "data", "snapshot", "snapshot.partial", "restoring")
 _MAKING = "beginning"
 
 
-def begin_anew(home: Path, rules: ChainRules, aside: Path, map_bytes: int = DEFAULT_MAP_BYTES) -> list[Path]:
-    """Set a chain's store aside and put one of height 0 in its place.
+def begin_anew(
+    home: Path,
+    rules: ChainRules,
+    aside: Path,
+    map_bytes: int = DEFAULT_MAP_BYTES,
+    fill: Callable[[Path], None] | None = None,
+) -> list[Path]:
+    """Set a chain's store aside and put one of height 0, or of a snapshot, in its place.
 
     The new one is made first and whole; a crash leaves the old store, none, or the new one, and calling this again goes
     on from there. The old one is not read: it may be damaged in any way, or gone.
@@ -31,6 +38,8 @@ def begin_anew(home: Path, rules: ChainRules, aside: Path, map_bytes: int = DEFA
         rules: the chain's rules, from its genesis.
         aside: a folder on the same file system for what was there; it is made.
         map_bytes: size of the sparse map.
+        fill: makes the chain's store in the home that it is given; one of height 0 is made without it. What it raises
+            leaves everything as it was.
 
     Returns: what was moved, by its new paths.
 
@@ -42,7 +51,10 @@ def begin_anew(home: Path, rules: ChainRules, aside: Path, map_bytes: int = DEFA
     making = folder / _MAKING
     try:
         shutil.rmtree(making, ignore_errors=True)
-        Ledger.create(making, rules, map_bytes).close()
+        if fill is None:
+            Ledger.create(making, rules, map_bytes).close()
+        else:
+            fill(making)
         new = making / "chain" / rules.chain
         for made in (new, new / "data"):
             sync_folder(made)

@@ -38,6 +38,7 @@ from xinglin.carrier.ledger.store import (
 from xinglin.carrier.ledger.transition import app_hash
 from xinglin.carrier.ledger.undo import complete_since, replaced_since
 from xinglin.carrier.ledger.versions import StateVersions
+from xinglin.carrier.ledger.whole_state import WholeState, state_after
 from xinglin.carrier.ledger.window import first_entry
 from xinglin.kernel.hashing import Tag, tagged
 
@@ -221,9 +222,22 @@ class LedgerReading:
             raise StoreDamaged(chain=self.rules.chain, what=f"tile {tile} of its log is missing")
         return found
 
-    def subtree(self, prefix: bytes, bits: int) -> bytes:
-        """Return all keys of the tip's state under a prefix, proven (``state.proof.StateSubtree``)."""
-        return self._versions.subtree(self._version, prefix, bits)
+    # --- all of the state at a height ---
+
+    @contextmanager
+    def whole_state(self, height: int) -> Iterator[WholeState]:
+        """Give all of the state after a height while blocks go on: for seconds, since the store keeps what it shows.
+
+        Raises:
+            CheckpointUnavailable: the height is no longer kept, or not there yet.
+            StoreDamaged: the undo records don't lead to it.
+        """
+        with self._consistent(height) as (view, version, held):
+            record = self._provable(view, height)
+            if record is None:
+                raise CheckpointUnavailable(chain=self.rules.chain, height=height)
+            with state_after(record.head(self.rules.chain, height), view, self._versions, version, made=held) as state:
+                yield state
 
     # --- proofs at a height ---
 

@@ -37,6 +37,7 @@ from xinglin.carrier.ledger.store import (
     tile_key,
 )
 from xinglin.carrier.ledger.transition import app_hash
+from xinglin.carrier.ledger.whole_state import WholeState
 from xinglin.carrier.ledger.window import LeafRun, dead_time, edge_before, read_leaves, stored_run, window_start
 from xinglin.kernel.encoding import ChainId, ChainObject, Digest, Milliseconds, Natural, decode, pack
 from xinglin.kernel.errors import Invalid
@@ -89,33 +90,39 @@ class StateChunk(ChainObject, frozen=True):
     entries: tuple[tuple[bytes, bytes], ...]
 
 
-def take_snapshot(ledger: Ledger, folder: Path) -> Manifest:
-    """Write a snapshot of the tip into a new folder: ``manifest`` and one file a chunk.
+def take_snapshot(ledger: Ledger, folder: Path, height: int | None = None) -> Manifest:
+    """Write a snapshot into a new folder: ``manifest`` and one file a chunk. Blocks go on meanwhile.
 
-    Call it on the thread that commits, so that the tip stays. What was there before is replaced when all is written.
+    What was there before is replaced when all is written.
+
+    Args:
+        ledger: the chain.
+        folder: where to.
+        height: of the snapshot, one that can be proven; the tip's when none is named.
 
     Raises:
+        CheckpointUnavailable: the height can't be proven.
         StoreDamaged: the leaves of the replay window are not what was logged; the one before stays.
     """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, mode=0o700)
-    tip, rules = ledger.tip, ledger.rules
-    head = ledger.head_at(tip.height)
-    with ledger.store.snapshot(in_place=True) as view:
+    rules = ledger.rules
+    with ledger.whole_state(ledger.tip.height if height is None else height) as state:
+        head, view = state.head, state.view
         start = window_start(rules, view, head)
         manifest = Manifest(
             chain=rules.chain,
-            height=tip.height,
-            time=tip.time,
-            state_root=tip.state_root,
-            log_size=tip.log_size,
-            log_root=tip.log_root,
+            height=head.height,
+            time=head.time,
+            state_root=head.state_root,
+            log_size=head.size,
+            log_root=head.log_root,
             bits=_bits(view),
             window_start=start,
             edge=edge_before(view, start),
         )
-        _write_state_chunks(ledger, view, manifest.bits, partial)
+        _write_state_chunks(rules, state, manifest.bits, partial)
         _write_leaf_chunks(rules, view, manifest, partial)
     (partial / "manifest").write_bytes(pack(manifest))
     shutil.rmtree(folder, ignore_errors=True)
@@ -178,18 +185,18 @@ def _bits(view: Snapshot) -> int:
     return min(wanted.bit_length(), _MAX_BITS)
 
 
-def _write_state_chunks(ledger: Ledger, view: Snapshot, bits: int, folder: Path) -> None:
+def _write_state_chunks(rules: ChainRules, state: WholeState, bits: int, folder: Path) -> None:
     """Sort the keys by key hash into 2**bits files; values are read for one file at a time."""
-    hash_many = ledger.rules.suite.hash_many
+    hash_many = rules.suite.hash_many
     keys: list[list[bytes]] = [[] for _ in range(1 << bits)]
-    rest = (key for key, _ in view.items("state"))
+    rest = state.keys()
     while batch := list(islice(rest, _KEYS_IN_CHUNK)):
         for key, kh in zip(batch, hash_many(batch), strict=True):
             keys[int.from_bytes(kh, "big") >> (256 - bits)].append(key)
     for number, chunk in enumerate(keys):
         ordered = sorted(zip(hash_many(chunk), chunk, strict=True))
-        entries = tuple((key, view.get("state", key) or b"") for _, key in ordered)
-        subtree = ledger.subtree(_prefix(number, bits), bits)
+        entries = tuple((key, state.value(key)) for _, key in ordered)
+        subtree = state.subtree(_prefix(number, bits), bits)
         (folder / str(number)).write_bytes(pack(StateChunk(subtree, entries)))
 
 

@@ -7,7 +7,8 @@ again, with the very same transaction.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.cosign import NoteStore
 from xinglin.carrier.ledger.errors import TransactionExpired
 from xinglin.carrier.ledger.model import Genesis, Operation, Transaction
-from xinglin.kernel.encoding import ChainObject, decode, encode
+from xinglin.kernel.encoding import ChainObject, decode, encode, state_key
 from xinglin.kernel.errors import Invalid, PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.node.chains import SystemClock, random_bytes, rules_of
@@ -43,6 +44,7 @@ from xinglin.node.membership.request import (
     write_request,
 )
 from xinglin.node.network_setup import Place, engine_genesis, join_network, validator_of
+from xinglin.node.node import Node
 from xinglin.node.remote.chain import RemoteChain
 from xinglin.node.remote.errors import SubmissionUnknown
 from xinglin.node.setup import NewHome, make_home
@@ -52,6 +54,7 @@ REQUEST_NAME = "join-request"
 """The applicant's own request, in its home."""
 _REGISTRATION, _REGISTERED = "registration", "registered"
 MAX_KIT_BYTES = 64 << 20
+_LOOK_SECONDS = 0.2
 _Transaction = Annotated[bytes, msgspec.Meta(min_length=1, max_length=16 << 20)]
 
 
@@ -179,7 +182,7 @@ def read_kit(data: bytes, chain: str) -> tuple[JoinKit, ChainRules]:
     return kit, rules
 
 
-def prepare(folder: Path, kit: bytes, place: Place, passphrase: bytes) -> NewHome:
+def prepare(folder: Path, kit: bytes, place: Place, passphrase: bytes, members: Sequence[str] = ()) -> NewHome:
     """Give an applicant's home the chain, if it has not got it yet; registers nothing.
 
     Args:
@@ -187,6 +190,7 @@ def prepare(folder: Path, kit: bytes, place: Place, passphrase: bytes) -> NewHom
         kit: a member's join kit.
         place: where its node and engine listen.
         passphrase: of the home.
+        members: where other members' nodes listen, as ``host:port``.
 
     Raises:
         NotAnApplicant, JoinKitInvalid, PassphraseWrong: see there.
@@ -196,7 +200,7 @@ def prepare(folder: Path, kit: bytes, place: Place, passphrase: bytes) -> NewHom
     new = _applicant(Home(folder), open_keystore(Home(folder).keys, passphrase), reviewed.request)
     if not new.home.config.exists():
         _clear(new.home)
-        join_network(new, read.genesis, read.transactions, place, random_bytes)
+        join_network(new, read.genesis, read.transactions, place, random_bytes, members)
     return new
 
 
@@ -250,6 +254,33 @@ def _calls(new: NewHome) -> list[Operation]:
         offered = validator_of(new.keys.suite, request.chain, request.founder.member, engine)
         calls.append(("set_validator", SetValidator(request.node, *offered)))
     return [operation(new.keys.suite, NAMESPACE, name, call) for name, call in calls]
+
+
+def await_registration(node: Node, failure: Callable[[], PlatformError | None]) -> None:
+    """Wait until a home that has joined has executed the block by which its node came onto the chain.
+
+    Before that the chain that it has does not know its member. A founder's home never waits.
+
+    Raises:
+        PlatformError: what ``failure`` gives: no further block will come.
+    """
+    key = state_key(NAMESPACE, "node", node.settings.node)
+    while (node.home.path / _REGISTERED).exists() and node.consortium.value(key) is None:
+        failed = failure()
+        if failed is not None:
+            raise failed
+        time.sleep(_LOOK_SECONDS)
+
+
+def names_private_chain(node: Node) -> bool:
+    """Tell whether a home that has joined may name its private chain on the consortium chain now (AN1).
+
+    That needs its cosigning key, which is in force from its epoch's height on.
+    """
+    if not (node.home.path / _REGISTERED).exists():
+        return False
+    key = node.private_ledger().rules.genesis.founders[0].key
+    return any(one.key == key for one in Directory(node.consortium).epoch().members)
 
 
 def _applicant(home: Home, keys: KeyStore, request: JoinRequest) -> NewHome:

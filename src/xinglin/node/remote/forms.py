@@ -164,6 +164,14 @@ class BundleSaid(msgspec.Struct, frozen=True):
     bundle: Hex
 
 
+class PackageSaid(msgspec.Struct, frozen=True):
+    """A recovery package that a node wrote into its home: its path, the height, bytes."""
+
+    path: str
+    height: Natural
+    bytes: Natural
+
+
 class CallAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A call that a home's own key signs: ``arguments`` are the canonical bytes of the method's struct."""
 

@@ -27,6 +27,7 @@ from xinglin.node.remote.forms import (
     HeadSaid,
     KeysSaid,
     LocalValueSaid,
+    PackageSaid,
     PlaceAnswer,
     read_answer,
 )
@@ -89,6 +90,11 @@ class ServedHome:
         """Return a proof bundle or the trust file; see ``Running.prove``."""
         said: BundleSaid = self._read("GET", f"/proof/{kind}?" + urlencode({"of": of}), BundleSaid)
         return bytes.fromhex(said.bundle)
+
+    def package(self) -> PackageSaid:
+        """Have the node write a recovery package into its home; see ``Running.package``."""
+        said: PackageSaid = self._read("POST", "/package", PackageSaid)
+        return said
 
     def call(self, contract: str, method: str, arguments: ChainObject, key: str, chain: str = "consortium") -> None:
         """Have the node sign a call with one of the home's keys, and wait until it is committed.

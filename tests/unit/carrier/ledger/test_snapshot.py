@@ -92,7 +92,8 @@ def test_what_is_restored_goes_on_identically(chain: Chain, ledger: Ledger, tmp_
     restore_snapshot(tmp_path / "other", chain.rules, head, manifest, chunks, MAP_BYTES)
     other = chain.open(tmp_path / "other")
     assert other.tip == ledger.tip
-    assert other.subtree(bytes(32), 0) == ledger.subtree(bytes(32), 0)
+    with other.whole_state(other.tip.height) as mine, ledger.whole_state(ledger.tip.height) as theirs:
+        assert mine.subtree(bytes(32), 0) == theirs.subtree(bytes(32), 0)
     assert dump(other)["state"] == dump(ledger)["state"]
     for number in range(11):
         raws = [sign(chain, ledger, f"n{number}"), live, *last, sign(chain, ledger, f"c{number}-0")]
@@ -468,3 +469,20 @@ class TestRefusals:
 def changed(data: bytes, offset: int) -> bytes:
     """Return bytes of which one is changed."""
     return data[:offset] + bytes([data[offset] ^ 1]) + data[offset + 1 :]
+
+
+def test_a_snapshot_of_an_earlier_height_is_what_was_then(
+    ledger: Ledger, chain: Chain, home: Path, tmp_path: Path
+) -> None:
+    """Blocks that came after change, add and remove keys; none of that is in it."""
+    then = take_snapshot(ledger, tmp_path / "then")
+    height = ledger.tip.height
+    chunks = [(tmp_path / "then" / str(number)).read_bytes() for number in range(then.chunks)]
+    for number in range(6):
+        commit(ledger, sign(chain, ledger, f"later-{number}"), chain.sign(chain.remove(f"c{number}-0")))
+    later = take_snapshot(ledger, tmp_path / "later")
+    assert later != then
+    assert take_snapshot(ledger, tmp_path / "again", height) == then
+    assert [(tmp_path / "again" / str(number)).read_bytes() for number in range(then.chunks)] == chunks
+    with pytest.raises(CheckpointUnavailable):
+        take_snapshot(ledger, tmp_path / "none", ledger.tip.height + 1)

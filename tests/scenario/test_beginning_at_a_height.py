@@ -1,0 +1,135 @@
+"""A lost node begins at a cosigned height by a recovery package, and its engine by state sync (D7; S6.2b, S9.1)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from tests.scenario.test_rebuilding import KINDS, NOW, contents, wait_for
+from tests.support.engines import free_ports, needs_engine
+from tests.support.product import CHEAP, PASSPHRASE
+from xinglin.carrier.consensus.comet.files import EngineHome
+from xinglin.carrier.consensus.comet.rpc import EngineRpc
+from xinglin.carrier.ledger.errors import SnapshotInvalid
+from xinglin.node.accounts import add_account
+from xinglin.node.chains import random_bytes
+from xinglin.node.comet_chain import CometChain
+from xinglin.node.network import Network
+from xinglin.node.network_setup import found_network, local_places
+from xinglin.node.node import open_node
+from xinglin.node.package import PackageInvalid, make_package
+from xinglin.node.proofs import collect_checkpoint
+from xinglin.node.rebuilding import Sources, rebuild
+from xinglin.node.setup import make_home
+from xinglin.stakeholders.kinds import Role
+
+pytestmark = needs_engine
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return four homes, of which the first wrote a package at a height that all cosigned; none runs."""
+    folder = tmp_path_factory.mktemp("beginning")
+    homes = [make_home(folder / name, name, kind, PASSPHRASE, random_bytes, CHEAP) for name, kind in KINDS.items()]
+    found_network(homes, local_places(len(homes), free_ports(3 * len(homes))), random_bytes)
+    network = Network([open_node(folder / name, PASSPHRASE) for name in KINDS])
+    try:
+        for number in range(3):
+            add_account(network.nodes[0], (Role.AUDITOR,), f"Before {number}")
+        collect_checkpoint(network.nodes)
+        add_account(network.nodes[1], (Role.AUDITOR,), "After the checkpoint")
+        make_package(network.nodes[0], network.chains[0], folder / "package")
+    finally:
+        network.close()
+    return {name: folder / name for name in KINDS} | {"package": folder / "package"}
+
+
+@pytest.mark.requirement("S9.1", part="a lost node begins at a cosigned height")
+def test_a_lost_node_begins_at_a_cosigned_height_and_goes_on(places: dict[str, Path]) -> None:
+    home = places["regulator"]
+    chain = next((home / "engine").iterdir()).name
+    engine = EngineHome(home / "engine" / chain)
+    signed = engine.signing_state.read_bytes()
+    shutil.rmtree(home / "chain" / chain / "data")
+    done = rebuild(home, NOW, Sources(package=places["package"]))
+    assert done.height > 0
+    assert engine.signing_state.read_bytes() == signed
+    alone = open_node(home, PASSPHRASE)  # nobody is there to begin with yet; that must do no harm
+    early = CometChain(alone)
+    early.process.wait_ready(30)
+    early.close()
+    alone.close()
+    network = Network([open_node(places[name], PASSPHRASE) for name in KINDS])
+    try:
+        begun, rest = network.nodes[3], network.nodes[:3]
+        add_account(begun, (Role.AUDITOR,), "By the node that was lost")
+        ahead = begun.consortium.tip.height
+        wait_for(rest, ahead)
+        assert {node.consortium.app_hash_at(ahead) for node in network.nodes} == {begun.consortium.tip.app_hash}
+        with EngineRpc(begun.settings.engine.rpc_listen) as rpc:
+            assert rpc.status().earliest > done.height  # the blocks before were not fetched
+    finally:
+        network.close()
+
+
+def changed(package: Path, out: Path, change: Callable[[str, bytes], bytes]) -> Path:
+    """Write a package whose parts are changed."""
+    with tarfile.open(package) as old, tarfile.open(out, "w") as new:
+        for entry in old:
+            file = old.extractfile(entry)
+            assert file is not None
+            data = change(entry.name, file.read())
+            entry.size = len(data)
+            new.addfile(entry, BytesIO(data))
+    return out
+
+
+def other_state(name: str, data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1]) if name == "chunk-0" else data
+
+
+def fewer_signatures(name: str, data: bytes) -> bytes:
+    return b"".join(data.splitlines(keepends=True)[:-2]) if name == "checkpoint" else data
+
+
+def other_height(name: str, data: bytes) -> bytes:
+    return data.replace(b'"app_hash": "', b'"app_hash": "00') if name == "light" else data
+
+
+def other_validators(name: str, data: bytes) -> bytes:
+    if name != "light":
+        return data
+    said = json.loads(data)
+    for one in said.values():
+        one["commit"]["signed_header"]["header"]["validators_hash"] = "AB" * 32
+    return json.dumps(said).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (other_state, "snapshot"),
+        (fewer_signatures, "2 of 3 cosignatures"),
+        (other_height, "app hash"),
+        (other_validators, "validators"),
+    ],
+)
+def test_a_package_that_does_not_prove_itself_changes_nothing(
+    places: dict[str, Path], tmp_path: Path, change: Callable[[str, bytes], bytes], word: str
+) -> None:
+    home = places["insurer"]
+    before = contents(home)
+    lying = changed(places["package"], tmp_path / "lying", change)
+    with pytest.raises((PackageInvalid, SnapshotInvalid)) as refused:
+        rebuild(home, NOW, Sources(package=lying))
+    assert word in refused.value.sentence()
+    after = contents(home)
+    assert {name: data for name, data in after.items() if not name.endswith("/lock")} == {
+        name: data for name, data in before.items() if not name.endswith("/lock")
+    }

@@ -1,0 +1,44 @@
+"""The command by which a running node writes a recovery package (S9.1, S6.3b)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.engines import free_ports, needs_engine
+from tests.support.product import CHEAP, PASSPHRASE, write_passphrase, xinglin
+from tests.support.served import serving
+from xinglin.node.chains import random_bytes, rules_of
+from xinglin.node.network_setup import found_network, local_places
+from xinglin.node.package import open_package
+from xinglin.node.setup import make_home
+from xinglin.stakeholders.kinds import MemberKind
+
+pytestmark = needs_engine
+
+
+@pytest.mark.requirement("S9.1", part="a running node gives what another needs to begin at a height")
+def test_a_running_node_writes_a_package_once_a_height_is_cosigned(tmp_path: Path) -> None:
+    home, out = tmp_path / "home", tmp_path / "package"
+    kind = MemberKind.TECHNOLOGY_PROVIDER
+    genesis = found_network(
+        [make_home(home, "platform", kind, PASSPHRASE, random_bytes, CHEAP)],
+        local_places(1, free_ports(3)),
+        random_bytes,
+    )
+    write_passphrase(tmp_path)
+    assert xinglin("ledger", "package", "--home", home, "--out", out).code.startswith("node.")
+    with serving(home):
+        cosigned = xinglin("proof", "checkpoint", "--home", home, "--json")
+        assert cosigned.status == 0, cosigned.err
+        said = xinglin("ledger", "package", "--home", home, "--out", out, "--json")
+        assert said.status == 0, said.err
+        assert xinglin("ledger", "package", "--home", home, "--out", out).code == "file.unusable"
+        storage = xinglin("ledger", "storage", "--home", home, "--json").json
+    assert storage["chains"][0]["engine"] > 0
+    assert (out.stat().st_size, out.stat().st_mode & 0o077) == (said.json["bytes"], 0)
+    with open_package(out) as package:
+        package.check(rules_of(genesis), None)
+        assert package.note.head.height == said.json["height"] > 0
+        assert len(list(package.chunks())) > 0
