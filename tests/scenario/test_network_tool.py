@@ -17,7 +17,7 @@ import pytest
 from tests.support.engines import free_ports, needs_engine
 from tests.support.product import CHEAP, Said, child, run_child
 from xinglin.carrier.access.governance.validators import peers_of
-from xinglin.carrier.access.registry.model import NAMESPACE, AddNode, NodeState
+from xinglin.carrier.access.registry.model import NAMESPACE, AddNode, NodeState, PeerState
 from xinglin.carrier.crypto.keystore_errors import PassphraseWrong
 from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.encoding import decode, state_key
@@ -125,6 +125,7 @@ def test_nodes_start_agree_die_come_back_and_stop(network: NetworkFolder) -> Non
     assert said["agree"] is True
     assert all(row["ready"] and row["peers"] == 3 and row["common"] for row in said["rows"])
 
+    _say_an_address(network)
     _kill_a_node(network)
     _kill_an_engine(network)
 
@@ -133,6 +134,23 @@ def test_nodes_start_agree_die_come_back_and_stop(network: NetworkFolder) -> Non
     assert command(network, "down").json["stopped"] == names
     assert processes(network) == []
     assert command(network, "down").json["stopped"] == []
+
+
+def _say_an_address(network: NetworkFolder) -> None:
+    """Give the board's engine another name of the same place; the others hear of it."""
+    board = network.some(["board"])[0]
+    port = board.p2p.rpartition(":")[2]
+    said = run_child(child("member", "set-peer", f"localhost:{port}", "--home", board.home, "--json"), network.path)
+    assert said.status == 0, said.err
+    wait_until(lambda: _address(network, "hospital", said.json["peer"]) == f"localhost:{port}")
+    refused = run_child(child("member", "set-peer", "localhost", "--home", board.home, "--json"), network.path)
+    assert json.loads(refused.out)["error"]["code"] == "engine.setting"
+
+
+def _address(network: NetworkFolder, node: str, peer: str) -> str:
+    value = ServedHome(network.some([node])[0].home).value(state_key(NAMESPACE, "peer", bytes.fromhex(peer)))
+    assert value is not None
+    return decode(PeerState, value).address
 
 
 def _kill_a_node(network: NetworkFolder) -> None:

@@ -26,7 +26,7 @@ from xinglin.cli import (
     hold,
     init,
     ledger,
-    member_contributions,
+    member_peer,
     network,
     notice,
     patient,
@@ -48,7 +48,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
 app.command("demo")(demo_command.demo)
-app.add_typer(member_contributions.app, name="member")  # the same one, with the commands of the other files
+app.add_typer(member_peer.app, name="member")  # the same one, with the commands of the other files
 app.add_typer(account.app, name="account")
 app.add_typer(agreement.app, name="agreement")
 app.add_typer(record_versions.app, name="record")  # the same one, with the commands of versions

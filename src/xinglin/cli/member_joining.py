@@ -125,7 +125,9 @@ def join(
     request = reviewed.request
     place = Place(p2p_listen or request.address, rpc_listen, listen)
     data = read_file(kit, MAX_KIT_BYTES)
-    new = prepare(home, data, place, read_passphrase(passphrase_file))
+    # Those by which it joins are those that it asks for cosignatures later.
+    members = [one.removeprefix("http://").rstrip("/") for one in node if one.startswith("http://")]
+    new = prepare(home, data, place, read_passphrase(passphrase_file), members)
     remote = RemoteChain(node, ChainNamed(request.chain, new.keys.suite), SystemClock(), random_bytes)
     height = register(new, remote)
     said = {"member": request.founder.member, "node": request.node, "chain": request.chain, "height": height}

@@ -182,7 +182,7 @@ def read_kit(data: bytes, chain: str) -> tuple[JoinKit, ChainRules]:
     return kit, rules
 
 
-def prepare(folder: Path, kit: bytes, place: Place, passphrase: bytes) -> NewHome:
+def prepare(folder: Path, kit: bytes, place: Place, passphrase: bytes, members: Sequence[str] = ()) -> NewHome:
     """Give an applicant's home the chain, if it has not got it yet; registers nothing.
 
     Args:
@@ -190,6 +190,7 @@ def prepare(folder: Path, kit: bytes, place: Place, passphrase: bytes) -> NewHom
         kit: a member's join kit.
         place: where its node and engine listen.
         passphrase: of the home.
+        members: where other members' nodes listen, as ``host:port``.
 
     Raises:
         NotAnApplicant, JoinKitInvalid, PassphraseWrong: see there.
@@ -199,7 +200,7 @@ def prepare(folder: Path, kit: bytes, place: Place, passphrase: bytes) -> NewHom
     new = _applicant(Home(folder), open_keystore(Home(folder).keys, passphrase), reviewed.request)
     if not new.home.config.exists():
         _clear(new.home)
-        join_network(new, read.genesis, read.transactions, place, random_bytes)
+        join_network(new, read.genesis, read.transactions, place, random_bytes, members)
     return new
 
 
