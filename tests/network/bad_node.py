@@ -12,17 +12,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from tests.network.clock import OFFSET
 from tests.support.damage import data_file
 from tests.support.product import PASSPHRASE
-from xinglin.carrier.access.governance.validators import EngineMembership
 from xinglin.carrier.consensus.comet import process
 from xinglin.carrier.consensus.ports import BlockAnswer
 from xinglin.carrier.contracts.application import LedgerApplication
-from xinglin.carrier.contracts.ports import Opening
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
 from xinglin.carrier.ledger import store
 from xinglin.carrier.ledger.chain import ChainRules
@@ -128,8 +127,11 @@ def applying(kind: type[LedgerApplication]) -> Callable[[], None]:
     """Return what has the node's engine drive another application."""
 
     def use() -> None:
-        def application(home: Home, ledger: Ledger, opening: Opening) -> LedgerApplication:
-            made = kind(ledger, home.chain(ledger.rules.chain) / "snapshot", EngineMembership(), opening)
+        honest = comet_chain.comet_application
+
+        def application(home: Home, *rest: Any) -> LedgerApplication:
+            made = honest(home, *rest)
+            made.__class__ = kind
             if isinstance(made, Proposing):
                 made.keys = open_keystore(home.keys, PASSPHRASE)
             return made
