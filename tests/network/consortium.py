@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from tests.network.clock import OFFSET, clock_engine
 from tests.network.manifest import Manifest
@@ -25,7 +26,7 @@ from xinglin.carrier.consensus.comet.files import EngineHome
 from xinglin.carrier.consensus.comet.stale import stop_strays, strays
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.kernel.errors import PlatformError
-from xinglin.node.chains import random_bytes, rules_of
+from xinglin.node.chains import SystemClock, random_bytes, rules_of
 from xinglin.node.home import Home
 from xinglin.node.network_setup import Place, found_network
 from xinglin.node.remote.forms import PREFIX, HeadSaid, read_answer
@@ -82,7 +83,10 @@ class Consortium:
             make_home(folder / name, name, KINDS[number % len(KINDS)], PASSPHRASE, random_bytes, CHEAP)
             for number, name in enumerate(manifest.nodes)
         ]
-        self.rules: ChainRules = rules_of(found_network(homes, places, random_bytes))
+        earlier = SystemClock().now_ms() - int(manifest.founded_before * 1000)
+        with patch.object(SystemClock, "now_ms", lambda _: earlier):
+            genesis = found_network(homes, places, random_bytes)
+        self.rules: ChainRules = rules_of(genesis)
         self.members = {
             name: Member(name, folder / name, place, manifest.faults.get(name, ""))
             for name, place in zip(manifest.nodes, places, strict=True)

@@ -72,13 +72,19 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A fault test. ``faults``: nodes that are no honest ones, and what they do (``bad_node.FAULTS``, ``clock:MS``)."""
+    """A fault test.
+
+    ``faults``: nodes that are no honest ones, and what they do (``bad_node.FAULTS``, ``clock:MS``).
+
+    ``founded_before``: how many seconds before the test the chain was founded: no engine starts before that time.
+    """
 
     about: str
     nodes: tuple[str, ...] = ("a", "b", "c", "d")
     faults: dict[str, str] = {}
     lenient: tuple[str, ...] = ()
     proxies: bool = False
+    founded_before: Seconds = 0.0
     load: Load = Load()
     step: tuple[Step, ...] = ()
     expect: Expect = Expect()

@@ -279,3 +279,15 @@ class SnapshotInvalid(Integrity):
     zh = "快照无效：{reason}。"
     hint_en = "Take another snapshot, from another node."
     hint_zh = "请从其他节点获取另一份快照。"
+
+
+class ChainBegunLate(NotFound):
+    """A chain that is to be executed again from genesis began from a snapshot here."""
+
+    code, number, clause = "recheck.begun_late", 6275, "S6.2c2"
+    en = "Chain {chain} begins at height {height} here: what was before can't be executed again."
+    zh = "链 {chain} 在此处始于高度 {height}：此前的内容无法重新执行。"
+    hint_en = (
+        "Its state was proven when it began, and is compared at each opening. Recheck at a node that has all blocks."
+    )
+    hint_zh = "其状态在开始时已得到证明，且每次打开时都会比对。请在保有全部区块的节点上重新校验。"

@@ -15,12 +15,13 @@ from itertools import zip_longest
 from pathlib import Path
 
 from xinglin.carrier.ledger.chain import ChainRules
-from xinglin.carrier.ledger.errors import StoreDamaged
+from xinglin.carrier.ledger.errors import ChainBegunLate, StoreDamaged
 from xinglin.carrier.ledger.head import HeadFile, SlotReading, check_head
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.reading import KEPT_UNDO_HEIGHTS, read_transactions
 from xinglin.carrier.ledger.records import read_tip
 from xinglin.carrier.ledger.store import Snapshot, Store, chain_folder, number_key
+from xinglin.carrier.ledger.window import first_height
 from xinglin.kernel.errors import PlatformError
 
 _SLICE = 500
@@ -62,9 +63,14 @@ def recheck(home: Path, rules: ChainRules, scratch: Path, progress: Progress | N
     Raises:
         ChainNotFound: the home has no such chain.
         StoreDamaged: LMDB can't open the store.
+        ChainBegunLate: it began from a snapshot and has no blocks before.
     """
     store = Store(chain_folder(home, rules.chain), rules.chain, writable=False)
     try:
+        with store.snapshot() as view:
+            first = first_height(view)
+        if first > 0:
+            raise ChainBegunLate(chain=rules.chain, height=first)
         with_scratch = Ledger.create(scratch, rules, sync=False)
         try:
             return _Recheck(home, rules, store, with_scratch).run(progress)

@@ -18,6 +18,7 @@ from xinglin.carrier.ledger import snapshot as snapshot_module
 from xinglin.carrier.ledger import window
 from xinglin.carrier.ledger.checkpoint import Head
 from xinglin.carrier.ledger.errors import (
+    ChainBegunLate,
     ChainNotFound,
     CheckpointUnavailable,
     LogEntryNotFound,
@@ -28,6 +29,7 @@ from xinglin.carrier.ledger.errors import (
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.merkle import verify_inclusion
 from xinglin.carrier.ledger.model import Leaf
+from xinglin.carrier.ledger.recheck import recheck
 from xinglin.carrier.ledger.snapshot import LEAVES_IN_CHUNK, Manifest, StateChunk, restore_snapshot, take_snapshot
 from xinglin.carrier.ledger.store import lock_folder
 from xinglin.kernel.encoding import MAX_INTEGER, decode, pack
@@ -469,6 +471,13 @@ class TestRefusals:
 def changed(data: bytes, offset: int) -> bytes:
     """Return bytes of which one is changed."""
     return data[:offset] + bytes([data[offset] ^ 1]) + data[offset + 1 :]
+
+
+def test_a_chain_that_began_from_a_snapshot_is_not_called_damaged(ledger: Ledger, chain: Chain, tmp_path: Path) -> None:
+    restore_snapshot(tmp_path / "other", chain.rules, *taken(ledger, tmp_path / "snapshot"), MAP_BYTES)
+    with pytest.raises(ChainBegunLate) as refused:
+        recheck(tmp_path / "other", chain.rules, tmp_path / "scratch")
+    assert refused.value.facts["height"] == ledger.tip.height
 
 
 def test_a_snapshot_of_an_earlier_height_is_what_was_then(
