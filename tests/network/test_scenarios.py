@@ -78,8 +78,8 @@ def test_what_a_proposer_leaves_out_the_next_one_takes(name: str, tmp_path: Path
 
 
 @pytest.mark.skipif(not may_build(), reason="an engine with another clock is built with Go")
-@scenarios("clock-skew")
-def test_a_wrong_clock_leaves_block_time_true(name: str, tmp_path: Path) -> None:
+@scenarios("clock-skew", "idle-hour")
+def test_a_wrong_clock_and_an_idle_hour_keep_nothing_alive(name: str, tmp_path: Path) -> None:
     holds(name, tmp_path)
 
 
