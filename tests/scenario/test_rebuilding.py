@@ -20,6 +20,7 @@ from xinglin.kernel.errors import Integrity
 from xinglin.node.accounts import add_account
 from xinglin.node.chains import random_bytes
 from xinglin.node.comet_chain import CometChain
+from xinglin.node.keepers import keepers_of
 from xinglin.node.network import Network
 from xinglin.node.network_setup import found_network, local_places
 from xinglin.node.node import Node, open_node
@@ -182,13 +183,14 @@ def test_damage_of_the_engines_data_is_told_and_mended(places: dict[str, Path]) 
     node = open_node(home, PASSPHRASE)
     height = node.consortium.tip.height
     comet = CometChain(node)
-    running = Running(node, None, 0, comet)
     try:
-        assert running.fault() is None
-        deadline = time.monotonic() + 30
-        while running.fault() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert isinstance(running.fault(), EngineDataDamaged)
+        with keepers_of(node, comet) as keepers:
+            running = Running(node, None, 0, keepers, comet)
+            assert running.fault() is None
+            deadline = time.monotonic() + 30
+            while running.fault() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert isinstance(running.fault(), EngineDataDamaged)
     finally:
         comet.close()
         node.close()

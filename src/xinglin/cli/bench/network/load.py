@@ -13,7 +13,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,13 @@ class Target:
     async def get(self, path: str) -> bytes:
         """Get a path and return the answer's body."""
         return await self._ask(f"GET {path} HTTP/1.1\r\nhost: load\r\n\r\n".encode())
+
+    async def close(self) -> None:
+        """End the connections."""
+        for _, _, writer in self._idle:
+            writer.close()
+            with suppress(OSError):  # the server may have ended it
+                await writer.wait_closed()
 
     async def _ask(self, asked: bytes) -> bytes:
         async with self._room:
@@ -196,6 +203,8 @@ async def run(work: Work, wait: Callable[[], Awaitable[object]]) -> Seen:
     loop = reference if work.kind == KVSTORE else open_loop if work.interval else closed_loop
     await loop(work, targets, note)
     seen = Seen(begun, time.monotonic(), latencies, cpu_seconds=time.process_time() - cpu)
+    for target in targets:
+        await target.close()
     if work.kind == NODE:
         for answer in answers:
             _look(seen, json.loads(answer))
