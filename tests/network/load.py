@@ -51,7 +51,7 @@ class Memory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = path.open("a", encoding="ascii", buffering=1)
+        path.touch()
         self._lock = threading.Lock()
         self.handed_in: set[str] = set()
         self.refused: Counter[str] = Counter()
@@ -69,7 +69,8 @@ class Memory:
                 self.refused[outcome.code] += 1
                 return
             one = Acknowledged(through, body.hex(), valid_until, outcome.height, outcome.index, outcome.code)
-            self._file.write(json.dumps(one.__dict__) + "\n")
+            with self.path.open("a", encoding="ascii") as file:
+                file.write(json.dumps(one.__dict__) + "\n")
             self.through[through] += 1
 
     def all(self) -> list[Acknowledged]:
