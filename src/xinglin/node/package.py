@@ -72,9 +72,9 @@ def make_package(node: Node, comet: CometChain, path: Path) -> Made:
         CheckpointUnavailable: its state can't be made any more.
         EngineUnreachable, EngineRefused, EngineAnswerInvalid: the engine does not give its blocks.
     """
-    note = newest_quorum(node, 0)
+    note = newest_quorum(node, 1)  # the engine has no header of height 0
     if note is None:
-        raise NoCheckpoint(height=0)
+        raise NoCheckpoint(height=1)
     height = note.head.height
     light = {str(one): _light_block(comet, one) for one in range(height, height + LIGHT_HEIGHTS)}
     offer = comet.application.take_snapshot(height)
