@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenario.test_rebuilding import KINDS, NOW, contents, wait_for
-from tests.support.engines import free_ports, needs_engine
+from tests.support.engines import needs_engine
 from tests.support.product import CHEAP, PASSPHRASE
 from xinglin.carrier.consensus.comet.files import EngineHome
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
@@ -21,7 +21,7 @@ from xinglin.node.accounts import add_account
 from xinglin.node.chains import random_bytes
 from xinglin.node.comet_chain import CometChain
 from xinglin.node.network import Network
-from xinglin.node.network_setup import found_network, local_places
+from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import open_node
 from xinglin.node.package import PackageInvalid, make_package
 from xinglin.node.proofs import collect_checkpoint

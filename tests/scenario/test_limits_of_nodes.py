@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engines import free_ports, needs_engine
+from tests.support.engines import needs_engine
 from tests.support.product import CHEAP, PASSPHRASE, xinglin
 from tests.support.served import home_to_serve, new_identifier, raw, request, serving
 from xinglin.carrier.access.registry.model import AddNode
@@ -16,7 +16,7 @@ from xinglin.carrier.ledger.build import operation
 from xinglin.node.chains import random_bytes
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.network import Network
-from xinglin.node.network_setup import found_network, local_places
+from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import Node, open_node
 from xinglin.node.remote.errors import NodesAway
 from xinglin.node.remote.forms import PREFIX, frame

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engines import free_ports, needs_engine
+from tests.support.engines import needs_engine
 from tests.support.product import CHEAP, PASSPHRASE
 from xinglin.carrier.access.governance.validators import peers_of, validators_of
 from xinglin.carrier.access.registry.model import AddNode
@@ -43,7 +43,7 @@ from xinglin.node.membership.request import read_request
 from xinglin.node.membership.validating import begin_validating, stop_validating
 from xinglin.node.membership.voting import Acting, Change, propose, prove_key, vote
 from xinglin.node.network import Network
-from xinglin.node.network_setup import Place, found_network, local_places
+from xinglin.node.network_setup import Place, found_network, free_ports, local_places
 from xinglin.node.node import Node, open_node
 from xinglin.node.opening import anchoring, issue_transmission_key, open_for_business
 from xinglin.node.rounds import Rounds

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engines import free_ports, needs_engine
+from tests.support.engines import needs_engine
 from tests.support.product import CHEAP, PASSPHRASE, write_passphrase
 from tests.support.served import Served, start
 from xinglin.carrier.access.registry.model import AddNode
@@ -21,7 +21,7 @@ from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import ADMINISTRATOR
-from xinglin.node.network_setup import found_network, local_places
+from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import open_node
 from xinglin.node.remote.settling import Patience
 from xinglin.node.setup import make_home

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.engines import free_ports, needs_engine
+from tests.support.engines import needs_engine
 from tests.support.neighbourhood import KINDS, wait_for
 from tests.support.product import CHEAP, PASSPHRASE, Said, child, run_child, write_passphrase, xinglin
 from tests.support.served import Served, new_identifier, raw, request, start
@@ -27,7 +27,7 @@ from xinglin.node.chains import random_bytes
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.membership.joining import Applying, apply, own_request, prepare, register
 from xinglin.node.network import Network
-from xinglin.node.network_setup import Place, found_network, local_places
+from xinglin.node.network_setup import Place, found_network, free_ports, local_places
 from xinglin.node.node import open_node
 from xinglin.node.opening import open_for_business
 from xinglin.node.remote.forms import PREFIX, frame

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engines import free_ports, needs_engine
+from tests.support.engines import needs_engine
 from tests.support.product import CHEAP, PASSPHRASE, write_passphrase, xinglin
 from tests.support.served import serving
 from xinglin.node.chains import random_bytes, rules_of
-from xinglin.node.network_setup import found_network, local_places
+from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.package import open_package
 from xinglin.node.setup import make_home
 from xinglin.stakeholders.kinds import MemberKind

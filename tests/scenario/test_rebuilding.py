@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.damage import data_file
-from tests.support.engines import free_ports, needs_engine
+from tests.support.engines import needs_engine
 from tests.support.product import CHEAP, PASSPHRASE, make_hospital, xinglin
 from xinglin.carrier.consensus.comet.errors import EngineDataDamaged, EngineFileDamaged, EngineSigningStateLost
 from xinglin.carrier.consensus.comet.files import EngineHome, identity
@@ -22,7 +22,7 @@ from xinglin.node.chains import random_bytes
 from xinglin.node.comet_chain import CometChain
 from xinglin.node.keepers import keepers_of
 from xinglin.node.network import Network
-from xinglin.node.network_setup import found_network, local_places
+from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import Node, open_node
 from xinglin.node.rebuilding import GenesisLost, GenesisOther, RebuildImpossible, Sources, rebuild
 from xinglin.node.running import Running

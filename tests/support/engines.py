@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import socket
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -36,16 +34,3 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
-
-
-def free_ports(count: int) -> int:
-    """Return the first of so many ports in a row on loopback that nobody listens on now."""
-    while True:
-        base = random.randrange(20_000, 32_000 - count)
-        with ExitStack() as stack:
-            try:
-                for port in range(base, base + count):
-                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return base

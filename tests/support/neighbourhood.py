@@ -11,13 +11,13 @@ from pathlib import Path
 
 import uvicorn
 
-from tests.support.engines import free_ports
 from tests.support.product import CHEAP, PASSPHRASE
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.cosigning import CosigningKeeper
 from xinglin.node.keepers import Keepers
 from xinglin.node.links import LinkWatch
 from xinglin.node.neighbours import neighbours_of
+from xinglin.node.network_setup import free_ports
 from xinglin.node.node import Group, Node, open_node, run_group
 from xinglin.node.opening import open_for_business
 from xinglin.node.running import Running

@@ -69,15 +69,20 @@ def local_places(count: int, base_port: int, host: str = "127.0.0.1") -> list[Pl
 
 def free_places(count: int, host: str = "127.0.0.1") -> list[Place]:
     """Return places on loopback whose ports nobody listens on now."""
+    return local_places(count, free_ports(3 * count, host), host)
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> int:
+    """Return the first of so many ports in a row that nobody listens on now."""
     while True:
-        base = _FIRST_PORT + 3 * secrets.randbelow(_PORTS // 3 - count)
+        base = _FIRST_PORT + secrets.randbelow(_PORTS - count)
         with ExitStack() as stack:
             try:
-                for port in range(base, base + 3 * count):
+                for port in range(base, base + count):
                     stack.enter_context(socket.socket()).bind((host, port))
             except OSError:
                 continue
-            return local_places(count, base, host)
+            return base
 
 
 def found_network(homes: Sequence[NewHome], places: Sequence[Place], randomness: Randomness) -> Genesis:

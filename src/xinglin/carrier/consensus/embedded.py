@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, EngineFailed, QueueFull
 from xinglin.carrier.consensus.group import EmbeddedGroup
-from xinglin.carrier.consensus.ports import Committed, Outcome, TxResult, hand_in_rest
+from xinglin.carrier.consensus.ports import Committed, Outcome, TxResult, hand_in_one, hand_in_rest
 from xinglin.carrier.ledger.errors import TransactionTooLarge
 from xinglin.kernel.clock import Clock
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
@@ -88,21 +88,7 @@ class EmbeddedEngine:
 
     def submit(self, transaction: bytes) -> Future[Committed]:
         """Hand in one transaction; see ``Engine.submit``."""
-        answer: Future[Committed] = Future()
-        answer.set_running_or_notify_cancel()
-
-        def finish(done: Future[list[Outcome]]) -> None:
-            try:
-                outcome = done.result()[0]
-            except PlatformError as failure:
-                outcome = failure
-            if isinstance(outcome, PlatformError):
-                answer.set_exception(outcome)
-            else:
-                answer.set_result(outcome)
-
-        self.submit_many([transaction]).add_done_callback(finish)
-        return answer
+        return hand_in_one(self.submit_many, transaction)
 
     def submit_many(self, transactions: Sequence[bytes]) -> Future[list[Outcome]]:
         """Hand in several transactions, each on its own merits, for the cost of one future.

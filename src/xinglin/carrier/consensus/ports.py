@@ -183,6 +183,27 @@ Outcome = Committed | PlatformError
 """What became of one submitted transaction."""
 
 
+def hand_in_one(
+    submit_many: Callable[[Sequence[bytes]], Future[list[Outcome]]], transaction: bytes
+) -> Future[Committed]:
+    """Hand in one transaction through what takes several; see ``Engine.submit``."""
+    answer: Future[Committed] = Future()
+    answer.set_running_or_notify_cancel()
+
+    def finish(done: Future[list[Outcome]]) -> None:
+        try:
+            outcome = done.result()[0]
+        except PlatformError as failure:
+            outcome = failure
+        if isinstance(outcome, PlatformError):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)
+
+    submit_many([transaction]).add_done_callback(finish)
+    return answer
+
+
 def hand_in_rest(
     submit_many: Callable[[Sequence[bytes]], Future[list[Outcome]]],
     transactions: Sequence[bytes],

@@ -7,8 +7,6 @@ takes each transaction once.
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
 import threading
 import time as clock_time
@@ -19,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, QueueFull
-from xinglin.carrier.consensus.ports import Application, BlockAnswer, Committed, Outcome, TxResult
+from xinglin.carrier.consensus.ports import Application, BlockAnswer, Committed, Outcome, TxResult, hand_in_one
 from xinglin.carrier.ledger.errors import TransactionExpired, TransactionReplayed, TransactionTooLarge
 from xinglin.kernel.clock import Clock
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
@@ -130,21 +128,7 @@ class CometEngine:
 
     def submit(self, transaction: bytes) -> Future[Committed]:
         """Hand in one transaction; see ``Engine.submit``."""
-        answer: Future[Committed] = Future()
-        answer.set_running_or_notify_cancel()
-
-        def finish(done: Future[list[Outcome]]) -> None:
-            try:
-                outcome = done.result()[0]
-            except PlatformError as failure:
-                outcome = failure
-            if isinstance(outcome, PlatformError):
-                answer.set_exception(outcome)
-            else:
-                answer.set_result(outcome)
-
-        self.submit_many([transaction]).add_done_callback(finish)
-        return answer
+        return hand_in_one(self.submit_many, transaction)
 
     def submit_many(self, transactions: Sequence[bytes]) -> Future[list[Outcome]]:
         """Hand in several transactions, each on its own merits; none at all ends with the next block.
@@ -393,17 +377,3 @@ def _outcome(result: TxResult, height: int, time: int) -> Outcome:
     if result.refusal is not None:
         return result.refusal
     return Committed(height, time, result.index, result.code, result.data)
-
-
-def broadcast_body(transactions: Sequence[bytes]) -> bytes:
-    """Return the body of one RPC call that hands in transactions: an array of ``broadcast_tx_async``."""
-    calls = [
-        {
-            "jsonrpc": "2.0",
-            "id": number,
-            "method": "broadcast_tx_async",
-            "params": {"tx": base64.b64encode(raw).decode("ascii")},
-        }
-        for number, raw in enumerate(transactions)
-    ]
-    return json.dumps(calls).encode()

@@ -23,11 +23,11 @@ from xinglin.carrier.consensus.comet.genesis import EngineGenesis
 from xinglin.carrier.consensus.comet.place import socket_path
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.cli.bench.network.load import KVSTORE, Work, write_bodies
-from xinglin.cli.bench.network.nodes import BenchNetworkFailed, free_ports, stopped
+from xinglin.cli.bench.network.nodes import BenchNetworkFailed, stopped
 from xinglin.cli.bench.network.rounds import Round, measured
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.network_setup import Place, local_places
+from xinglin.node.network_setup import Place, free_ports, local_places
 from xinglin.settings import EngineGroup
 
 _START_SECONDS = 30.0

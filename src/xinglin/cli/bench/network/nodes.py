@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,7 +17,7 @@ from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.kernel.errors import Unavailable
 from xinglin.node.chains import random_bytes, rules_of
 from xinglin.node.network import Network
-from xinglin.node.network_setup import found_network, local_places
+from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import open_node
 from xinglin.node.opening import open_for_business
 from xinglin.node.remote.local import SOCKET_NAME
@@ -160,16 +158,3 @@ def stopped(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-
-
-def free_ports(count: int) -> int:
-    """Return the first of so many ports in a row on loopback that nobody listens on now."""
-    while True:
-        base = random.randrange(20_000, 32_000 - count)  # noqa: S311  (a port is no secret)
-        with ExitStack() as stack:
-            try:
-                for port in range(base, base + count):
-                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return base

@@ -20,7 +20,7 @@ from tests.support.abci import timestamp
 from tests.support.chain import BLOCK_MS, Chain, found_chain
 from tests.support.homes import SetClock
 from xinglin.carrier.consensus.comet import engine as engine_module
-from xinglin.carrier.consensus.comet.engine import CometEngine, broadcast_body
+from xinglin.carrier.consensus.comet.engine import CometEngine
 from xinglin.carrier.consensus.comet.handler import AbciHandler
 from xinglin.carrier.consensus.comet.messages import Request
 from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, QueueFull
@@ -404,9 +404,6 @@ class TestTheEngine:
         assert {len(call) for call in rig.mempool.calls} == {2}
         rig.block(*raws)
         assert codes(future) == [0] * 10
-        assert broadcast_body([b"a"]) == (
-            b'[{"jsonrpc": "2.0", "id": 0, "method": "broadcast_tx_async", "params": {"tx": "YQ=="}}]'
-        )
 
 
 class TestLimits:
