@@ -186,24 +186,45 @@ class LedgerReading:
             LogEntryNotFound: no such index.
             StoreDamaged: what is stored is not what was logged.
         """
+        leaf, receipt, raw = self._logged(index, self.tiles())
+        checked = check_forms(self.rules, [raw])[0]
+        if not isinstance(checked, Checked) or (leaf.body, leaf.transaction) != (checked.body, checked.hash):
+            raise self._entry_damaged(index)
+        return Entry(leaf, receipt, checked.transaction)
+
+    def prove_entry(self, index: int, size: int, tiles: TileReader) -> tuple[Leaf, Receipt, tuple[bytes, ...]]:
+        """Return leaf and receipt of a logged transaction, compared with the log, and the leaf's path to a root.
+
+        The transaction itself is not looked at.
+
+        Args:
+            index: its log index, below ``size``.
+            size: of the log under whose root it is proven.
+            tiles: the log's; one reader serves for several entries.
+
+        Raises:
+            LogEntryNotFound, StoreDamaged: see ``entry``.
+        """
+        leaf, receipt, _ = self._logged(index, tiles)
+        return leaf, receipt, tiles.inclusion(index, size)
+
+    def _logged(self, index: int, tiles: TileReader) -> tuple[Leaf, Receipt, bytes]:
+        """Return leaf, receipt and transaction bytes; the first two compared with the log."""
         chain, suite = self.rules.chain, self.rules.suite
         with self.store.snapshot() as view:
             if view.get("entry", number_key(index)) is None:
                 raise LogEntryNotFound(chain=chain, entry=index)
             record = read_entry(view, chain, index)
-        if self.tiles().leaf_hash(index) != suite.leaf_hash(record.leaf):
+        if tiles.leaf_hash(index) != suite.leaf_hash(record.leaf):
             raise StoreDamaged(chain=chain, what=f"log entry {index} is not the one in the log")
         leaf = stored(Leaf, record.leaf, chain, f"log entry {index}")
         receipt = stored(Receipt, record.receipt, chain, f"log entry {index}")
-        checked = check_forms(self.rules, [record.transaction])[0]
-        named = (leaf.body, leaf.transaction, leaf.receipt)
-        if not isinstance(checked, Checked) or named != (
-            checked.body,
-            checked.hash,
-            tagged(suite.hash, Tag.RECEIPT, receipt),
-        ):
-            raise StoreDamaged(chain=chain, what=f"log entry {index} is not what its leaf names")
-        return Entry(leaf, receipt, checked.transaction)
+        if leaf.receipt != tagged(suite.hash, Tag.RECEIPT, receipt):
+            raise self._entry_damaged(index)
+        return leaf, receipt, record.transaction
+
+    def _entry_damaged(self, index: int) -> StoreDamaged:
+        return StoreDamaged(chain=self.rules.chain, what=f"log entry {index} is not what its leaf names")
 
     def blocks(self, first: int = 1) -> Iterator[tuple[int, int, list[bytes]]]:
         """Yield (height, time, logged transactions) of each block from ``first`` on, each read in its own snapshot."""
