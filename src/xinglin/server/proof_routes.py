@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xinglin.carrier.ledger.errors import LogEntryNotFound
+from xinglin.carrier.ledger.errors import LogBegunLate, LogEntryNotFound
 from xinglin.carrier.ledger.log import TileReader
 from xinglin.carrier.ledger.model import Leaf, Receipt
 from xinglin.kernel.encoding import pack
@@ -22,6 +22,8 @@ from xinglin.node.remote.forms import (
 )
 from xinglin.node.running import Running
 from xinglin.server.asking import Question
+
+_Proof = tuple[Leaf, Receipt, Sequence[bytes]]
 
 
 class ProofRoutes:
@@ -46,27 +48,31 @@ class ProofRoutes:
         """
         asked = unframe_asked(question.body)
         tip = self._ledger.tip  # before the look: what is not found was not there as of this block
-        indexes = [self._ledger.find(valid_until, body) for valid_until, body in asked]
-        size = max((index for index in indexes if index is not None), default=-1) + 1
+        indexes = [self._index(valid_until, body) for valid_until, body in asked]
+        size = max((index for index in indexes if isinstance(index, int)), default=-1) + 1
         note, quorum = newest_covering(self._running.node, size)
         head = self._ledger.head_at(self._ledger.tip.height) if note is None else note.head
         absent, tiles = AbsentSaid(tip.height, tip.time), self._ledger.tiles()
-        shown = [None if index is None else self._shown(index, head.size, tiles) for index in indexes]
-        leaves = [one[0] for one in shown if one is not None]
-        if leaves and not quorum:
-            self._running.keepers.cosigning.want(max(leaf.height for leaf in leaves))
-        proofs = [
-            absent if index is None else NotKeptSaid() if one is None else _proven(*one)
-            for index, one in zip(indexes, shown, strict=True)
-        ]
+        shown = [self._shown(one, head.size, tiles) if isinstance(one, int) else one or absent for one in indexes]
+        heights = [one[0].height for one in shown if isinstance(one, tuple)]
+        if heights and not quorum:
+            self._running.keepers.cosigning.want(max(heights))
+        proofs = [_proven(*one) if isinstance(one, tuple) else one for one in shown]
         return ProofsSaid((head.text if note is None else note.encode()).decode(), proofs)
 
-    def _shown(self, index: int, size: int, tiles: TileReader) -> tuple[Leaf, Receipt, Sequence[bytes]] | None:
-        """Return leaf, receipt and path; None where the entry is not kept."""
+    def _index(self, valid_until: int, body: bytes) -> int | NotKeptSaid | None:
+        """Return where a body id is in the log, None where it is not."""
+        try:
+            return self._ledger.find(valid_until, body)
+        except LogBegunLate:
+            return NotKeptSaid()
+
+    def _shown(self, index: int, size: int, tiles: TileReader) -> _Proof | NotKeptSaid:
+        """Return leaf, receipt and path of an entry, if it is kept."""
         try:
             return self._ledger.prove_entry(index, size, tiles)
         except LogEntryNotFound:
-            return None
+            return NotKeptSaid()
 
 
 def _proven(leaf: Leaf, receipt: Receipt, path: Sequence[bytes]) -> ProvenSaid:
