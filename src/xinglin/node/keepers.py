@@ -1,4 +1,4 @@
-"""What a running node does towards other members' nodes: cosigning, watching links, closing those of who is gone."""
+"""What a running node does towards other members' nodes: cosigning, watching links, keeping evidence."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from xinglin.node.comet_chain import CometChain
 from xinglin.node.cosigning import CosigningKeeper
 from xinglin.node.links import LinkWatch
+from xinglin.node.misbehaviour import VotesKeeper
 from xinglin.node.neighbours import neighbours_of
 from xinglin.node.node import Node
-from xinglin.node.peers import PeersKeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Keepers:
     def status(self) -> Mapping[str, Any]:
         """Return how they do, for the node's own user."""
         return {
+            "clock": asdict(self.links.clock),
             "cosigning": {**asdict(self.cosigning.status), "nodes": self._nodes()},
             "alarms": [
                 {"member": link.member, "node": link.node, "address": link.address, **asdict(alarm)}
@@ -55,9 +56,9 @@ def keepers_of(node: Node, comet: CometChain | None) -> Iterator[Keepers]:
     with ExitStack() as stack:
         cosigning = CosigningKeeper(node, neighbours)
         links = LinkWatch(node, neighbours, None if comet is None else comet.links)
-        keepers: list[CosigningKeeper | LinkWatch | PeersKeeper] = [cosigning, links]
+        keepers: list[CosigningKeeper | LinkWatch | VotesKeeper] = [cosigning, links]
         if comet is not None:
-            keepers.append(PeersKeeper(comet, node.settings.engine.restart_stagger_seconds))
+            keepers.append(VotesKeeper(node.home, comet.block))
         for keeper in keepers:
             keeper.start()
             stack.callback(keeper.close)
