@@ -18,6 +18,8 @@ import msgspec
 
 from tests.support.chain import MAP_BYTES, dump, rules_of
 from tests.support.damage import flip
+from tests.support.late import Peer
+from xinglin.carrier.ledger import backfill, past
 from xinglin.carrier.ledger.ledger import Candidate, Ledger
 from xinglin.carrier.ledger.model import Genesis
 from xinglin.carrier.ledger.reading import KEPT_UNDO_HEIGHTS, stored_genesis
@@ -146,6 +148,20 @@ def _grow(home: str, chain: str) -> None:
         os.write(1, f"{ledger.tip.height}\n".encode())
 
 
+def _backfill(folder: str, chain: str) -> None:
+    """Fetch the log that the home ``late`` lacks from the home ``peer``, a small slice a block; tell how far it is."""
+    backfill.SLICE_ENTRIES, past.PAGE_BYTES = 20, 5_000
+    rules = rules_of(stored_genesis(Path(folder) / "peer", chain))
+    peer, late = (Ledger.open(Path(folder) / name, rules, MAP_BYTES) for name in ("peer", "late"))
+    assert late.begun is not None
+    fill = backfill.Backfill(late, late.begun)
+    while late.log_start:
+        whole = fill.next == fill.size
+        late.write_past(fill.finish() if whole else fill.fetch(Peer(peer)), whole=whole)
+        late.commit(late.execute(late.tip.height + 1, late.tip.time + 1, []))
+        os.write(1, f"{fill.next}\n".encode())
+
+
 def content(ledger: Ledger) -> str:
     """Return a digest of everything that a ledger serves, each value, entry and proof compared as when it is served."""
     tables = dump(ledger)
@@ -172,7 +188,7 @@ def digest(parts: Iterable[bytes]) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:32]
 
 
-COMMANDS = {"replay": _replay, "recheck": _recheck, "flips": _flips, "grow": _grow}
+COMMANDS = {"replay": _replay, "recheck": _recheck, "flips": _flips, "grow": _grow, "backfill": _backfill}
 
 if __name__ == "__main__":
     COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 
 from tests.support.product import CHEAP, PASSPHRASE
+from xinglin.node.backfilling import BackfillKeeper
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.cosigning import CosigningKeeper
 from xinglin.node.keepers import Keepers
@@ -75,7 +76,8 @@ class House:
 def running_of(node: Node) -> Running:
     """Return a running node whose keepers do nothing by themselves."""
     neighbours = neighbours_of(node)
-    keepers = Keepers(CosigningKeeper(node, neighbours), LinkWatch(node, neighbours, None))
+    cosigning, links = CosigningKeeper(node, neighbours), LinkWatch(node, neighbours, None)
+    keepers = Keepers(cosigning, links, BackfillKeeper(node.consortium, neighbours))
     return Running(node, None, SystemClock().now_ms() - 1, keepers)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from xinglin.carrier.ledger.ledger import Ledger
-from xinglin.carrier.ledger.reading import Entry
+from xinglin.carrier.ledger.log_reading import Entry
 from xinglin.kernel.encoding import decode
 from xinglin.service.basic.coordination.locators import open_locator
 from xinglin.service.basic.coordination.model import (

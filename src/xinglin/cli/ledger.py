@@ -165,6 +165,8 @@ def _lines(row: Mapping[str, Any]) -> list[str]:
         f"  height {row['height']}, {row['log_size']} log entries, last block {row['age_ms'] // 1000} s ago",
         f"  app hash {row['app_hash']}",
     ]
+    if row["log_missing"]:
+        lines.append(f"  log: {row['log_missing']} older entries are not here yet; a served node fetches them")
     if row.get("anchor"):
         lines.append(f"  anchored: {row['anchor']['size']} of {row['log_size']} log entries")
     elif "anchor" in row:

@@ -1,4 +1,4 @@
-"""What a running node does towards other members' nodes: cosigning, watching links, keeping evidence."""
+"""What a running node does towards other members' nodes: cosigning, links, evidence, the log."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from xinglin.node.backfilling import BackfillKeeper
 from xinglin.node.comet_chain import CometChain
 from xinglin.node.cosigning import CosigningKeeper
 from xinglin.node.links import LinkWatch
@@ -21,11 +22,14 @@ class Keepers:
 
     cosigning: CosigningKeeper
     links: LinkWatch
+    backfill: BackfillKeeper
 
     def status(self) -> Mapping[str, Any]:
         """Return how they do, for the node's own user."""
+        filled = self.backfill.status
         return {
             "clock": asdict(self.links.clock),
+            "backfill": None if filled is None else asdict(filled),
             "cosigning": {**asdict(self.cosigning.status), "nodes": self._nodes()},
             "alarms": [
                 {"member": link.member, "node": link.node, "address": link.address, **asdict(alarm)}
@@ -56,10 +60,11 @@ def keepers_of(node: Node, comet: CometChain | None) -> Iterator[Keepers]:
     with ExitStack() as stack:
         cosigning = CosigningKeeper(node, neighbours)
         links = LinkWatch(node, neighbours, None if comet is None else comet.links)
-        keepers: list[CosigningKeeper | LinkWatch | VotesKeeper] = [cosigning, links]
+        backfill = BackfillKeeper(node.consortium, neighbours)
+        keepers: list[CosigningKeeper | LinkWatch | VotesKeeper | BackfillKeeper] = [cosigning, links, backfill]
         if comet is not None:
             keepers.append(VotesKeeper(node.home, comet.block))
         for keeper in keepers:
             keeper.start()
             stack.callback(keeper.close)
-        yield Keepers(cosigning, links)
+        yield Keepers(cosigning, links, backfill)

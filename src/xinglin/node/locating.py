@@ -13,7 +13,7 @@ from typing import Any, Final
 from xinglin.carrier.access.registry.model import KeyState, NodeState
 from xinglin.carrier.ledger.errors import LogEntryNotFound
 from xinglin.carrier.ledger.ledger import Ledger
-from xinglin.carrier.ledger.reading import Entry
+from xinglin.carrier.ledger.log_reading import Entry
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import NotFound
 from xinglin.kernel.identifiers import identifier

@@ -28,6 +28,7 @@ def chain_row(node: Node, ledger: Ledger, now: int) -> Mapping[str, Any]:
         "age_ms": now - tip.time,
         "log_size": tip.log_size,
         "state_root": tip.state_root.hex(),
+        "log_missing": ledger.log_missing,
         "log_root": tip.log_root.hex(),
         "app_hash": tip.app_hash.hex(),
     }

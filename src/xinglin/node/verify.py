@@ -16,6 +16,7 @@ from typing import Any
 from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
 from xinglin.carrier.access.registry.model import AccountState, MemberState, NodeState
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
+from xinglin.carrier.ledger.checkpoint import Head
 from xinglin.carrier.ledger.cosign import NoteStore, check_signature
 from xinglin.carrier.ledger.errors import CheckpointFork, CheckpointUnavailable, StoreDamaged
 from xinglin.carrier.ledger.ledger import Ledger
@@ -87,15 +88,28 @@ def verify_notes(home: Home, ledger: Ledger) -> Iterator[Finding]:
             note = notes.load(height)
             if note is None:
                 continue
-            if note.head != ledger.head_at(height):
-                raise CheckpointFork(chain=ledger.rules.chain, height=height)
-            if not ledger.can_prove(height):
-                raise CheckpointUnavailable(chain=ledger.rules.chain, height=height)
+            _check_note(ledger, note.head)
             keys = {member.member: member.key for member in epoch_at(epochs, height).members}
             for line in note.signatures:
                 check_signature(ledger.rules, note, line, keys.get(line.member, b""))
         except PlatformError as refusal:
             yield _finding(refusal, f"checkpoint {height}")
+
+
+def _check_note(ledger: Ledger, said: Head) -> None:
+    """Compare the head of a kept checkpoint with the chain, which must be able to prove it.
+
+    Before the height at which a home began there are no states: what is left to compare is the log.
+    """
+    chain, height = ledger.rules.chain, said.height
+    if ledger.begun is not None and said.height < ledger.begun.height:
+        if said.size > ledger.begun.size or ledger.tiles().root(said.size) != said.log_root:
+            raise CheckpointFork(chain=chain, height=height)
+        return
+    if said != ledger.head_at(said.height):
+        raise CheckpointFork(chain=chain, height=height)
+    if not ledger.can_prove(said.height):
+        raise CheckpointUnavailable(chain=chain, height=height)
 
 
 def verify_openings(home: Home, settings: Settings, ledger: Ledger) -> Iterator[Finding]:

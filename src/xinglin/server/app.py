@@ -106,6 +106,8 @@ class Applications:
             self._route("GET", f"{PREFIX}/epochs", routes.epochs),
             self._route("GET", f"{PREFIX}/checkpoint/{{height}}", routes.checkpoint, Takes(signed=signed, rated=True)),
             self._route("POST", f"{PREFIX}/cosign", routes.cosign, Takes((), MAX_NOTE_REQUEST_BYTES, signed, True)),
+            self._route("GET", f"{PREFIX}/log/entries/{{first}}", routes.page, Takes(("below",), 0, signed)),
+            self._route("GET", f"{PREFIX}/log/tiles/{{level}}/{{index}}", routes.tile, Takes(signed=signed)),
             self._route("GET", f"{PREFIX}/value/{{key}}", routes.value, Takes(("height",), 0, signed)),
         ]
 

@@ -13,6 +13,7 @@ from xinglin.kernel.encoding import MAX_INTEGER
 from xinglin.server.errors import ParameterInvalid
 
 JSON = "application/json"
+OCTETS = "application/octet-stream"
 NOTE = "text/plain; charset=utf-8"
 _HEADERS = {"cache-control": "no-store"}
 
@@ -50,8 +51,15 @@ class Question:
         return bytes.fromhex(text)
 
 
-Act = Callable[[Question], msgspec.Struct | bytes]
-"""What a route does, on a thread: answers with a JSON object, or the bytes of a signed note."""
+@dataclass(frozen=True, slots=True)
+class Octets:
+    """An answer that is bytes of a form of its own."""
+
+    data: bytes
+
+
+Act = Callable[[Question], msgspec.Struct | Octets | bytes]
+"""What a route does, on a thread: answers with a JSON object, octets, or the bytes of a signed note."""
 
 
 def question_of(request: Request, allowed: Sequence[str], body: bytes = b"") -> Question:
@@ -72,8 +80,10 @@ def question_of(request: Request, allowed: Sequence[str], body: bytes = b"") -> 
     return Question(dict(request.path_params), dict(pairs), body)
 
 
-def answer_of(said: msgspec.Struct | bytes) -> Response:
+def answer_of(said: msgspec.Struct | Octets | bytes) -> Response:
     """Return what a route says as an answer."""
+    if isinstance(said, Octets):
+        return Response(said.data, 200, _HEADERS, OCTETS)
     if isinstance(said, bytes):
         return Response(said, 200, _HEADERS, NOTE)
     return Response(msgspec.json.encode(said), 200, _HEADERS, JSON)

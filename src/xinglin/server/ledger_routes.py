@@ -9,10 +9,11 @@ from concurrent.futures import Future
 from xinglin.carrier.access.governance.epochs import epochs_of
 from xinglin.carrier.consensus.ports import Committed, Outcome, hand_in_rest
 from xinglin.carrier.ledger.checkpoint import SignedNote, parse_note
-from xinglin.carrier.ledger.errors import LogEntryNotFound, TransactionReplayed
+from xinglin.carrier.ledger.errors import LogBegunLate, LogEntryNotFound, TransactionReplayed
 from xinglin.carrier.ledger.model import Transaction
+from xinglin.carrier.ledger.past import log_page, log_tile
 from xinglin.carrier.ledger.store import MAX_KEY_BYTES
-from xinglin.kernel.encoding import decode, pack
+from xinglin.kernel.encoding import MAX_INTEGER, decode, pack
 from xinglin.kernel.errors import Invalid, PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.node.chains import SystemClock
@@ -31,7 +32,7 @@ from xinglin.node.remote.forms import (
     unframe,
 )
 from xinglin.node.running import Running
-from xinglin.server.asking import Question
+from xinglin.server.asking import Octets, Question
 from xinglin.server.metrics import Figures
 
 _DIGEST = range(32, 33)
@@ -96,6 +97,14 @@ class LedgerRoutes:
         ((value, proof),) = self._ledger.prove_state(height, [key])
         return ValueSaid(head.text.decode(), None if value is None else value.hex(), proof.hex())
 
+    def page(self, question: Question) -> Octets:
+        """Return entries of the log from one on, for a node that began late."""
+        return Octets(log_page(self._ledger, question.number("first"), question.number("below", MAX_INTEGER)))
+
+    def tile(self, question: Question) -> Octets:
+        """Return a complete tile of the log."""
+        return Octets(log_tile(self._ledger, question.number("level"), question.number("index")))
+
     def hand_in(self, body: bytes) -> tuple[list[bytes], Future[list[Outcome]]]:
         """Hand a submission to the engine, but for what the newest block refuses.
 
@@ -148,7 +157,7 @@ class LedgerRoutes:
         try:
             header = decode(Transaction, raw).header
             return self._find(header.valid_until, tagged(self._ledger.rules.suite.hash, Tag.BODY, header))
-        except (Invalid, TransactionNotLogged):
+        except (Invalid, LogBegunLate, TransactionNotLogged):
             return None
 
     def _find(self, valid_until: int, body: bytes) -> CommittedSaid | None:

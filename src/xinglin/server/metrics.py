@@ -36,6 +36,7 @@ FIGURES = (
     Figure("xinglin_height", "Height of the newest block.", ("profile",)),
     Figure("xinglin_block_time_lag_seconds", "This machine's clock less the newest block's time.", ("profile",)),
     Figure("xinglin_log_entries", "Transactions in the log.", ("profile",)),
+    Figure("xinglin_log_missing_entries", "Log entries from before this home's beginning, not here yet.", ("profile",)),
     Figure("xinglin_ready", "1 when this node should be asked, else 0."),
     Figure("xinglin_stale", "1 while the consortium chain is too old to rest on, else 0."),
     Figure("xinglin_anchoring_failures", "Attempts to anchor that failed."),
@@ -110,6 +111,10 @@ class _Node(Collector):
         lags = (((now - tip.time) / 1000) for _, tip in tips)
         yield _family("xinglin_block_time_lag_seconds", *zip((profile for profile, _ in tips), lags, strict=True))
         yield _family("xinglin_log_entries", *((profile, tip.log_size) for profile, tip in tips))
+        missing = (
+            (profile, one.log_missing) for profile, one in zip(((name,) for name in profiles), ledgers, strict=True)
+        )
+        yield _family("xinglin_log_missing_entries", *missing)
         yield _family("xinglin_ready", ((), int(self._running.unready() is None)))
         yield _family("xinglin_stale", ((), int(self._running.stale)))
         if self._running.serving is not None:

@@ -288,6 +288,26 @@ class ChainBegunLate(NotFound):
     en = "Chain {chain} begins at height {height} here: what was before can't be executed again."
     zh = "链 {chain} 在此处始于高度 {height}：此前的内容无法重新执行。"
     hint_en = (
-        "Its state was proven when it began, and is compared at each opening. Recheck at a node that has all blocks."
+        "Its state was proven then. A served node fetches the log before: 'xinglin ledger show' tells how far it is."
     )
-    hint_zh = "其状态在开始时已得到证明，且每次打开时都会比对。请在保有全部区块的节点上重新校验。"
+    hint_zh = "其状态在开始时已得到证明。运行中的节点会补取此前的日志：进度见 xinglin ledger show。"
+
+
+class LogBegunLate(Unavailable):
+    """What is asked lies in the part of the log that a home which began late has not fetched yet."""
+
+    code, number, clause = "log.begun_late", 6341, "S9.1"
+    en = "The log of chain {chain} before entry {entry} is not here yet."
+    zh = "链 {chain} 第 {entry} 条之前的日志尚不在此处。"
+    hint_en = "Ask another member's node; this one is fetching it: 'xinglin ledger show' tells how far it is."
+    hint_zh = "请询问其他成员的节点；本节点正在补取，进度见 xinglin ledger show。"
+
+
+class HistoryInvalid(Integrity):
+    """A part of the log that another node gave is not what was logged."""
+
+    code, number, clause = "backfill.invalid", 6342, "S9.1"
+    en = "What was given as the log of chain {chain} from entry {entry} on is not what was logged: {reason}."
+    zh = "作为链 {chain} 自第 {entry} 条起的日志所给出的内容并非入账内容：{reason}。"
+    hint_en = "It was thrown away and is asked of another node. Ask the member whose node it is what it does."
+    hint_zh = "该内容已丢弃，并改向其他节点索取。请向该节点所属成员核实。"

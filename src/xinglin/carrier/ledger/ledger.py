@@ -8,9 +8,10 @@ to say. One thread executes and commits; any thread may read.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from xinglin.carrier.crypto.files import write_durably
@@ -64,6 +65,15 @@ class Candidate:
     tiles: Mapping[Tile, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class PastWrite:
+    """Rows that go with the next block; ``done`` is set once they are durable."""
+
+    write: Write
+    whole: bool
+    done: threading.Event = field(default_factory=threading.Event)
+
+
 class Ledger(LedgerReading):
     """One open chain. Create with ``Ledger.create`` or ``Ledger.open``."""
 
@@ -74,6 +84,7 @@ class Ledger(LedgerReading):
         self._head_file = head_file
         self._cache = SignatureCache()
         self._ahead = LookAhead()
+        self._past: PastWrite | None = None
         self._log = TileLog.load(rules.suite, self.tip.log_size, self._read_tile)
 
     # --- opening and closing ---
@@ -261,7 +272,9 @@ class Ledger(LedgerReading):
             write = self._write(candidate)
             with self._swap:
                 # What goes is looked up here, so that no height is pinned between that and its going.
-                transaction = self.store.commit(replace(write, deletes={**write.deletes, **self._stale(candidate)}))
+                write = replace(write, deletes={**write.deletes, **self._stale(candidate)})
+                transaction = self.store.commit(write if self._past is None else write.with_puts(self._past.write))
+                self._past_written()
                 former, self._version = self._version, candidate.version
                 self._compared.move(candidate.version, candidate.outcome.changes)
                 self._log, self.tip = candidate.log, candidate.tip
@@ -275,6 +288,31 @@ class Ledger(LedgerReading):
     def discard(self, candidate: Candidate) -> None:
         """Drop a candidate that will not be committed."""
         self._versions.drop(candidate.version)
+
+    # --- the log before the beginning ---
+
+    def write_past(self, write: Write, *, whole: bool = False) -> threading.Event:
+        """Have rows of the log before the beginning written with the next block; see ``backfill.py``. From any thread.
+
+        So they are durable with it, and its commit is the only writer; nothing is told apart from it.
+
+        Args:
+            write: the rows, which were checked; one slice at a time.
+            whole: with them all of the log is here and counts.
+
+        Returns: what is set once they are durable.
+        """
+        past = PastWrite(write, whole)
+        with self._swap:
+            self._past = past
+        return past.done
+
+    def _past_written(self) -> None:
+        """Tell that the rows of the past are durable; ``_swap`` is held."""
+        past, self._past = self._past, None
+        if past is not None:
+            self.log_start = 0 if past.whole else self.log_start
+            past.done.set()
 
     def _write(self, candidate: Candidate) -> Write:
         tip, changes, logged = candidate.tip, candidate.outcome.changes, candidate.outcome.logged

@@ -13,34 +13,18 @@ from itertools import islice
 from pathlib import Path
 
 from xinglin.carrier.ledger.chain import ChainRules
-from xinglin.carrier.ledger.check import Checked, check_forms
 from xinglin.carrier.ledger.checkpoint import Head
 from xinglin.carrier.ledger.compared import ComparedValues
-from xinglin.carrier.ledger.errors import (
-    CheckpointUnavailable,
-    LogEntryNotFound,
-    StoreDamaged,
-    ValueDamaged,
-)
-from xinglin.carrier.ledger.log import Tile, TileReader
-from xinglin.carrier.ledger.model import Genesis, Leaf, Receipt, Transaction
-from xinglin.carrier.ledger.records import BlockRecord, EntryRecord, read_block, read_entry, read_tip, stored
+from xinglin.carrier.ledger.errors import CheckpointUnavailable, StoreDamaged, ValueDamaged
+from xinglin.carrier.ledger.log_reading import LogReading
+from xinglin.carrier.ledger.model import Genesis
+from xinglin.carrier.ledger.records import BlockRecord, read_block, read_entry, read_tip, stored
 from xinglin.carrier.ledger.state.errors import TreeVersionUnknown
-from xinglin.carrier.ledger.store import (
-    Snapshot,
-    StateView,
-    Store,
-    body_key,
-    chain_folder,
-    number_key,
-    tile_key,
-)
+from xinglin.carrier.ledger.store import Snapshot, StateView, Store, chain_folder
 from xinglin.carrier.ledger.transition import app_hash
 from xinglin.carrier.ledger.undo import complete_since, replaced_since
 from xinglin.carrier.ledger.versions import StateVersions
 from xinglin.carrier.ledger.whole_state import WholeState, state_after
-from xinglin.carrier.ledger.window import first_entry
-from xinglin.kernel.hashing import Tag, tagged
 
 KEPT_UNDO_HEIGHTS = 512
 """How many recent heights can be proven; pinned ones stay longer."""
@@ -60,21 +44,11 @@ class Tip:
     app_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A logged transaction: its leaf, its receipt and the transaction."""
-
-    leaf: Leaf
-    receipt: Receipt
-    transaction: Transaction
-
-
-class LedgerReading:
+class LedgerReading(LogReading):
     """The reading half of an open chain; ``Ledger`` moves it on, block by block."""
 
     def __init__(self, rules: ChainRules, store: Store, versions: StateVersions, version: int) -> None:
-        self.rules = rules
-        self.store = store
+        super().__init__(rules, store)
         self._versions = versions
         self._version = version
         self._compared = ComparedValues(version)
@@ -153,74 +127,12 @@ class LedgerReading:
         """Return the app hash that the chain had after a height; refused as by ``head_at``."""
         return tip_of(self.rules, self.head_at(height)).app_hash
 
-    def find(self, valid_until: int, body: bytes) -> int | None:
-        """Return the log index of a body id, None while it is not logged.
-
-        That it is not logged rests on an index that is compared when the store is opened (as far as a transaction can
-        be replayed) and by ``recheck`` (all of it).
-
-        Raises:
-            StoreDamaged: the index names another log entry.
-        """
-        chain, what = self.rules.chain, "a log entry that the index of body ids names"
-        with self.store.snapshot() as view:
-            found = view.get("body", body_key(valid_until, body))
-            if found is None:
-                return None
-            entry = view.get("entry", found)
-            if entry is not None or found >= number_key(first_entry(self.rules, view)):
-                raw: bytes | None = stored(EntryRecord, entry, chain, what).leaf
-            else:  # it came with the snapshot that this home began from
-                raw = view.get("leaf", found)
-        if raw is None:
-            return int.from_bytes(found, "big")
-        leaf = stored(Leaf, raw, chain, what)
-        if leaf.body != body:
-            raise StoreDamaged(chain=chain, what="the index of body ids names another log entry")
-        return leaf.index
-
-    def entry(self, index: int) -> Entry:
-        """Return a logged transaction, compared with the log.
-
-        Raises:
-            LogEntryNotFound: no such index.
-            StoreDamaged: what is stored is not what was logged.
-        """
-        chain, suite = self.rules.chain, self.rules.suite
-        with self.store.snapshot() as view:
-            if view.get("entry", number_key(index)) is None:
-                raise LogEntryNotFound(chain=chain, entry=index)
-            record = read_entry(view, chain, index)
-        if self.tiles().leaf_hash(index) != suite.leaf_hash(record.leaf):
-            raise StoreDamaged(chain=chain, what=f"log entry {index} is not the one in the log")
-        leaf = stored(Leaf, record.leaf, chain, f"log entry {index}")
-        receipt = stored(Receipt, record.receipt, chain, f"log entry {index}")
-        checked = check_forms(self.rules, [record.transaction])[0]
-        named = (leaf.body, leaf.transaction, leaf.receipt)
-        if not isinstance(checked, Checked) or named != (
-            checked.body,
-            checked.hash,
-            tagged(suite.hash, Tag.RECEIPT, receipt),
-        ):
-            raise StoreDamaged(chain=chain, what=f"log entry {index} is not what its leaf names")
-        return Entry(leaf, receipt, checked.transaction)
-
     def blocks(self, first: int = 1) -> Iterator[tuple[int, int, list[bytes]]]:
         """Yield (height, time, logged transactions) of each block from ``first`` on, each read in its own snapshot."""
         for height in range(first, self.tip.height + 1):
             with self.store.snapshot() as view:
                 time, raws = read_transactions(self.rules, view, height)
             yield height, time, raws
-
-    def tiles(self) -> TileReader:
-        """Return what makes roots and paths of the log; read anew for each piece of work."""
-        return TileReader(self.rules.suite, self._read_tile)
-
-    def _read_tile(self, tile: Tile) -> bytes:
-        found = self.store.get("tile", tile_key(*tile))
-        if found is None:
-            raise StoreDamaged(chain=self.rules.chain, what=f"tile {tile} of its log is missing")
-        return found
 
     # --- all of the state at a height ---
 

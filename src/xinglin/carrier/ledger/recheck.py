@@ -15,13 +15,16 @@ from itertools import zip_longest
 from pathlib import Path
 
 from xinglin.carrier.ledger.chain import ChainRules
+from xinglin.carrier.ledger.checkpoint import Head
 from xinglin.carrier.ledger.errors import ChainBegunLate, StoreDamaged
 from xinglin.carrier.ledger.head import HeadFile, SlotReading, check_head
 from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.past import past_blocks
 from xinglin.carrier.ledger.reading import KEPT_UNDO_HEIGHTS, read_transactions
-from xinglin.carrier.ledger.records import read_tip
+from xinglin.carrier.ledger.records import EntryRecord, read_tip
 from xinglin.carrier.ledger.store import Snapshot, Store, chain_folder, number_key
-from xinglin.carrier.ledger.window import first_height
+from xinglin.carrier.ledger.window import first_entry, first_head, first_height
+from xinglin.kernel.encoding import decode
 from xinglin.kernel.errors import PlatformError
 
 _SLICE = 500
@@ -63,17 +66,17 @@ def recheck(home: Path, rules: ChainRules, scratch: Path, progress: Progress | N
     Raises:
         ChainNotFound: the home has no such chain.
         StoreDamaged: LMDB can't open the store.
-        ChainBegunLate: it began from a snapshot and has no blocks before.
+        ChainBegunLate: it began from a snapshot and has not all of the log before it.
     """
     store = Store(chain_folder(home, rules.chain), rules.chain, writable=False)
     try:
         with store.snapshot() as view:
-            first = first_height(view)
-        if first > 0:
-            raise ChainBegunLate(chain=rules.chain, height=first)
+            begun = first_head(rules, view) if first_height(view) else None
+            if begun is not None and first_entry(rules, view) > 0:
+                raise ChainBegunLate(chain=rules.chain, height=begun.height)
         with_scratch = Ledger.create(scratch, rules, sync=False)
         try:
-            return _Recheck(home, rules, store, with_scratch).run(progress)
+            return _Recheck(home, rules, store, with_scratch, begun).run(progress)
         finally:
             with_scratch.close()
     finally:
@@ -83,9 +86,10 @@ def recheck(home: Path, rules: ChainRules, scratch: Path, progress: Progress | N
 class _Recheck:
     """One recheck while it runs."""
 
-    def __init__(self, home: Path, rules: ChainRules, store: Store, again: Ledger) -> None:
+    def __init__(self, home: Path, rules: ChainRules, store: Store, again: Ledger, begun: Head | None) -> None:
         self._folder = home / "chain" / rules.chain
-        self._rules, self._store, self._again = rules, store, again
+        self._rules, self._store, self._again, self._begun = rules, store, again, begun
+        self._past = iter(()) if begun is None else past_blocks(rules, store, begun)
         self._findings: list[Finding] = []
 
     def run(self, progress: Progress | None) -> Recheck:
@@ -110,8 +114,7 @@ class _Recheck:
 
     def _execute(self, height: int, progress: Progress) -> None:
         for next_height in range(self._again.tip.height + 1, height + 1):
-            with self._store.snapshot() as view:
-                time, raws = read_transactions(self._rules, view, next_height)
+            time, raws = self._block(next_height)
             candidate = self._again.execute(next_height, time, raws)
             if len(candidate.outcome.logged) != len(raws):
                 self._again.discard(candidate)
@@ -120,13 +123,24 @@ class _Recheck:
             if next_height % _SLICE == 0 or next_height == height:
                 progress(next_height, height)
 
+    def _block(self, height: int) -> tuple[int, list[bytes]]:
+        """Return time and transactions of the next block: before the beginning, from the log alone."""
+        if self._begun is not None and height <= self._begun.height:
+            for _, time, raws in self._past:
+                return time, raws
+            raise StoreDamaged(chain=self._rules.chain, what=f"height {height} is missing in its log")
+        with self._store.snapshot() as view:
+            return read_transactions(self._rules, view, height)
+
     def _compare(self, theirs: Snapshot) -> None:
         """Compare every table; the first difference of each is reported."""
+        begun, tip = 0 if self._begun is None else self._begun.height, self._again.tip.height
         with self._again.store.snapshot() as ours:
             for table in _EQUAL:
-                self._report(table, _first_difference(theirs, ours, table, b""))
-            first = next((key for key, _ in theirs.items("undo")), number_key(self._again.tip.height + 1))
-            needed = number_key(max(self._again.tip.height - KEPT_UNDO_HEIGHTS + 1, 0))
+                compare = _late_difference if begun else _difference
+                self._report(table, compare(theirs, ours, table, begun))
+            first = next((key for key, _ in theirs.items("undo")), number_key(tip + 1))
+            needed = number_key(max(tip - KEPT_UNDO_HEIGHTS + 1, begun + 1 if begun else 0))
             self._report("undo", _first_difference(theirs, ours, "undo", min(first, needed)))
 
     def _report(self, table: str, key: bytes | None) -> None:
@@ -160,6 +174,28 @@ class _Recheck:
 
     def _found(self, refusal: PlatformError, where: str) -> None:
         self._findings.append(Finding(refusal.code, where, refusal.sentence()))
+
+
+def _difference(theirs: Snapshot, ours: Snapshot, table: str, _: int) -> bytes | None:
+    """Return the first key at which a table differs, None for none."""
+    return _first_difference(theirs, ours, table, b"")
+
+
+def _late_difference(theirs: Snapshot, ours: Snapshot, table: str, begun: int) -> bytes | None:
+    """Return the first key at which a table of a home that began at a height differs from what it must have.
+
+    It has no blocks before that height, and may still have leaves that came with the snapshot.
+    """
+    if table == "meta":
+        return None if theirs.get(table, b"genesis") == ours.get(table, b"genesis") else b"genesis"
+    if table == "leaf":
+        return next((key for key, leaf in theirs.items(table) if _leaf(ours, key) != leaf), None)
+    return _first_difference(theirs, ours, table, number_key(begun) if table == "block" else b"")
+
+
+def _leaf(view: Snapshot, key: bytes) -> bytes | None:
+    entry = view.get("entry", key)
+    return None if entry is None else decode(EntryRecord, entry).leaf
 
 
 def _first_difference(theirs: Snapshot, ours: Snapshot, table: str, start: bytes) -> bytes | None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from xinglin.carrier.ledger.checkpoint import Head
 from xinglin.carrier.ledger.errors import StoreDamaged
+from xinglin.carrier.ledger.model import Flag
 from xinglin.carrier.ledger.store import Snapshot, number_key
 from xinglin.kernel.encoding import ChainObject, Digest, Milliseconds, Natural, decode
 from xinglin.kernel.errors import Invalid
@@ -50,6 +51,17 @@ class EntryRecord(ChainObject, frozen=True):
     leaf: bytes
     receipt: bytes
     transaction: bytes
+
+
+class PastRecord(ChainObject, frozen=True):
+    """How much of the log before a home's beginning is here: all before ``next``; ``whole`` once it was checked."""
+
+    next: Natural = 0
+    whole: Flag = 0
+
+
+PAST_KEY = b"past"
+"""Where the table ``meta`` has it, in a home that began from a snapshot."""
 
 
 def block_record(hash_: Hash, head: Head, count: int) -> BlockRecord:
@@ -103,6 +115,12 @@ def read_leaf(view: Snapshot, chain: str, index: int) -> bytes:
     if len(data) < 3 + length:
         raise StoreDamaged(chain=chain, what=f"log entry {index} does not decode")
     return data[3 : 3 + length]
+
+
+def read_past(view: Snapshot, chain: str) -> PastRecord:
+    """Return how much of the log before a home's beginning is here; raises as ``stored``."""
+    data = view.get("meta", PAST_KEY)
+    return PastRecord() if data is None else stored(PastRecord, data, chain, "the progress of its backfill")
 
 
 def stored(kind: type[T], data: bytes | None, chain: str, what: str) -> T:

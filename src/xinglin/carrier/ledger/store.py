@@ -15,7 +15,7 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,12 @@ class Write:
     puts: Mapping[str, Iterable[tuple[bytes, bytes]]]
     appends: Mapping[str, Iterable[tuple[bytes, bytes]]]
     deletes: Mapping[str, Iterable[bytes]]
+
+    def with_puts(self, more: Write) -> Write:
+        """Return this with what another puts besides."""
+        names = {**self.puts, **more.puts}
+        puts = {name: [*self.puts.get(name, ()), *more.puts.get(name, ())] for name in names}
+        return replace(self, puts=puts)
 
 
 class Store:

@@ -17,7 +17,7 @@ from xinglin.carrier.ledger.checkpoint import Head
 from xinglin.carrier.ledger.errors import StoreDamaged
 from xinglin.carrier.ledger.log import Tile, TileLog, edge_tiles
 from xinglin.carrier.ledger.model import Leaf
-from xinglin.carrier.ledger.records import read_block, read_leaf, stored
+from xinglin.carrier.ledger.records import read_block, read_leaf, read_past, stored
 from xinglin.carrier.ledger.store import Snapshot, body_key, number_key, tile_key
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.errors import Invalid, PlatformError
@@ -175,7 +175,22 @@ def first_height(view: Snapshot) -> int:
     return next((int.from_bytes(key[:8], "big") for key, _ in view.items("block")), 0)
 
 
+def first_head(rules: ChainRules, view: Snapshot) -> Head:
+    """Return the head of the lowest height of the store.
+
+    Raises:
+        StoreDamaged: it is missing, or is not what was committed.
+    """
+    height = first_height(view)
+    record = read_block(rules.suite.hash, view, rules.chain, height)
+    if record is None:
+        raise StoreDamaged(chain=rules.chain, what=f"block {height} is missing")
+    return record.head(rules.chain, height)
+
+
 def first_entry(rules: ChainRules, view: Snapshot) -> int:
-    """Return the index of the first log entry that the store can have."""
+    """Return the index of the first log entry that may be used: 0, or where a home began whose older log is missing."""
+    if read_past(view, rules.chain).whole:
+        return 0
     record = read_block(rules.suite.hash, view, rules.chain, first_height(view))
     return record.log_size if record is not None else 0

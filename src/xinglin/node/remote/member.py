@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from xinglin.carrier.ledger.build import Signer
 from xinglin.carrier.ledger.checkpoint import Head, NoteSignature, SignedNote, parse_note, parse_text
+from xinglin.carrier.ledger.past import MAX_PAGE_BYTES, TILE_BYTES
 from xinglin.carrier.ledger.state.proof import verify_state_proof
 from xinglin.kernel.clock import Clock
 from xinglin.kernel.errors import Invalid
@@ -110,7 +111,16 @@ class MemberNode:
             raise self._unfit("its proof")
         return ProvenValue(head, value)
 
-    def _signed(self, method: str, path: str, body: bytes = b"") -> Answer:
+    def page(self, first: int, below: int) -> bytes:
+        """Return entries of the log; see ``Source``. Nothing of it is checked here."""
+        path = f"{PREFIX}/log/entries/{first}?below={below}"
+        return self._signed("GET", path, max_bytes=MAX_PAGE_BYTES).body
+
+    def tile(self, level: int, index: int) -> bytes:
+        """Return a tile of the log; see ``Source``. Nothing of it is checked here."""
+        return self._signed("GET", f"{PREFIX}/log/tiles/{level}/{index}", max_bytes=TILE_BYTES).body
+
+    def _signed(self, method: str, path: str, body: bytes = b"", max_bytes: int = 2 << 20) -> Answer:
         if not self._node:
             self._node = self.head().node
         request = NodeRequest(
@@ -124,7 +134,7 @@ class MemberNode:
             nonce=self._randomness(16),
         )
         headers = {HEADER: sign_request(self._named.suite.hash, request, self._signer)}
-        return self._answer(Ask(method, path, body, headers, _SECONDS, 2 << 20))
+        return self._answer(Ask(method, path, body, headers, _SECONDS, max_bytes))
 
     def _answer(self, asked: Ask) -> Answer:
         answer = ask(self._address, asked)

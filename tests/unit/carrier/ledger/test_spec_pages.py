@@ -22,6 +22,7 @@ from xinglin.carrier.ledger.model import (
     Parameters,
     Receipt,
 )
+from xinglin.carrier.ledger.past import LoggedEntry, LogPage
 from xinglin.carrier.ledger.snapshot import LEAVES_IN_CHUNK, Manifest, StateChunk
 from xinglin.kernel.encoding import ChainObject
 from xinglin.kernel.hashing import Tag
@@ -41,6 +42,8 @@ TABLES: dict[tuple[str, str], type[ChainObject]] = {
     ("proof-bundle", "log entry"): LogEntry,
     ("snapshot", "manifest"): Manifest,
     ("snapshot", "state chunk"): StateChunk,
+    ("history", "log page"): LogPage,
+    ("history", "logged entry"): LoggedEntry,
 }
 
 

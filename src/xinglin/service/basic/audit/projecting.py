@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from xinglin.carrier.ledger.ledger import Ledger
+from xinglin.carrier.ledger.log_reading import Entry
 from xinglin.carrier.ledger.model import Operation
-from xinglin.carrier.ledger.reading import Entry
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier_bytes

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from xinglin.carrier.access.registry.model import KeyState
-from xinglin.carrier.ledger.reading import Entry, LedgerReading
+from xinglin.carrier.ledger.log_reading import Entry
+from xinglin.carrier.ledger.reading import LedgerReading
 from xinglin.kernel.encoding import decode, pack, state_key
 from xinglin.service.basic.coordination.model import (
     ConfirmDestruction,
