@@ -24,7 +24,10 @@ from pydantic_settings import (
 from xinglin.kernel.errors import Invalid, NotFound
 
 CONFIG_NAME = "config.toml"
+MAX_NAMED_PEERS = 200
+"""As many as an engine takes connections from."""
 _PLACE = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})", re.ASCII)
+_PEER = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _MAX_PORT = 65_535
 _BINARY = "xinglin_engine"
 
@@ -53,6 +56,13 @@ def _check_place(place: str) -> None:
     found = _PLACE.fullmatch(place)
     if found is None or int(found["port"]) > _MAX_PORT:
         raise ValueError("it is not HOST:PORT")
+
+
+def _check_peer(peer: str) -> None:
+    name, _, place = peer.partition("@")
+    if not _PEER.fullmatch(name):
+        raise ValueError("it is not ID@HOST:PORT, the id 40 hexadecimal digits in lower case")
+    _check_place(place)
 
 
 class _Group(BaseModel):
@@ -114,6 +124,19 @@ class EngineGroup(_Group):
         description="Bytes a second that one connection to another member's engine may send, and as many receive.",
     )
     serves_snapshots: bool = Field(True, description="Whether nodes that join or rebuild get snapshots from this one.")
+    peers: tuple[str, ...] = Field(
+        (),
+        max_length=MAX_NAMED_PEERS,
+        description="Other members' engines, as `ID@HOST:PORT`, that are dialled and let in until this node has caught "
+        "up, whether or not the chain knows them as far as it has it; then the registry alone decides.",
+    )
+
+    @field_validator("peers")
+    @classmethod
+    def _peers(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
+        for peer in peers:
+            _check_peer(peer)
+        return tuple(dict.fromkeys(peers))
 
 
 class StorageSettings(_Group):
@@ -262,6 +285,12 @@ class LinksSettings(_Group):
         ge=1,
         le=1_000_000,
         description="Alarm when the other node is more heights behind this one, or before it.",
+    )
+    clock_seconds: float = Field(
+        3.0,
+        ge=0.1,
+        le=3_600,
+        description="Alarm when this machine's clock is further from the middle of the other members' nodes' clocks.",
     )
 
 

@@ -21,7 +21,7 @@ from xinglin.cli import (
     consent,
     demo_command,
     destruction,
-    engine,
+    engine_evidence,
     episode,
     hold,
     init,
@@ -61,7 +61,7 @@ app.add_typer(access.app, name="access")
 app.add_typer(consent.app, name="consent")
 app.add_typer(proof.app, name="proof")
 app.add_typer(ledger.app, name="ledger")
-app.add_typer(engine.app, name="engine")
+app.add_typer(engine_evidence.app, name="engine")
 app.add_typer(network.app, name="network")
 app.add_typer(bench_command.app, name="bench")
 

@@ -210,7 +210,7 @@ class CosigningKeeper:
     def _begin(self, height: int) -> Round:
         """Begin with a height; the lock is held."""
         cosigner = self._cosigner()
-        note = cosigner.checkpoint(height) if cosigner.cosigns else cosigner.said(height)
+        note = cosigner.checkpoint(height) if cosigner.cosigns_at(height) else cosigner.said(height)
         quorum = epoch_at(epochs_of(self._ledger.value), height).quorum
         current = Round(note, quorum, time.monotonic(), 0)
         self._seen.round = current
@@ -263,7 +263,7 @@ class CosigningKeeper:
             return
         if met.head.height < height:
             raise CheckpointUnavailable(chain=self._ledger.rules.chain, height=height)
-        line = asks.cosign(current.note) if cosigner.cosigns else self._line_of(asks, met, current)
+        line = asks.cosign(current.note) if cosigner.cosigns_at(height) else self._line_of(asks, met, current)
         if line.member != met.member:
             raise CosignatureForeign(address=neighbour.address, member=met.member, found=line.member)
         cosigner.take(current.note, line)

@@ -45,18 +45,25 @@ _BLOCK_ROOM = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a node listens, as ``host:port``: its engine for others' engines and its RPC, the node, its metrics."""
+    """Where a node listens, as ``host:port``: its engine for others' engines and its RPC, the node, its metrics.
+
+    ``peers``: others' engines, as ``id@host:port``, that it begins with besides those that its chain knows.
+    """
 
     p2p: str
     rpc: str
     listen: str = ""
     metrics: str = ""
+    peers: tuple[str, ...] = ()
 
     def settings(self, members: Sequence[str] = ()) -> dict[str, dict[str, Setting]]:
         """Return them as settings of a home; ``members``: where the other members' nodes listen."""
         others = tuple(place for place in members if place and place != self.listen)
+        engine: dict[str, Setting] = {"p2p_listen": self.p2p, "rpc_listen": self.rpc}
+        if self.peers:
+            engine["peers"] = self.peers
         return {
-            "engine": {"p2p_listen": self.p2p, "rpc_listen": self.rpc},
+            "engine": engine,
             "listener": {"listen": self.listen, "metrics": self.metrics, "members": others},
         }
 

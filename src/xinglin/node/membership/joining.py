@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -49,6 +49,7 @@ from xinglin.node.remote.chain import RemoteChain
 from xinglin.node.remote.claims import Assured
 from xinglin.node.remote.errors import SubmissionUnknown
 from xinglin.node.setup import NewHome, make_home
+from xinglin.settings import MAX_NAMED_PEERS
 from xinglin.stakeholders.kinds import MemberKind, Role, Status
 
 REQUEST_NAME = "join-request"
@@ -201,7 +202,9 @@ def prepare(folder: Path, kit: bytes, place: Place, passphrase: bytes, members: 
     new = _applicant(Home(folder), open_keystore(Home(folder).keys, passphrase), reviewed.request)
     if not new.home.config.exists():
         _clear(new.home)
-        join_network(new, read.genesis, read.transactions, place, random_bytes, members)
+        # The founders' engines may have other ids by now, and the chain is at height 0 here (RC9).
+        peers = tuple(f"{one.peer.hex()}@{one.address}" for one in read.peers[:MAX_NAMED_PEERS])
+        join_network(new, read.genesis, read.transactions, replace(place, peers=peers), random_bytes, members)
     return new
 
 
