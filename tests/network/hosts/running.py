@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tests.network.hosts.founding import put_transactions
 from tests.network.hosts.machine import Host, blocks
@@ -132,8 +132,8 @@ def move(trial: Trial, host: Host, others: list[Host]) -> None:
     trial.wire.call(old, "")
     host.readdress("10.77.0.99")
     trial.wire.call(host.called, host.address)
-    host.sh(word(here, HOST=host.called))
     trial.level(host, others[0])
+    host.sh(word(here, HOST=host.called))
     for other in others:
         other.sh(word(there, OLD=old, NEW=host.called))
     trial.grows(others[0])
@@ -141,3 +141,20 @@ def move(trial: Trial, host: Host, others: list[Host]) -> None:
         trial.wait(f"links of {one.name}", lambda one=one: healthy(trial, one, len(others)), 120)
     trial.agree()
     trial.tell(f"{host.name} moved")
+
+
+def forget_names(trial: Trial, hosts: Sequence[Host]) -> None:
+    """Start all nodes while no name means anything, as after a power failure: when names are back, blocks come."""
+    for host in hosts:
+        host.write("/etc/hosts", "127.0.0.1 localhost\n")
+    for host in hosts:
+        host.sh("systemctl restart xinglin-node")
+    for host in hosts:
+        trial.wait(f"{host.name} is back", lambda host=host: trial.height(host) > 0)
+    before = trial.height(hosts[0])
+    hosts[0].sh("sleep 15")
+    assert trial.height(hosts[0]) <= before + 1
+    for host in hosts:
+        host.write_names()
+    trial.tell(f"names are back: blocks in {trial.grows(hosts[0], 180):.1f} s")
+    trial.agree(*hosts)

@@ -111,13 +111,10 @@ def refuse_others(trial: Trial, host: Host) -> None:
 
 
 def ask_by_command(trial: Trial, host: Host, other: Host) -> None:
-    """Register a stopped node's new engine key by a command through another's proxy; other authorities are refused."""
+    """Register a stopped node's new engine key by a command, through another's proxy."""
     host.sh("systemctl stop xinglin-node")
     asking = f"{RUN} member validate --home {HOME} --node https://{other.called}:{TLS_PORT}"
-    answer = [(PROMPT, trial.passphrase(host))]
-    refused = host.typed(f"{asking} --ca-file /etc/ssl/certs/ca-certificates.crt || true", answer)
-    assert "certificate" in refused.out, refused
-    host.typed(f"{asking} --ca-file /etc/xinglin/ca.pem", answer)
+    host.typed(f"{asking} --ca-file /etc/xinglin/ca.pem", [(PROMPT, trial.passphrase(host))])
     host.sh("systemctl start xinglin-node")
     took = trial.level(host, other)
     trial.agree(host, other)
