@@ -6,6 +6,7 @@ import json
 import shutil
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from tests.scenario.test_rebuilding import KINDS, NOW, contents, wait_for
 from tests.support.engines import needs_engine
 from tests.support.neighbourhood import House, running_of
 from tests.support.neighbourhood import wait_for as wait_until
-from tests.support.product import CHEAP, PASSPHRASE, findings
+from tests.support.product import CHEAP, PASSPHRASE, findings, write_passphrase, xinglin
 from tests.support.served import new_identifier
 from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.consensus.comet.files import EngineHome
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
+from xinglin.carrier.consensus.ports import MARK_FORMAT
 from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.errors import LogEntryNotFound, SnapshotInvalid
 from xinglin.carrier.ledger.trust import encode_trust
@@ -47,6 +49,7 @@ pytestmark = needs_engine
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return four homes, of which the first wrote a package at a height that all cosigned; none runs."""
     folder = tmp_path_factory.mktemp("beginning")
+    write_passphrase(folder)
     homes = [make_home(folder / name, name, kind, PASSPHRASE, random_bytes, CHEAP) for name, kind in KINDS.items()]
     found_network(homes, local_places(len(homes), free_ports(3 * len(homes))), random_bytes)
     network = Network([open_node(folder / name, PASSPHRASE) for name in KINDS])
@@ -125,6 +128,34 @@ def backfilled(network: Network, late: int) -> list[tuple[bytes, bytes]]:
     assert begun.consortium.entry(0) == giver.consortium.entry(0)
     collect_checkpoint(network.nodes)
     return [(prove_anchor(begun, chain), encode_trust(trust_of(begun.consortium)))]
+
+
+@pytest.mark.requirement("S9.1", part="a lost node gets what it begins by from a member's running node")
+def test_a_lost_node_gets_its_package_from_a_members_node(places: dict[str, Path], tmp_path: Path) -> None:
+    lost = places["platform"]
+    shutil.rmtree(lost / "chain" / next((lost / "engine").iterdir()).name / "data")
+    network = Network([open_node(places[name], PASSPHRASE) for name in KINDS if name != "platform"])
+    giver, port = network.nodes[0], int(network.nodes[0].settings.listener.listen.rpartition(":")[2])
+    house = House(giver, replace(running_of(giver), comet=network.chains[0]), port)
+    try:
+        collect_checkpoint(network.nodes)
+        house.listen()
+        command = ("ledger", "rebuild", "--home", lost, "--passphrase-file", lost.parent / "passphrase")
+        wrong = xinglin(*command, "--package", "http://127.0.0.1:1")
+        assert wrong.code == "node.unreached"
+        assert list(lost.glob("evidence/rebuild-*")) == []
+        said = xinglin(*command, "--package", f"http://127.0.0.1:{port}", "--json")
+        assert said.status == 0, said.err
+        assert said.json["height"] == giver.notes.heights()[-1] > 0
+        assert list(lost.glob("package-*")) == []
+        offered = {one.height for one in network.chains[0].application.list_snapshots() if one.format == MARK_FORMAT}
+        assert said.json["height"] in offered
+    finally:
+        house.deaf()
+        network.close()
+    begun = open_node(lost, PASSPHRASE)
+    assert begun.consortium.tip.height == said.json["height"]
+    begun.close()
 
 
 def changed(package: Path, out: Path, change: Callable[[str, bytes], bytes]) -> Path:

@@ -12,14 +12,16 @@ from xinglin.cli.choices import read_scan
 from xinglin.cli.files import read_file, write_file
 from xinglin.cli.init import read_kind
 from xinglin.cli.member_voting import RequestFile, app
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_text, opened_registry
+from xinglin.cli.options import HomeOption, JsonOption, PackageOption, PassphraseOption, check_text, opened_registry
 from xinglin.cli.output import show, when
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.fetching import package_from
 from xinglin.node.home import Home, made_whole
 from xinglin.node.membership.joining import MAX_KIT_BYTES, Applying, apply, make_kit, own_request, prepare, register
 from xinglin.node.membership.request import MAX_REQUEST_BYTES, Reviewed, read_request
 from xinglin.node.network_setup import Place
+from xinglin.node.rebuilding import Sources, rebuild
 from xinglin.node.remote.chain import ChainNamed, RemoteChain
 from xinglin.settings import load_settings
 
@@ -117,6 +119,7 @@ def join(
     ] = "",
     rpc_listen: Annotated[str, typer.Option("--rpc-listen", help="Loopback HOST:PORT of its RPC.")] = "127.0.0.1:26657",
     listen: Annotated[str, typer.Option("--listen", help="HOST:PORT for other members and clients.")] = "",
+    package: PackageOption = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -127,11 +130,21 @@ def join(
     data = read_file(kit, MAX_KIT_BYTES)
     # Those by which it joins are those that it asks for cosignatures later.
     members = [one.removeprefix("http://").rstrip("/") for one in node if one.startswith("http://")]
-    new = prepare(home, data, place, read_passphrase(passphrase_file), members)
+    passphrase = read_passphrase(passphrase_file)
+    new = prepare(home, data, place, passphrase, members)
     remote = RemoteChain(node, ChainNamed(request.chain, new.keys.suite), SystemClock(), random_bytes)
     height = register(new, remote)
-    said = {"member": request.founder.member, "node": request.node, "chain": request.chain, "height": height}
+    said: dict[str, Any] = {
+        "member": request.founder.member,
+        "node": request.node,
+        "chain": request.chain,
+        "height": height,
+    }
     lines = [f"Registered at height {height}. Next: xinglin serve {home}"]
+    if package is not None:
+        with package_from(home, package, lambda: passphrase) as file:
+            said["begins"] = rebuild(home, SystemClock().now_ms(), Sources(package=file)).height
+        lines.insert(0, f"The chain begins here at height {said['begins']}.")
     show(said, lines, as_json=as_json)
 
 
