@@ -226,7 +226,7 @@ def _fifth_joins(consortium: Consortium, chain: str) -> None:
         "regulator",
         evidence=data,
     )
-    height = register(prepare(home, kit, consortium.fifth, PASSPHRASE), through)  # type: ignore[arg-type]
+    height = register(prepare(home, kit, consortium.fifth, PASSPHRASE), through).height  # type: ignore[arg-type]
     until(lambda: consortium.tip > height + 2)
     key = identity(EngineHome(new.home.engine(chain).resolve())).validator_key
     assert key not in consortium.voting_at(height + 1)

@@ -10,6 +10,7 @@ import typer
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.carrier.crypto.keystore import open_keystore
 from xinglin.cli.acting import acting_member
+from xinglin.cli.assured import doubts_lines, doubts_said
 from xinglin.cli.member_joining import NodesOption, app
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened
 from xinglin.cli.output import show
@@ -18,9 +19,10 @@ from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.home import Home
 from xinglin.node.membership.contribution import MAX_BLOCKS, contributions, contributions_at_rest
 from xinglin.node.membership.validating import begin_validating, stop_validating
-from xinglin.node.remote.chain import ChainNamed, RemoteChain
+from xinglin.node.remote.chain import RemoteChain
 from xinglin.node.remote.local import serving_process
 from xinglin.node.remote.served import ServedHome
+from xinglin.node.remote.trusting import ChainNamed
 from xinglin.settings import load_settings
 
 __all__ = ["app"]
@@ -76,6 +78,7 @@ def validate(
     """Let this member's node make blocks (again), with a new engine key. The home's node does not run meanwhile."""
     keys = open_keystore(Home(home).keys, read_passphrase(passphrase_file))
     named = ChainNamed(load_settings(home).consortium.id, keys.suite)
-    key = begin_validating(home, keys, RemoteChain(node, named, SystemClock(), random_bytes))
-    lines = [f"Registered engine key {key.hex()}. Next: xinglin serve {home}"]
-    show({"key": key.hex(), "validates": True}, lines, as_json=as_json)
+    remote = RemoteChain(node, named, SystemClock(), random_bytes, keep=Home(home).keep_evidence)
+    key = begin_validating(home, keys, remote)
+    lines = [f"Registered engine key {key.hex()}. Next: xinglin serve {home}", *doubts_lines(remote)]
+    show({"key": key.hex(), "validates": True, **doubts_said(remote)}, lines, as_json=as_json)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from xinglin.carrier.ledger.reading import stored_genesis
+from xinglin.cli.assured import assurance_lines, assurance_said
 from xinglin.cli.choices import read_scan
 from xinglin.cli.files import read_file, write_file
 from xinglin.cli.init import read_kind
@@ -20,7 +21,8 @@ from xinglin.node.home import Home, made_whole
 from xinglin.node.membership.joining import MAX_KIT_BYTES, Applying, apply, make_kit, own_request, prepare, register
 from xinglin.node.membership.request import MAX_REQUEST_BYTES, Reviewed, read_request
 from xinglin.node.network_setup import Place
-from xinglin.node.remote.chain import ChainNamed, RemoteChain
+from xinglin.node.remote.chain import RemoteChain
+from xinglin.node.remote.trusting import ChainNamed
 from xinglin.settings import load_settings
 
 OutOption = Annotated[Path, typer.Option("--out", help="File to write.", dir_okay=False)]
@@ -128,10 +130,20 @@ def join(
     # Those by which it joins are those that it asks for cosignatures later.
     members = [one.removeprefix("http://").rstrip("/") for one in node if one.startswith("http://")]
     new = prepare(home, data, place, read_passphrase(passphrase_file), members)
-    remote = RemoteChain(node, ChainNamed(request.chain, new.keys.suite), SystemClock(), random_bytes)
-    height = register(new, remote)
-    said = {"member": request.founder.member, "node": request.node, "chain": request.chain, "height": height}
-    lines = [f"Registered at height {height}. Next: xinglin serve {home}"]
+    named = ChainNamed(request.chain, new.keys.suite)
+    remote = RemoteChain(node, named, SystemClock(), random_bytes, keep=Home(home).keep_evidence)
+    committed = register(new, remote)
+    said = {
+        "member": request.founder.member,
+        "node": request.node,
+        "chain": request.chain,
+        "height": committed.height,
+        **assurance_said(remote, committed),
+    }
+    lines = [
+        f"Registered at height {committed.height}. Next: xinglin serve {home}",
+        *assurance_lines(remote, committed),
+    ]
     show(said, lines, as_json=as_json)
 
 

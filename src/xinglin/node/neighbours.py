@@ -13,9 +13,9 @@ from xinglin.kernel.errors import Denied, Integrity
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import SERVICE
 from xinglin.node.node import Node
-from xinglin.node.remote.chain import ChainNamed
 from xinglin.node.remote.forms import HeadSaid
 from xinglin.node.remote.member import MemberNode
+from xinglin.node.remote.trusting import ChainNamed
 from xinglin.stakeholders.kinds import Status
 
 

@@ -21,8 +21,10 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.node.remote.forms import (
     MAX_CALL_BYTES,
     MAX_NOTE_REQUEST_BYTES,
+    MAX_PROOFS,
     MAX_SUBMISSION_BYTES,
     PREFIX,
+    PROOF_REQUEST_BYTES,
     OutcomesSaid,
 )
 from xinglin.node.remote.signed import HEADER, Asked
@@ -36,6 +38,7 @@ from xinglin.server.limits import MemberRates, SourceRates
 from xinglin.server.local_routes import LocalRoutes
 from xinglin.server.metrics import TEXT, Figures
 from xinglin.server.problems import problem
+from xinglin.server.proof_routes import ProofRoutes
 
 _ANSWER_SECONDS = 60.0
 """For an answer, beside the time for a body and for a block."""
@@ -68,6 +71,7 @@ class Applications:
         self._gate = Gate(running)
         self._rates = MemberRates(running.node.settings.cosigning.requests_per_minute, time.monotonic)
         self._ledger = LedgerRoutes(running, self._figures, self._settings.commit_seconds)
+        self._proofs = ProofRoutes(running)
         self._local = LocalRoutes(running)
 
     def member(self) -> ASGIApp:
@@ -103,6 +107,8 @@ class Applications:
             self._route("GET", f"{PREFIX}/head", routes.head),
             Route(f"{PREFIX}/transactions", submit, methods=["POST"]),
             self._route("GET", f"{PREFIX}/transactions/{{body}}", routes.place, Takes(("valid_until",))),
+            self._route("POST", f"{PREFIX}/proofs", self._proofs.proofs, Takes(body=MAX_PROOFS * PROOF_REQUEST_BYTES)),
+            self._route("GET", f"{PREFIX}/genesis", self._proofs.genesis),
             self._route("GET", f"{PREFIX}/epochs", routes.epochs),
             self._route("GET", f"{PREFIX}/checkpoint/{{height}}", routes.checkpoint, Takes(signed=signed, rated=True)),
             self._route("POST", f"{PREFIX}/cosign", routes.cosign, Takes((), MAX_NOTE_REQUEST_BYTES, signed, True)),

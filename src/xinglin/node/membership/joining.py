@@ -46,6 +46,7 @@ from xinglin.node.membership.request import (
 from xinglin.node.network_setup import Place, engine_genesis, join_network, validator_of
 from xinglin.node.node import Node
 from xinglin.node.remote.chain import RemoteChain
+from xinglin.node.remote.claims import Assured
 from xinglin.node.remote.errors import SubmissionUnknown
 from xinglin.node.setup import NewHome, make_home
 from xinglin.settings import MAX_NAMED_PEERS
@@ -207,8 +208,8 @@ def prepare(folder: Path, kit: bytes, place: Place, passphrase: bytes, members: 
     return new
 
 
-def register(new: NewHome, remote: RemoteChain) -> int:
-    """Register node, peer and, where it was asked for, validator of a home that is ready; return the height.
+def register(new: NewHome, remote: RemoteChain) -> Assured:
+    """Register node, peer and, where it was asked for, validator of a home that is ready; return where that went.
 
     The signed transaction is kept in the home before it goes out, so that another try hands in the same.
 
@@ -230,16 +231,16 @@ def register(new: NewHome, remote: RemoteChain) -> int:
     return _registered(remote, built, kept, done)
 
 
-def _registered(remote: RemoteChain, built: Built, kept: Path, done: Path) -> int:
+def _registered(remote: RemoteChain, built: Built, kept: Path, done: Path) -> Assured:
     try:
-        height = remote.call_built(built).height
+        committed = remote.call_built(built)
     except SubmissionUnknown:
         raise
     except PlatformError:
         kept.unlink()
         raise
-    write_durably(done, str(height).encode())
-    return height
+    write_durably(done, str(committed.height).encode())
+    return committed
 
 
 def _administrator(new: NewHome) -> Signer:

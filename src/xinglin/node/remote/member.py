@@ -15,11 +15,12 @@ from xinglin.carrier.ledger.state.proof import verify_state_proof
 from xinglin.kernel.clock import Clock
 from xinglin.kernel.errors import Invalid
 from xinglin.node.chains import Randomness
-from xinglin.node.remote.chain import ChainNamed, raise_refusal
+from xinglin.node.remote.chain import raise_refusal
 from xinglin.node.remote.errors import NodeAway, NodeElsewhere
 from xinglin.node.remote.forms import PREFIX, Answer, EpochsSaid, HeadSaid, ValueSaid, read_answer
 from xinglin.node.remote.signed import HEADER, NodeRequest, sign_request
 from xinglin.node.remote.transport import Ask, ask, parse_address
+from xinglin.node.remote.trusting import ChainNamed
 
 _SECONDS = 20.0
 
