@@ -22,19 +22,25 @@ from xinglin.node.membership.joining import MAX_KIT_BYTES, Applying, apply, make
 from xinglin.node.membership.request import MAX_REQUEST_BYTES, Reviewed, read_request
 from xinglin.node.network_setup import Place
 from xinglin.node.remote.chain import RemoteChain
+from xinglin.node.remote.transport import parse_address
 from xinglin.node.remote.trusting import ChainNamed
 from xinglin.settings import load_settings
 
 OutOption = Annotated[Path, typer.Option("--out", help="File to write.", dir_okay=False)]
 NodesOption = Annotated[
-    list[str], typer.Option("--node", help="Another member's node: http://HOST:PORT or unix:/PATH.")
+    list[str],
+    typer.Option("--node", help="Another member's node: http://HOST:PORT, https://HOST:PORT or unix:/PATH."),
+]
+AuthoritiesOption = Annotated[
+    Path | None,
+    typer.Option("--ca-file", help="PEM file of authorities for https nodes, not the system's.", dir_okay=False),
 ]
 EvidenceFiles = Annotated[
     list[Path] | None, typer.Option("--evidence", help="A document behind the request.", dir_okay=False)
 ]
 
 
-__all__ = ["NodesOption", "app"]
+__all__ = ["AuthoritiesOption", "NodesOption", "app"]
 
 
 @app.command("apply")
@@ -119,19 +125,25 @@ def join(
     ] = "",
     rpc_listen: Annotated[str, typer.Option("--rpc-listen", help="Loopback HOST:PORT of its RPC.")] = "127.0.0.1:26657",
     listen: Annotated[str, typer.Option("--listen", help="HOST:PORT for other members and clients.")] = "",
+    metrics: Annotated[str, typer.Option("--metrics", help="Loopback HOST:PORT for Prometheus.")] = "",
+    ca_file: AuthoritiesOption = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Once admitted: give the home the chain, register node, engine and validator. Then 'xinglin serve' catches up."""
     _, reviewed = own_request(home)
     request = reviewed.request
-    place = Place(p2p_listen or request.address, rpc_listen, listen)
+    authorities = "" if ca_file is None else str(ca_file.resolve())
+    place = Place(
+        p2p_listen or request.address, rpc_listen, listen, metrics, external=request.address, ca_file=authorities
+    )
     data = read_file(kit, MAX_KIT_BYTES)
     # Those by which it joins are those that it asks for cosignatures later.
-    members = [one.removeprefix("http://").rstrip("/") for one in node if one.startswith("http://")]
+    members = [one.removeprefix("http://").rstrip("/") for one in node if one.startswith("http")]
+    others = [parse_address(one, authorities) for one in node]
     new = prepare(home, data, place, read_passphrase(passphrase_file), members)
     named = ChainNamed(request.chain, new.keys.suite)
-    remote = RemoteChain(node, named, SystemClock(), random_bytes, keep=Home(home).keep_evidence)
+    remote = RemoteChain(others, named, SystemClock(), random_bytes, keep=Home(home).keep_evidence)
     committed = register(new, remote)
     said = {
         "member": request.founder.member,
