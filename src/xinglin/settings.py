@@ -24,7 +24,11 @@ from pydantic_settings import (
 from xinglin.kernel.errors import Invalid, NotFound
 
 CONFIG_NAME = "config.toml"
+MAX_NAMED_PEERS = 200
+"""As many as an engine takes connections from."""
 _PLACE = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})", re.ASCII)
+_TLS = "https://"
+_PEER = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _MAX_PORT = 65_535
 _BINARY = "xinglin_engine"
 
@@ -53,6 +57,13 @@ def _check_place(place: str) -> None:
     found = _PLACE.fullmatch(place)
     if found is None or int(found["port"]) > _MAX_PORT:
         raise ValueError("it is not HOST:PORT")
+
+
+def _check_peer(peer: str) -> None:
+    name, _, place = peer.partition("@")
+    if not _PEER.fullmatch(name):
+        raise ValueError("it is not ID@HOST:PORT, the id 40 hexadecimal digits in lower case")
+    _check_place(place)
 
 
 class _Group(BaseModel):
@@ -114,6 +125,19 @@ class EngineGroup(_Group):
         description="Bytes a second that one connection to another member's engine may send, and as many receive.",
     )
     serves_snapshots: bool = Field(True, description="Whether nodes that join or rebuild get snapshots from this one.")
+    peers: tuple[str, ...] = Field(
+        (),
+        max_length=MAX_NAMED_PEERS,
+        description="Other members' engines, as `ID@HOST:PORT`, that are dialled and let in until this node has caught "
+        "up, whether or not the chain knows them as far as it has it; then the registry alone decides.",
+    )
+
+    @field_validator("peers")
+    @classmethod
+    def _peers(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
+        for peer in peers:
+            _check_peer(peer)
+        return tuple(dict.fromkeys(peers))
 
 
 class StorageSettings(_Group):
@@ -202,8 +226,16 @@ class ListenerSettings(_Group):
     members: tuple[str, ...] = Field(
         (),
         max_length=64,
-        description="Host and port of each other member's node, as its `listen` is reached from here: they are "
-        "asked for cosignatures and probed. Which member's node it is, its answers show by signature.",
+        description="Host and port of each other member's node, as its `listen` is reached from here, or "
+        "`https://HOST:PORT` where it is behind a TLS proxy: they are asked for cosignatures and probed. Which "
+        "member's node it is, its answers show by signature.",
+    )
+    ca_file: str = Field(
+        "",
+        max_length=4096,
+        pattern=r"^(/.*)?$",
+        description="File (PEM, its whole path) of the certificate authorities by which `https` members are believed, "
+        "instead of the system's.",
     )
 
     @field_validator("listen", "metrics")
@@ -217,7 +249,7 @@ class ListenerSettings(_Group):
     @classmethod
     def _places(cls, places: tuple[str, ...]) -> tuple[str, ...]:
         for place in places:
-            _check_place(place)
+            _check_place(place.removeprefix(_TLS))
         return tuple(dict.fromkeys(places))
 
 
@@ -262,6 +294,12 @@ class LinksSettings(_Group):
         ge=1,
         le=1_000_000,
         description="Alarm when the other node is more heights behind this one, or before it.",
+    )
+    clock_seconds: float = Field(
+        3.0,
+        ge=0.1,
+        le=3_600,
+        description="Alarm when this machine's clock is further from the middle of the other members' nodes' clocks.",
     )
 
 

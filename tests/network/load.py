@@ -25,11 +25,12 @@ from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.home import Home
-from xinglin.node.remote.chain import ChainNamed, RemoteChain
+from xinglin.node.remote.chain import RemoteChain
+from xinglin.node.remote.claims import Assurance, Patience
 from xinglin.node.remote.errors import NodeAway, NodeUnreached
 from xinglin.node.remote.forms import PREFIX, OutcomesSaid, Problem, RefusedSaid, frame, read_answer
-from xinglin.node.remote.settling import Patience
 from xinglin.node.remote.transport import Ask, ask, parse_address
+from xinglin.node.remote.trusting import ChainNamed
 
 _REQUEST_SECONDS = 10.0
 
@@ -155,7 +156,7 @@ def first_answer(member: Member, built: Built) -> str:
 def client_of(consortium: Consortium, addresses: list[str], patience: Patience) -> RemoteChain:
     """Return a client of the chain."""
     named = ChainNamed(consortium.rules.chain, consortium.rules.suite)
-    return RemoteChain(addresses, named, SystemClock(), random_bytes, patience)
+    return RemoteChain(addresses, named, SystemClock(), random_bytes, patience, Assurance.NODE)
 
 
 def keys_of(member: Member) -> tuple[Signer, bytes]:

@@ -23,7 +23,7 @@ Do = Literal[
     "stands",  # no height grows for `seconds`
     "refused",  # nodes refuse what is handed in with `code`, within `seconds`
     "later_round",  # a block was decided in a later round than the first, within `seconds`
-    "evidence",  # nodes keep evidence against the member of `against`, within `seconds`
+    "evidence",  # nodes keep evidence against the member of `against`, both votes with it, within `seconds`
     "true_time",  # block time is at most `seconds` off, within as many
     "idle",  # no node runs for `seconds` of everybody's clock; what was signed before is refused with `code` after
     "wait",  # nothing, for `seconds`

@@ -19,7 +19,9 @@ from tests.network.load import Clients, Memory, a_transaction, first_answer
 from tests.network.manifest import Manifest, Step
 from tests.network.observe import later_rounds, proposals
 from tests.network.twin import begin_twin
-from xinglin.carrier.consensus.comet.files import identity
+from xinglin.carrier.consensus.comet.files import identity, key_address
+from xinglin.node.home import Home
+from xinglin.node.misbehaviour import deeds
 from xinglin.settings import load_settings
 
 _SETTLE_SECONDS = 90.0
@@ -294,9 +296,8 @@ class Player:
 
 
 def _accused(home: Path) -> set[tuple[str, str]]:
-    """Return the validators, and whose they are, that a home keeps evidence of having signed twice."""
-    said = [json.loads(path.read_bytes()) for path in home.glob("evidence/engine-*.json")]
-    return {(one["validator"], one["member"]) for one in said if one["what"] == "duplicate_vote"}
+    """Return the validators, and whose they are, of which a home keeps two votes that prove that they signed twice."""
+    return {(key_address(one.votes.key).hex(), one.said["member"]) for one in deeds(Home(home)) if one.votes}
 
 
 def _hold(holds: bool, otherwise: str) -> None:

@@ -9,7 +9,7 @@ from xinglin.carrier.consensus.comet.files import make_keys
 from xinglin.carrier.ledger.build import operation
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import random_bytes
-from xinglin.node.remote.settling import Patience
+from xinglin.node.remote.claims import Patience
 
 
 def begin_twin(consortium: Consortium, name: str, fault: str, memory: Memory) -> None:

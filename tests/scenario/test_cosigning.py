@@ -8,16 +8,26 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from xinglin_verify.report import Verdict
+from xinglin_verify.verify import verify_bundle
 
 from tests.support.neighbourhood import House, Neighbourhood, neighbourhood, wait_for
+from xinglin.carrier.access.registry.model import AddNode
+from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.checkpoint import Head, NoteSignature, SignedNote
-from xinglin.carrier.ledger.cosign import Cosigner
+from xinglin.carrier.ledger.cosign import Cosigner, check_signature
 from xinglin.carrier.ledger.errors import CheckpointFork, CheckpointInvalid, CheckpointUnavailable
+from xinglin.carrier.ledger.trust import encode_trust
+from xinglin.kernel.identifiers import identifier
+from xinglin.node.chains import random_bytes
 from xinglin.node.cosigning import Asked
-from xinglin.node.founding import SERVICE
+from xinglin.node.directory import Directory
+from xinglin.node.founding import ADMINISTRATOR, SEALING, SERVICE
+from xinglin.node.membership.voting import Acting, Change, propose, vote
 from xinglin.node.neighbours import CosignatureForeign, Met, Neighbour, NodeNotRegistered
 from xinglin.node.node import Node
-from xinglin.node.proofs import newest_checkpoint, newest_quorum
+from xinglin.node.opening import anchoring
+from xinglin.node.proofs import newest_checkpoint, newest_quorum, prove_anchor, trust_of
 from xinglin.node.remote.errors import NodeUnreached
 from xinglin.server.errors import SourceTooFast
 
@@ -297,3 +307,68 @@ def test_asking_for_the_same_height_again_writes_nothing(place: Neighbourhood) -
 def test_the_key_that_asks_is_the_service_account_s(place: Neighbourhood) -> None:
     node = place["hospital"].node
     assert Neighbour(node, "127.0.0.1:1")._asking("")._signer.key == node.keys.public(SERVICE)
+
+
+# --- a key that was replaced ---
+
+
+def acting(house: House) -> Acting:
+    """Return the member of a home as one that acts."""
+    node, client = house.node, house.node.client()
+    signer = node.signer(ADMINISTRATOR)
+    return Acting(node.member, client.chain, node.keys, node.consortium, lambda calls: client.call(calls, [signer]))
+
+
+def replace_key(place: Neighbourhood, ahead: int) -> int:
+    """Vote a new cosigning key of the hospital into force, so many blocks from now; return from which height on."""
+    proposal, _ = propose(acting(place["hospital"]), Change(rotate=True, ahead=ahead))
+    for name in ("hospital", "platform", "insurer"):
+        vote(acting(place[name]), proposal, None)
+    return Directory(place["hospital"].node.consortium).epochs()[-1].epoch.from_height
+
+
+@pytest.mark.requirement("W19", part="heights from before a key was replaced are cosigned by the key of then")
+def test_a_height_of_the_epoch_before_is_cosigned_by_the_key_that_was_replaced(place: Neighbourhood) -> None:
+    """Nobody had asked for it when the new key came into force: by that one no line would count."""
+    hospital = place["hospital"]
+    first = hospital.node.cosigner().keys_at(0)[hospital.node.member]
+    begins = replace_key(place, EVERY + 4)
+    assert EVERY < begins < 2 * EVERY
+    place.grow(begins + 2)
+    assert hospital.node.cosigning_signer().key != first
+    note = collected(hospital)
+    assert note.head.height == EVERY
+    lines_verify(hospital, note)
+    assert hospital.node.member in members(note)
+    place.grow(2 * EVERY)
+    later = collected(place["platform"])
+    assert later.head.height == 2 * EVERY
+    lines_verify(hospital, later)
+    asked_now = place["hospital"].node.cosigner().cosign(later)
+    assert asked_now.key_id in {line.key_id for line in hospital.node.notes.load(2 * EVERY).signatures}  # type: ignore[union-attr]
+
+
+def lines_verify(house: House, note: SignedNote) -> None:
+    """Check every line of a note as a stranger would: one that is by another key fails a whole bundle (P6)."""
+    cosigner = house.node.cosigner()
+    for line in note.signatures:
+        check_signature(cosigner.rules, note, line, cosigner.keys_at(note.head.height)[line.member])
+
+
+@pytest.mark.requirement("S9.2", part="what was logged before a key was replaced is proven by a later checkpoint")
+def test_what_is_under_no_quorum_of_its_epoch_is_proven_by_a_later_checkpoint(place: Neighbourhood) -> None:
+    """Members were away while the key was replaced: no height of the first epoch ever has a quorum."""
+    hospital = place["hospital"]
+    node, client = hospital.node, hospital.node.client(hospital.node.private_ledger())
+    call = AddNode(identifier(random_bytes(16)), node.keys.public(SEALING))
+    client.call([operation(client.suite, "registry", "add_node", call)], [node.signer(ADMINISTRATOR)])
+    assert anchoring(node).step()
+    anchored = hospital.node.consortium.tip.height
+    begins = replace_key(place, EVERY + 4)
+    place.grow(begins + EVERY)
+    note = collected(hospital)
+    assert anchored < begins <= note.head.height
+    assert hospital.node.notes.heights() == [note.head.height]
+    private = hospital.node.private_ledger().rules.chain
+    bundle = prove_anchor(hospital.node, private)
+    assert verify_bundle(bundle, encode_trust(trust_of(hospital.node.consortium))).verdict is Verdict.HOLDS

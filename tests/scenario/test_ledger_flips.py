@@ -52,7 +52,9 @@ def checkpoint(chain: Chain, home: Path, ledger: Ledger) -> None:
     party = chain.parties[0]
     notes = NoteStore(home / "chain" / chain.rules.chain)
     signer, keys = Signer(party.key.public, party.key.sign), {party.member: party.key.public}
-    Cosigner(chain.rules, party.member, signer, notes, ledger.head_at, lambda _: keys).checkpoint(ledger.tip.height)
+    Cosigner(chain.rules, party.member, lambda _: signer, notes, ledger.head_at, lambda _: keys).checkpoint(
+        ledger.tip.height
+    )
 
 
 def places(chain: Chain, home: Path, rng: random.Random) -> list[tuple[str, int, int]]:

@@ -18,9 +18,9 @@ from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.network import Network
 from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import Node, open_node
+from xinglin.node.remote.claims import Patience
 from xinglin.node.remote.errors import NodesAway
 from xinglin.node.remote.forms import PREFIX, frame
-from xinglin.node.remote.settling import Patience
 from xinglin.node.setup import make_home
 from xinglin.server.errors import SubmissionsClosed
 from xinglin.settings import load_settings

@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.neighbourhood import House, Neighbourhood, neighbourhood
 from xinglin.carrier.consensus.comet.rpc import PeerLink
+from xinglin.node import links
+from xinglin.node.clocks import ANSWERS
 from xinglin.node.links import LEAST_PROBES, Link, LinkWatch
 from xinglin.node.neighbours import neighbours_of
 from xinglin.node.remote.errors import NodeUnreached
@@ -89,6 +91,39 @@ def test_an_engine_that_the_registry_admits_and_is_not_connected_is_an_alarm(pla
         watch.judge()
     [link] = [one for one in watch.links if one.node == platform.node.settings.node]
     assert [one.kind for one in link.alarms] == ["engine"]
+
+
+@pytest.mark.requirement("S6.1d", part="a node whose clock is off finds it by the other members' and gives an alarm")
+def test_a_clock_that_is_off_is_an_alarm_until_it_is_right(
+    place: Neighbourhood, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The clock of this machine is moved for the asking node alone: it reads it where the links are watched."""
+    watch = place["hospital"].running.keepers.links
+    watch.look()
+    assert watch.clock.members == 3
+    assert watch.clock.since_ms is None
+    assert abs(watch.clock.offset_ms or 0.0) < 1_000
+    right = links._now
+    with caplog.at_level(logging.WARNING, "xinglin.node.links"):
+        for ahead in (90_000, -90_000):
+            monkeypatch.setattr(links, "_now", lambda ahead=ahead: right() + ahead)
+            for _ in range(ANSWERS):
+                watch.look()
+            clock = watch.clock
+            assert abs((clock.offset_ms or 0.0) - ahead) < 1_000
+            assert clock.since_ms is not None
+            assert place["hospital"].running.status()["keepers"]["clock"]["since_ms"] == clock.since_ms
+        text = Figures(place["hospital"].running).text().decode()
+        assert "xinglin_clock_alarm 1.0" in text
+        assert re.search(
+            r"^xinglin_clock_offset_seconds -9\d\.|^xinglin_clock_offset_seconds -8\d\.", text, re.MULTILINE
+        )
+        monkeypatch.setattr(links, "_now", right)
+        for _ in range(ANSWERS):
+            watch.look()
+    assert watch.clock.since_ms is None
+    assert [one for one in caplog.messages if "ahead" in one or "right again" in one][-1].count("right again") == 1
+    assert "xinglin_clock_alarm 0.0" in Figures(place["hospital"].running).text().decode()
 
 
 def test_every_figure_is_documented_and_given(place: Neighbourhood) -> None:

@@ -48,6 +48,7 @@ from xinglin.node.node import Node, open_node
 from xinglin.node.opening import anchoring, issue_transmission_key, open_for_business
 from xinglin.node.rounds import Rounds
 from xinglin.node.setup import make_home
+from xinglin.settings import load_settings
 from xinglin.stakeholders.kinds import MemberKind, Status
 
 pytestmark = needs_engine
@@ -211,6 +212,8 @@ def _fifth_joins(consortium: Consortium, chain: str) -> None:
     first = nodes["hospital"]
     kit = make_kit(first.home, first.consortium.rules.genesis, first.consortium)
     new = prepare(home, kit, consortium.fifth, PASSPHRASE)
+    known = {peer.hex() for peer in peers_of(CommittedState(first.consortium))}
+    assert {one.partition("@")[0] for one in load_settings(home).engine.peers} == known  # at height 0 it has only these
     through = _Through(first)
     with pytest.raises(PlatformError) as refused:
         register(new, through)  # type: ignore[arg-type]
@@ -223,7 +226,7 @@ def _fifth_joins(consortium: Consortium, chain: str) -> None:
         "regulator",
         evidence=data,
     )
-    height = register(prepare(home, kit, consortium.fifth, PASSPHRASE), through)  # type: ignore[arg-type]
+    height = register(prepare(home, kit, consortium.fifth, PASSPHRASE), through).height  # type: ignore[arg-type]
     until(lambda: consortium.tip > height + 2)
     key = identity(EngineHome(new.home.engine(chain).resolve())).validator_key
     assert key not in consortium.voting_at(height + 1)

@@ -23,7 +23,7 @@ from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import open_node
-from xinglin.node.remote.settling import Patience
+from xinglin.node.remote.claims import Patience
 from xinglin.node.setup import make_home
 from xinglin.stakeholders.kinds import MemberKind
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,17 @@ import pytest
 from tests.support.damage import data_file
 from tests.support.engines import needs_engine
 from tests.support.product import CHEAP, PASSPHRASE, make_hospital, xinglin
+from xinglin.carrier.access.registry.model import SetPeer
 from xinglin.carrier.consensus.comet.errors import EngineDataDamaged, EngineFileDamaged, EngineSigningStateLost
-from xinglin.carrier.consensus.comet.files import EngineHome, identity
+from xinglin.carrier.consensus.comet.files import EngineHome, identity, make_keys
+from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.errors import ChainNotFound, StoreDamaged, StoreLocked
 from xinglin.carrier.ledger.store import lock_folder
 from xinglin.kernel.errors import Integrity
 from xinglin.node.accounts import add_account
 from xinglin.node.chains import random_bytes
 from xinglin.node.comet_chain import CometChain
+from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.keepers import keepers_of
 from xinglin.node.network import Network
 from xinglin.node.network_setup import found_network, free_ports, local_places
@@ -210,3 +214,60 @@ def spoil_all(folder: Path) -> None:
         if path.suffix in (".ldb", ".log") or path.name.startswith("MANIFEST"):
             data = path.read_bytes()
             path.write_bytes(data[: len(data) // 2] + b"\xa5" * (len(data) - len(data) // 2))
+
+
+def new_engine_ids(places: dict[str, Path], names: Sequence[str], aside: Path) -> list[str]:
+    """Give members' engines new keys that their administrators register; return the engines as ``id@host:port``."""
+    network = Network([open_node(path, PASSPHRASE) for path in places.values()])
+    try:
+        nodes = dict(zip(places, network.nodes, strict=True))
+        chain = network.nodes[0].consortium.rules.chain
+        made = {name: EngineHome(aside / name) for name in names}
+        named = []
+        for name, fresh in made.items():
+            node, peer = nodes[name], make_keys(fresh).peer
+            address = node.settings.engine.p2p_listen
+            call = SetPeer(node.settings.node, peer, address)
+            client = node.client()
+            client.call([operation(client.suite, "registry", "set_peer", call)], [node.signer(ADMINISTRATOR)])
+            named.append(f"{peer.hex()}@{address}")
+    finally:
+        network.close()
+    for name, fresh in made.items():
+        fresh.node_key.replace(EngineHome(places[name] / "engine" / chain).node_key)
+    return named
+
+
+@pytest.mark.requirement("S9.1", part="a home begins anew although no founder's engine has its first id any more")
+def test_peers_that_the_owner_names_are_let_in_until_the_chain_is_caught_up(
+    places: dict[str, Path], tmp_path: Path
+) -> None:
+    lost, others = places["hospital"], ["platform", "insurer", "regulator"]
+    named = new_engine_ids(places, others, tmp_path / "fresh")
+    rebuild(lost, NOW)
+    with ExitStack() as stack:
+        network = Network([open_node(places[name], PASSPHRASE) for name in others])
+        stack.callback(network.close)
+
+        def serve(seconds: float, until: int) -> tuple[int, set[str]]:
+            node = open_node(lost, PASSPHRASE)
+            stack.callback(node.close)
+            comet = CometChain(node)
+            stack.callback(comet.close)
+            deadline = time.monotonic() + seconds
+            while node.consortium.tip.height < until and time.monotonic() < deadline:
+                time.sleep(0.05)
+            reached = node.consortium.tip.height, {str(one) for one in comet.admitted()}
+            comet.close()
+            node.close()
+            return reached
+
+        ahead = network.nodes[0].consortium.tip.height
+        assert serve(5, 1)[0] == 0
+        config = lost / "config.toml"
+        told = config.read_text(encoding="utf-8")
+        listed = ", ".join(f'"{one}"' for one in named)
+        config.write_text(told.replace("[engine]", f"[engine]\npeers = [{listed}]"), encoding="utf-8")
+        height, admitted = serve(_CATCH_UP_SECONDS, ahead)
+        assert height >= ahead
+        assert admitted == set(named)

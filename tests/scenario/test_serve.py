@@ -47,6 +47,7 @@ from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import ADMINISTRATOR, COSIGNING, SEALING, SERVICE
+from xinglin.node.remote.claims import Patience
 from xinglin.node.remote.errors import (
     NodeElsewhere,
     NodesAway,
@@ -57,7 +58,6 @@ from xinglin.node.remote.errors import (
 )
 from xinglin.node.remote.forms import PREFIX, frame
 from xinglin.node.remote.served import ServedHome
-from xinglin.node.remote.settling import Patience
 from xinglin.node.remote.signed import HEADER, NodeRequest, sign_request
 
 GM = suite("gm")

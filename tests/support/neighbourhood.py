@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from tests.support.product import CHEAP, PASSPHRASE
 from xinglin.node.backfilling import BackfillKeeper
@@ -43,6 +44,13 @@ class House:
     port: int
     server: uvicorn.Server | None = None
     thread: threading.Thread | None = None
+    between: Callable[[ASGIApp], ASGIApp] = lambda app: app
+    """What stands between the node and who asks it: nothing, or what makes it lie."""
+
+    @property
+    def address(self) -> str:
+        """Where it answers members."""
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def keeper(self) -> CosigningKeeper:
@@ -52,7 +60,11 @@ class House:
     def listen(self) -> None:
         """Answer members from now on."""
         config = uvicorn.Config(
-            Applications(self.running).member(), host="127.0.0.1", port=self.port, log_config=None, lifespan="off"
+            self.between(Applications(self.running).member()),
+            host="127.0.0.1",
+            port=self.port,
+            log_config=None,
+            lifespan="off",
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)

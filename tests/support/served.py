@@ -24,9 +24,10 @@ from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.home import Home
 from xinglin.node.node import open_node
-from xinglin.node.remote.chain import ChainNamed, RemoteChain
+from xinglin.node.remote.chain import RemoteChain
+from xinglin.node.remote.claims import Assurance, Patience
 from xinglin.node.remote.member import MemberNode
-from xinglin.node.remote.settling import Patience
+from xinglin.node.remote.trusting import ChainNamed
 from xinglin.stakeholders.kinds import Role
 
 LISTENING = {"listen": "127.0.0.1:0", "metrics": "127.0.0.1:0"}
@@ -82,7 +83,11 @@ class Served:
         return Signer(self.keys.public(name), lambda message: self.keys.sign(name, message))
 
     def client(self, *addresses: str, patience: Patience | None = None, **more: Any) -> RemoteChain:
-        """Return a client of the chain; through the listener for members unless other addresses are given."""
+        """Return a client of the chain; through the listener for members unless other addresses are given.
+
+        It believes the log of one node: a node of its own alone need not be waited for.
+        """
+        more = {"assurance": Assurance.NODE} | more
         return RemoteChain(addresses or (self.members,), self.named, SystemClock(), random_bytes, patience, **more)
 
     def member(self, signer: Signer, node: str = "") -> MemberNode:

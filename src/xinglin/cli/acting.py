@@ -14,9 +14,10 @@ from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.home import Home
 from xinglin.node.membership.voting import Acting
-from xinglin.node.remote.chain import ChainNamed, RemoteChain
+from xinglin.node.remote.chain import RemoteChain
 from xinglin.node.remote.local import SOCKET_NAME, serving_process
 from xinglin.node.remote.served import ServedHome
+from xinglin.node.remote.trusting import ChainNamed
 from xinglin.settings import load_settings
 
 

@@ -17,11 +17,12 @@ from xinglin.cli import (
     access,
     account,
     agreement,
+    audience,
     bench_command,
     consent,
     demo_command,
     destruction,
-    engine,
+    engine_evidence,
     episode,
     hold,
     init,
@@ -51,6 +52,7 @@ app.command("demo")(demo_command.demo)
 app.add_typer(member_peer.app, name="member")  # the same one, with the commands of the other files
 app.add_typer(account.app, name="account")
 app.add_typer(agreement.app, name="agreement")
+app.add_typer(audience.app, name="audience")
 app.add_typer(record_versions.app, name="record")  # the same one, with the commands of versions
 app.add_typer(notice.app, name="notice")
 app.add_typer(patient.app, name="patient")
@@ -61,7 +63,7 @@ app.add_typer(access.app, name="access")
 app.add_typer(consent.app, name="consent")
 app.add_typer(proof.app, name="proof")
 app.add_typer(ledger.app, name="ledger")
-app.add_typer(engine.app, name="engine")
+app.add_typer(engine_evidence.app, name="engine")
 app.add_typer(network.app, name="network")
 app.add_typer(bench_command.app, name="bench")
 

@@ -48,9 +48,18 @@ def status(as_json: JsonOption = False) -> None:
 
 @app.command("links")
 def links(home: HomeOption, as_json: JsonOption = False) -> None:
-    """Show the links of a running node to the nodes of other members: round-trip, loss, lag, bytes, alarms."""
+    """Show the links of a running node to other members' nodes (round-trip, loss, lag, bytes, alarms) and its clock."""
     found = ServedHome(home).links()
-    show(found, [line for one in found["links"] for line in _link_lines(one)], as_json=as_json)
+    lines = [line for one in found["links"] for line in _link_lines(one)]
+    show(found, [*lines, _clock_line(found["clock"])], as_json=as_json)
+
+
+def _clock_line(clock: Mapping[str, Any]) -> str:
+    if clock["offset_ms"] is None:
+        return "clock: no other member's node has told its time"
+    ahead = f"{clock['offset_ms'] / 1000:+.1f} s against the middle of {clock['members']} other members"
+    alarm = "" if clock["since_ms"] is None else f"  ALARM clock: threshold {clock['threshold_ms'] / 1000:.1f} s"
+    return f"clock: {ahead}{alarm}"
 
 
 def _link_lines(link: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
 from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.directory import Directory
+from xinglin.stakeholders.kinds import Status
 
 app = typer.Typer(
     help="Members of the consortium: who they are, how they join, are suspended, restored and removed.",
@@ -35,7 +36,7 @@ def show_member(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one member and its accounts."""
+    """Show one member, its accounts and its engines as `engine.peers` of the settings names them."""
     identifier_bytes(member)
     with opened_registry(home, passphrase_file) as chain:
         directory = Directory(chain)
@@ -48,8 +49,14 @@ def show_member(
             }
             for account, state in directory.accounts(member)
         ]
+        row["engines"] = [
+            {"peer": peer.hex(), "address": state.address, "node": state.node}
+            for peer, state in directory.peers()
+            if state.member == member and state.status is Status.ACTIVE
+        ]
     lines = [f"{row['name']}  {row['kind']}  {row['status']}"]
     lines += [f"  account {one['account']}  {', '.join(one['roles'])}  {one['status']}" for one in row["accounts"]]
+    lines += [f"  engine {one['peer']}@{one['address']}" for one in row["engines"]]
     show(row, lines, as_json=as_json)
 
 

@@ -10,15 +10,20 @@ import typer
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.carrier.crypto.keystore import open_keystore
 from xinglin.cli.acting import acting_member
-from xinglin.cli.member_joining import NodesOption, app
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_registry
+from xinglin.cli.assured import doubts_lines, doubts_said
+from xinglin.cli.member_joining import AuthoritiesOption, NodesOption, app
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened
 from xinglin.cli.output import show
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.home import Home
-from xinglin.node.membership.contribution import MAX_BLOCKS, contributions
+from xinglin.node.membership.contribution import MAX_BLOCKS, contributions, contributions_at_rest
 from xinglin.node.membership.validating import begin_validating, stop_validating
-from xinglin.node.remote.chain import ChainNamed, RemoteChain
+from xinglin.node.remote.chain import RemoteChain
+from xinglin.node.remote.local import serving_process
+from xinglin.node.remote.served import ServedHome
+from xinglin.node.remote.transport import parse_address
+from xinglin.node.remote.trusting import ChainNamed
 from xinglin.settings import load_settings
 
 __all__ = ["app"]
@@ -31,10 +36,14 @@ def show_contributions(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show each member's blocks proposed and signed, uptime and transactions; the home's node runs."""
-    settings = load_settings(home)
-    with opened_registry(home, passphrase_file) as chain, EngineRpc(settings.engine.rpc_listen) as rpc:
-        found = contributions(chain, settings.consortium.id, rpc, blocks)
+    """Show each member's blocks proposed and signed, uptime and transactions, whether or not the home's node runs."""
+    if serving_process(home) is None:
+        with opened(home, passphrase_file) as node:
+            found = contributions_at_rest(node, blocks)
+    else:
+        settings = load_settings(home)
+        with EngineRpc(settings.engine.rpc_listen) as rpc:
+            found = contributions(ServedHome(home), settings.consortium.id, rpc, blocks)
     rows = [asdict(one) | {"uptime": one.uptime} for one in found.members]
     lines = [f"Blocks {found.first} to {found.last}."]
     for one in found.members:
@@ -64,12 +73,17 @@ def stop(
 def validate(
     home: HomeOption,
     node: NodesOption,
+    ca_file: AuthoritiesOption = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let this member's node make blocks (again), with a new engine key. The home's node does not run meanwhile."""
     keys = open_keystore(Home(home).keys, read_passphrase(passphrase_file))
-    named = ChainNamed(load_settings(home).consortium.id, keys.suite)
-    key = begin_validating(home, keys, RemoteChain(node, named, SystemClock(), random_bytes))
-    lines = [f"Registered engine key {key.hex()}. Next: xinglin serve {home}"]
-    show({"key": key.hex(), "validates": True}, lines, as_json=as_json)
+    settings = load_settings(home)
+    named = ChainNamed(settings.consortium.id, keys.suite)
+    authorities = settings.listener.ca_file if ca_file is None else str(ca_file)
+    others = [parse_address(one, authorities) for one in node]
+    remote = RemoteChain(others, named, SystemClock(), random_bytes, keep=Home(home).keep_evidence)
+    key = begin_validating(home, keys, remote)
+    lines = [f"Registered engine key {key.hex()}. Next: xinglin serve {home}", *doubts_lines(remote)]
+    show({"key": key.hex(), "validates": True, **doubts_said(remote)}, lines, as_json=as_json)

@@ -81,7 +81,7 @@ PackageOption = Annotated[
     typer.Option(
         "--package",
         metavar="FILE|URL",
-        help="Begin at the height of a recovery package: its file, or http://HOST:PORT of a member's running node.",
+        help="Begin at the height of a recovery package: its file, or http(s)://HOST:PORT of a member's running node.",
     ),
 ]
 WithOption = Annotated[

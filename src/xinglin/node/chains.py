@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from xinglin.carrier.access.founding import founding
 from xinglin.carrier.access.governance.contract import CONTRACT as GOVERNANCE
@@ -84,7 +84,13 @@ def rules_of(genesis: Genesis) -> ChainRules:
     return ChainRules(chain, genesis, chosen, runtime, RegistryDirectory())
 
 
-def comet_application(home: Home, ledger: Ledger, opening: Opening, keep_blocks: int = 0) -> LedgerApplication:
+def comet_application(
+    home: Home,
+    ledger: Ledger,
+    opening: Opening,
+    keep_blocks: int = 0,
+    named: Callable[[], Collection[bytes]] = tuple,
+) -> LedgerApplication:
     """Return what CometBFT drives in a home: its ledger, whose members' engines count, and how block 1 begins.
 
     Args:
@@ -92,6 +98,7 @@ def comet_application(home: Home, ledger: Ledger, opening: Opening, keep_blocks:
         ledger: its consortium chain.
         opening: the founding transactions.
         keep_blocks: how many of the newest blocks the engine keeps, and never fewer than evidence needs; 0 for all.
+        named: the peers that the owner has let in besides, for now.
     """
     retention = Retention(max(keep_blocks, EVIDENCE_BLOCKS), EVIDENCE_MS) if keep_blocks else None
     folder = home.chain(ledger.rules.chain)
@@ -101,7 +108,7 @@ def comet_application(home: Home, ledger: Ledger, opening: Opening, keep_blocks:
     def marks() -> list[int]:
         return sorted({*notes.heights()[-MARKS:], *packaged.heights()})
 
-    return LedgerApplication(ledger, folder / "snapshot", EngineMembership(), opening, retention, marks)
+    return LedgerApplication(ledger, folder / "snapshot", EngineMembership(), opening, retention, marks, named)
 
 
 def group_member(name: str, home: Home, ledger: Ledger) -> GroupMember:

@@ -33,6 +33,7 @@ from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock, comet_application
 from xinglin.node.misbehaviour import keep_misbehaviour
+from xinglin.node.named_peers import NamedPeers
 from xinglin.node.node import Node
 
 Told = Callable[[int, Callable[[], None]], None]
@@ -67,8 +68,11 @@ class CometChain:
         # Of a chain that was begun anew: the checkpoints that are kept, until it has their heights again.
         self._notes_ahead = {height for height in node.notes.heights() if height > ledger.tip.height}
         self._opening = opening = check_founding(ledger.rules, read_opening(self.home).transactions)
-        self.application = comet_application(node.home, ledger, opening, node.settings.engine.keep_blocks)
+        self._named = NamedPeers(node, self.home)
+        keep_blocks = node.settings.engine.keep_blocks
+        self.application = comet_application(node.home, ledger, opening, keep_blocks, self._named.now)
         settings = self._settings()
+        self.begun_with: Sequence[Peer] = settings.peers
         beginning = read_beginning(self.home, ledger.tip.height)
         self._light = None if beginning is None else LightServer(beginning.blocks)
         if beginning is not None and self._light is not None:
@@ -108,6 +112,15 @@ class CometChain:
         """
         return self._rpc.links()
 
+    def block(self, height: int) -> Mapping[str, Any]:
+        """Return a block of the engine's as CometBFT wrote it; see ``VotesKeeper``.
+
+        Raises:
+            EngineRefused: it has none of that height, or not any more.
+            EngineUnreachable, EngineAnswerInvalid: it does not say.
+        """
+        return self._rpc.block(height)
+
     def light_block(self, height: int) -> Mapping[str, Any]:
         """Return what an engine without blocks asks of a height: answers of this engine's as CometBFT wrote them.
 
@@ -123,9 +136,11 @@ class CometChain:
         }
 
     def admitted(self) -> Sequence[Peer]:
-        """Return the engines that the registry admits now, without this one; see ``Peered``."""
-        peers = _peers(self.node, self._opening)
-        return tuple(Peer(peer, address) for peer, address in peers.items() if peer != self.own_peer)
+        """Return the engines that are admitted now, without this one; see ``Peered``."""
+        peers = {peer: Peer(peer, address) for peer, address in _peers(self.node, self._opening).items()}
+        # Where the owner says that a peer is, it is now; where the chain of long ago says so, it was.
+        peers |= self._named.now()
+        return tuple(peers[peer] for peer in sorted(peers) if peer != self.own_peer)
 
     def write_peers(self, peers: Sequence[Peer]) -> None:
         """Have the engine dial these from its next start on; see ``Peered``.
@@ -196,7 +211,7 @@ class CometChain:
     # --- settings ---
 
     def _settings(self) -> EngineSettings:
-        """Return what the engine is told; its peers are those that the registry admits, without this node."""
+        """Return what the engine is told; its peers are those that are admitted, without this node."""
         node, told = self.node, self.node.settings.engine
         parameters = node.consortium.rules.parameters
         return EngineSettings(

@@ -102,6 +102,7 @@ class _Seen:
     contradicted: set[str] = field(default_factory=set)
     fault: str = ""
     told_fork: bool = False
+    wanted: int = 0
 
 
 class CosigningKeeper:
@@ -170,11 +171,15 @@ class CosigningKeeper:
             self._changed.wait_for(lambda: self._stop or mine.seconds is not None, seconds)
         return self._node.notes.load(mine.height) or mine.note
 
+    def want(self, height: int) -> None:
+        """Have a height, or a later one, cosigned before the next multiple: somebody waits for a quorum (CS3)."""
+        with self._changed:
+            self._seen.wanted = max(self._seen.wanted, height)
+
     def look(self) -> None:
         """Begin with the next height if the chain has come to it, and ask whoever is due."""
-        height = self._ledger.tip.height
-        height -= height % self._every
         with self._changed:
+            height = self._next_height()
             current = self._seen.round
             next_ = current is None or (
                 current.height < height and time.monotonic() - current.begun >= self._least_seconds
@@ -195,10 +200,17 @@ class CosigningKeeper:
                 one.busy = True
                 self._pool.submit(self._ask, one, current)
 
+    def _next_height(self) -> int:
+        """Return the newest height that is to be cosigned: a multiple, or what is wanted; the lock is held."""
+        tip, current = self._ledger.tip.height, self._seen.round
+        own = self._ledger.rules.parameters.checkpoint_interval
+        every = own if self._seen.wanted > (0 if current is None else current.height) else self._every
+        return tip - tip % every
+
     def _begin(self, height: int) -> Round:
         """Begin with a height; the lock is held."""
         cosigner = self._cosigner()
-        note = cosigner.checkpoint(height) if cosigner.cosigns else cosigner.said(height)
+        note = cosigner.checkpoint(height) if cosigner.cosigns_at(height) else cosigner.said(height)
         quorum = epoch_at(epochs_of(self._ledger.value), height).quorum
         current = Round(note, quorum, time.monotonic(), 0)
         self._seen.round = current
@@ -251,7 +263,7 @@ class CosigningKeeper:
             return
         if met.head.height < height:
             raise CheckpointUnavailable(chain=self._ledger.rules.chain, height=height)
-        line = asks.cosign(current.note) if cosigner.cosigns else self._line_of(asks, met, current)
+        line = asks.cosign(current.note) if cosigner.cosigns_at(height) else self._line_of(asks, met, current)
         if line.member != met.member:
             raise CosignatureForeign(address=neighbour.address, member=met.member, found=line.member)
         cosigner.take(current.note, line)

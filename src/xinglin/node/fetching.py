@@ -22,16 +22,17 @@ from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import SERVICE
 from xinglin.node.home import Home
 from xinglin.node.package import PackageInvalid
-from xinglin.node.remote.chain import ChainNamed
 from xinglin.node.remote.errors import NodeServed, NodeUnreached
 from xinglin.node.remote.forms import SharedPackageSaid
 from xinglin.node.remote.local import serving_process
 from xinglin.node.remote.member import MAX_PART_BYTES, MemberNode
+from xinglin.node.remote.transport import parse_address
+from xinglin.node.remote.trusting import ChainNamed
 from xinglin.settings import load_settings
 
 TRIES, PAUSE_SECONDS = 20, 3.0
 """How often a part is asked for, and the time between."""
-URL = "http://"
+URLS = ("http://", "https://")
 T = TypeVar("T")
 
 
@@ -53,7 +54,7 @@ def package_from(home: Path, place: str | None, passphrase: Callable[[], bytes])
 
     Args:
         home: the home that is to begin by it; no process serves it.
-        place: a file, or ``http://HOST:PORT`` of a member's node; None for none.
+        place: a file, or the address of a member's node; None for none.
         passphrase: gives the passphrase of the home's key store; asked for only where a request is to be signed.
 
     Raises:
@@ -62,7 +63,7 @@ def package_from(home: Path, place: str | None, passphrase: Callable[[], bytes])
         PackageInvalid: what came is not what the node said.
         PlatformError: see ``MemberNode``.
     """
-    if place is None or not place.startswith(URL):
+    if place is None or not place.startswith(URLS):
         yield None if place is None else Path(place)
         return
     process = serving_process(home)
@@ -70,10 +71,12 @@ def package_from(home: Path, place: str | None, passphrase: Callable[[], bytes])
         raise NodeServed(home=str(home), process=process)
     keys = open_keystore(Home(home).keys, passphrase())
     signer = Signer(keys.public(SERVICE), lambda message: keys.sign(SERVICE, message))
-    named = ChainNamed(load_settings(home).consortium.id, keys.suite)
+    settings = load_settings(home)
+    named = ChainNamed(settings.consortium.id, keys.suite)
+    address = parse_address(place, settings.listener.ca_file)
     with tempfile.TemporaryDirectory(prefix="package-", dir=home) as folder:
         out = Path(folder) / "package.tar"
-        fetch_package(MemberNode(place, named, signer, SystemClock(), random_bytes), place, out)
+        fetch_package(MemberNode(address, named, signer, SystemClock(), random_bytes), place, out)
         yield out
 
 

@@ -1,4 +1,4 @@
-"""What a running node does towards other members' nodes: cosigning, links, the log."""
+"""What a running node does towards other members' nodes: cosigning, links, evidence, the log."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from xinglin.node.backfilling import BackfillKeeper
 from xinglin.node.comet_chain import CometChain
 from xinglin.node.cosigning import CosigningKeeper
 from xinglin.node.links import LinkWatch
+from xinglin.node.misbehaviour import VotesKeeper
 from xinglin.node.neighbours import neighbours_of
 from xinglin.node.node import Node
-from xinglin.node.peers import PeersKeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Keepers:
         """Return how they do, for the node's own user."""
         filled = self.backfill.status
         return {
+            "clock": asdict(self.links.clock),
             "backfill": None if filled is None else asdict(filled),
             "cosigning": {**asdict(self.cosigning.status), "nodes": self._nodes()},
             "alarms": [
@@ -60,9 +61,9 @@ def keepers_of(node: Node, comet: CometChain | None) -> Iterator[Keepers]:
         cosigning = CosigningKeeper(node, neighbours)
         links = LinkWatch(node, neighbours, None if comet is None else comet.links)
         backfill = BackfillKeeper(node.consortium, neighbours)
-        keepers: list[CosigningKeeper | LinkWatch | PeersKeeper | BackfillKeeper] = [cosigning, links, backfill]
+        keepers: list[CosigningKeeper | LinkWatch | VotesKeeper | BackfillKeeper] = [cosigning, links, backfill]
         if comet is not None:
-            keepers.append(PeersKeeper(comet, node.settings.engine.restart_stagger_seconds))
+            keepers.append(VotesKeeper(node.home, comet.block))
         for keeper in keepers:
             keeper.start()
             stack.callback(keeper.close)

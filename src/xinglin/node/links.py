@@ -22,6 +22,7 @@ from xinglin.carrier.consensus.comet.rpc import PeerLink
 from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock
+from xinglin.node.clocks import ANSWERS, Clock, ahead_of, middle_of
 from xinglin.node.neighbours import Met, Neighbour
 from xinglin.node.node import Node
 
@@ -51,7 +52,8 @@ class Link:
 
     ``round_trip_ms``: median of the last answered probes, None without one. ``loss_percent``: of those.
     ``lag_blocks``: heights that the node is behind this one, negative when it is before it. ``code``: why the last
-    probe failed, empty when it did not. ``engine``: the connection to its engine, None without one.
+    probe failed, empty when it did not. ``engine``: the connection to its engine, None without one. ``clock_ms``: what
+    this machine's clock is ahead of the node's, by its last answers.
     """
 
     node: str
@@ -62,6 +64,7 @@ class Link:
     lag_blocks: int | None
     code: str
     engine: PeerLink | None
+    clock_ms: float | None = None
     alarms: tuple[Alarm, ...] = ()
 
     def plain(self) -> Mapping[str, Any]:
@@ -80,6 +83,7 @@ class _Probed:
     code: str = ""
     busy: bool = False
     trips: deque[float | None] = field(default_factory=lambda: deque(maxlen=PROBES))
+    clocks: deque[float] = field(default_factory=lambda: deque(maxlen=ANSWERS))
 
 
 class LinkWatch:
@@ -99,6 +103,7 @@ class LinkWatch:
         self._unconnected: dict[str, int] = {}
         self._since: dict[tuple[str, str], int] = {}
         self._links: tuple[Link, ...] = ()
+        self._clock = Clock(None, 0, 1000 * self._settings.clock_seconds)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(max(1, len(self._probed)), "links")
@@ -108,6 +113,11 @@ class LinkWatch:
     def links(self) -> Sequence[Link]:
         """The links as they were judged last."""
         return self._links
+
+    @property
+    def clock(self) -> Clock:
+        """This machine's clock as it was judged last."""
+        return self._clock
 
     def start(self) -> None:
         """Begin."""
@@ -135,6 +145,7 @@ class LinkWatch:
                 begun = self._since.pop(gone)
                 logger.warning("link to %s: %s is good again after %d s", *gone, (_now() - begun) // 1000)
             self._links = tuple(found)
+        self._clock = self._judged_clock()
 
     def _run(self) -> None:
         while not self._stop.wait(self._settings.interval_seconds):
@@ -149,14 +160,17 @@ class LinkWatch:
 
     def _probe(self, one: _Probed) -> None:
         """Ask one address for its newest block; note how long it took and how far it is."""
-        begun = time.monotonic()
+        begun, asked = time.monotonic(), _now()
         try:
             one.met = one.neighbour.meet(PROBE_SECONDS)
         except PlatformError as refusal:
             one.trips.append(None)
+            one.clocks.clear()
             one.code, one.lag = refusal.code, None
         else:
-            one.trips.append((time.monotonic() - begun) * 1000)
+            trip = (time.monotonic() - begun) * 1000
+            one.trips.append(trip)
+            one.clocks.append(ahead_of(one.met.head.now, asked, trip))
             one.code, one.lag = "", self._node.consortium.tip.height - one.met.head.height
         finally:
             one.busy = False
@@ -196,6 +210,22 @@ class LinkWatch:
                 bad.append(("engine", 0.0, 1.0))
         return replace(link, alarms=tuple(self._alarm(link, *one) for one in bad))
 
+    def _judged_clock(self) -> Clock:
+        """Say how far this machine's clock is from the others', and tell when that becomes too far, or right again."""
+        by_member: dict[str, list[float]] = {}
+        for one in self._probed:
+            if one.met is not None:
+                by_member.setdefault(one.met.member, []).extend(tuple(one.clocks))
+        offset, before = middle_of(by_member.values()), self._clock
+        now = Clock(offset, sum(map(bool, by_member.values())), before.threshold_ms)
+        if offset is None or abs(offset) <= before.threshold_ms:
+            if before.since_ms is not None:
+                logger.warning("this machine's clock is right again after %d s", (_now() - before.since_ms) // 1000)
+            return now
+        if before.since_ms is None:
+            logger.warning("this machine's clock is %.1f s ahead of the other members': set it right", offset / 1000)
+        return replace(now, since_ms=before.since_ms or _now())
+
     def _alarm(self, link: Link, kind: str, value: float, threshold: float) -> Alarm:
         name = (link.node or link.address, kind)
         if name not in self._since:
@@ -209,6 +239,7 @@ class LinkWatch:
 def _link(node: str, peer: Peer | None, probed: _Probed | None, connected: Mapping[bytes, PeerLink]) -> Link:
     trips = [] if probed is None else list(probed.trips)
     answered = [one for one in trips if one is not None]
+    clocks = () if probed is None else tuple(probed.clocks)
     member = peer.member if peer is not None else probed.met.member if probed is not None and probed.met else ""
     return Link(
         node=node,
@@ -219,6 +250,7 @@ def _link(node: str, peer: Peer | None, probed: _Probed | None, connected: Mappi
         lag_blocks=None if probed is None else probed.lag,
         code="" if probed is None else probed.code,
         engine=None if peer is None else connected.get(peer.peer),
+        clock_ms=round(median(clocks), 1) if clocks else None,
     )
 
 

@@ -126,11 +126,16 @@ class Node:
             members = epoch_at(epochs_of(ledger.value), height).members
             return {member.member: member.key for member in members if member.cosigns}
 
-        return Cosigner(ledger.rules, self.member, self.cosigning_signer(), self.notes, ledger.head_at, keys_at)
+        return Cosigner(ledger.rules, self.member, self.cosigning_signer, self.notes, ledger.head_at, keys_at)
 
-    def cosigning_signer(self) -> Signer:
-        """Return the signer of this member's cosigning key that is in force now, or of the first where none is."""
-        members = epoch_at(epochs_of(self.consortium.value), self.consortium.tip.height).members
+    def cosigning_signer(self, height: int | None = None) -> Signer:
+        """Return the signer of this member's cosigning key that is in force, or of the first where none is.
+
+        Args:
+            height: at which it is; the newest when not given. Keys that were replaced stay in the key store.
+        """
+        height = self.consortium.tip.height if height is None else height
+        members = epoch_at(epochs_of(self.consortium.value), height).members
         wanted = {one.key for one in members if one.member == self.member}
         names = [name for name in self.keys.names() if name.startswith(COSIGNING) and self.keys.public(name) in wanted]
         return self.signer(names[0] if names else COSIGNING)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from xinglin.carrier.consensus.comet.config import Peer
@@ -20,8 +21,24 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 
 
+@contextmanager
+def closing_on_departed(engine: Peered, stagger_seconds: float) -> Iterator[None]:
+    """Look after the peers of an engine until the block ends; see ``PeersKeeper``."""
+    keeper = PeersKeeper(engine, stagger_seconds)
+    keeper.start()
+    try:
+        yield
+    finally:
+        keeper.close()
+
+
 class Peered(Protocol):
     """An engine whose peers the registry names; ``CometChain`` is one."""
+
+    @property
+    def begun_with(self) -> Sequence[Peer]:
+        """The peers that it was told when it was started first."""
+        ...
 
     @property
     def own_peer(self) -> bytes:
@@ -29,7 +46,7 @@ class Peered(Protocol):
         ...
 
     def admitted(self) -> Sequence[Peer]:
-        """Return the peers that the registry admits now, its own not among them."""
+        """Return the peers that are admitted now, its own not among them."""
         ...
 
     def write_peers(self, peers: Sequence[Peer]) -> None:
@@ -45,14 +62,14 @@ class PeersKeeper:
     """Looks after the peers of one engine, on a thread of its own. Start it; close it before the engine.
 
     Args:
-        engine: the engine, which has just been started with the peers that are admitted.
+        engine: the engine, which has been started; blocks may have come since.
         stagger_seconds: between the restarts of two nodes; alike on all of them.
     """
 
     def __init__(self, engine: Peered, stagger_seconds: float) -> None:
         self._engine = engine
         self._stagger = stagger_seconds
-        self._written = tuple(engine.admitted())
+        self._written = tuple(engine.begun_with)
         self._known = {one.id for one in self._written}
         self._due: float | None = None
         self._rests_until = 0.0

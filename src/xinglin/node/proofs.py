@@ -143,6 +143,25 @@ def newest_quorum(node: Node, from_height: int) -> SignedNote | None:
     return None
 
 
+def newest_covering(node: Node, size: int) -> tuple[SignedNote | None, bool]:
+    """Return the newest kept checkpoint whose log has so many entries, and whether it has a quorum of its epoch.
+
+    One with a quorum goes before newer ones; None where none that is kept covers so many.
+    """
+    cosigner, epochs = node.cosigner(), epochs_of(node.consortium.value)
+    newest: SignedNote | None = None
+    for height in reversed(cosigner.notes.heights()):
+        note = cosigner.notes.load(height)
+        if note is None:
+            continue  # it has just made room
+        if note.head.size < size:
+            break
+        if len(cosigner.cosigners(note)) >= epoch_at(epochs, height).quorum:
+            return note, True
+        newest = newest or note
+    return newest, False
+
+
 def checkpoint_said(node: Node, note: SignedNote) -> CheckpointSaid:
     """Return a checkpoint that a node keeps, for its own user."""
     quorum = epoch_at(epochs_of(node.consortium.value), note.head.height).quorum

@@ -31,6 +31,7 @@ from xinglin.node.membership.joining import await_registration
 from xinglin.node.misbehaviour import misbehaviour_kept
 from xinglin.node.node import Node, open_node
 from xinglin.node.package import Made, make_package
+from xinglin.node.peers import closing_on_departed
 from xinglin.node.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
 from xinglin.node.rebuilding import RebuildImpossible
 from xinglin.node.remote.forms import CallAsked
@@ -231,6 +232,9 @@ def open_running(home: Path, passphrase: bytes) -> Iterator[Running]:
         stack.callback(node.close)
         comet = start_chains(node)
         if comet is not None:
+            stagger = node.settings.engine.restart_stagger_seconds
+            # Before the chain is caught up with: who was admitted on the way and is not now may be connected.
+            stack.enter_context(closing_on_departed(comet, stagger))
             await_registration(node, lambda: comet.failure)
         serving = None
         if node.private is not None:

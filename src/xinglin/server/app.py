@@ -21,8 +21,10 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.node.remote.forms import (
     MAX_CALL_BYTES,
     MAX_NOTE_REQUEST_BYTES,
+    MAX_PROOFS,
     MAX_SUBMISSION_BYTES,
     PREFIX,
+    PROOF_REQUEST_BYTES,
     OutcomesSaid,
 )
 from xinglin.node.remote.signed import HEADER, Asked
@@ -37,6 +39,7 @@ from xinglin.server.local_routes import LocalRoutes
 from xinglin.server.metrics import TEXT, Figures
 from xinglin.server.package_routes import PackageRoutes
 from xinglin.server.problems import problem
+from xinglin.server.proof_routes import ProofRoutes
 
 _ANSWER_SECONDS = 60.0
 """For an answer, beside the time for a body and for a block."""
@@ -74,6 +77,7 @@ class Applications:
         self._rates = {name: MemberRates(count, time.monotonic) for name, count in per_minute.items()}
         self._packages = PackageRoutes(running)
         self._ledger = LedgerRoutes(running, self._figures, self._settings.commit_seconds)
+        self._proofs = ProofRoutes(running)
         self._local = LocalRoutes(running)
 
     def member(self) -> ASGIApp:
@@ -109,6 +113,8 @@ class Applications:
             self._route("GET", f"{PREFIX}/head", routes.head),
             Route(f"{PREFIX}/transactions", submit, methods=["POST"]),
             self._route("GET", f"{PREFIX}/transactions/{{body}}", routes.place, Takes(("valid_until",))),
+            self._route("POST", f"{PREFIX}/proofs", self._proofs.proofs, Takes(body=MAX_PROOFS * PROOF_REQUEST_BYTES)),
+            self._route("GET", f"{PREFIX}/genesis", self._proofs.genesis),
             self._route("GET", f"{PREFIX}/epochs", routes.epochs),
             self._route(
                 "GET", f"{PREFIX}/checkpoint/{{height}}", routes.checkpoint, Takes(signed=signed, rated=_COSIGNING)

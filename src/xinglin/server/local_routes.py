@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import msgspec
 
 from xinglin.carrier.ledger.store import MAX_KEY_BYTES
@@ -55,8 +57,10 @@ class LocalRoutes:
 
     def links(self, question: Question) -> msgspec.Raw:
         """Tell how the links to other members' nodes are."""
-        links = [one.plain() for one in self._running.keepers.links.links]
-        return msgspec.Raw(msgspec.json.encode({"links": links}))
+        watch = self._running.keepers.links
+        return msgspec.Raw(
+            msgspec.json.encode({"links": [one.plain() for one in watch.links], "clock": asdict(watch.clock)})
+        )
 
     def value(self, question: Question) -> LocalValueSaid:
         """Return a value of the newest state, compared with the tree."""

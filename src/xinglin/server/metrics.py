@@ -54,6 +54,9 @@ FIGURES = (
     Figure("xinglin_link_sent_bytes_total", "Bytes that this engine sent over the connection that stands.", _LINK),
     Figure("xinglin_link_received_bytes_total", "Bytes that this engine received over it.", _LINK),
     Figure("xinglin_link_alarm", "1 while an alarm is on: round_trip, loss, lag, engine.", (*_LINK, "alarm")),
+    Figure("xinglin_link_clock_offset_seconds", "This machine's clock less a node's.", _LINK),
+    Figure("xinglin_clock_offset_seconds", "This machine's clock less the middle of the other members' nodes'."),
+    Figure("xinglin_clock_alarm", "1 when that is further than links.clock_seconds either way, else 0."),
     Figure("xinglin_store_bytes", "Bytes of a chain's store.", ("profile",)),
     Figure("xinglin_store_limit_bytes", "Bytes at which a chain's store takes no more.", ("profile",)),
     Figure("xinglin_engine_bytes", "Bytes of the engine's blocks, state and votes.", ("profile",)),
@@ -91,6 +94,10 @@ class _Node(Collector):
         yield from self._chains()
         yield from self._cosigning()
         yield from _links(self._running.keepers.links.links)
+        clock = self._running.keepers.links.clock
+        if clock.offset_ms is not None:
+            yield _family("xinglin_clock_offset_seconds", ((), clock.offset_ms / 1000))
+        yield _family("xinglin_clock_alarm", ((), int(clock.since_ms is not None)))
         yield from _storage(storage_use(self._running.node))
         kept = misbehaviour_kept(self._running.node.home)
         yield _family("xinglin_misbehaviour", *(((validator,), count) for validator, count in kept.items()))
@@ -133,6 +140,8 @@ def _links(links: Sequence[Link]) -> Iterator[Metric]:
     yield _family("xinglin_link_loss_ratio", *((name, one.loss_percent / 100) for one, name in known))
     lags = [(name, float(one.lag_blocks)) for one, name in known if one.lag_blocks is not None]
     yield _family("xinglin_link_lag_blocks", *lags)
+    clocks = [(name, one.clock_ms / 1000) for one, name in known if one.clock_ms is not None]
+    yield _family("xinglin_link_clock_offset_seconds", *clocks)
     yield _family("xinglin_link_engine_connected", *((name, int(one.engine is not None)) for one, name in known))
     engines = [(name, one.engine) for one, name in known if one.engine is not None]
     yield _family("xinglin_link_sent_bytes_total", *((name, engine.sent) for name, engine in engines))

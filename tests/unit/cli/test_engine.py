@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.product import xinglin
+from tests.support.double_votes import Signing, block_with
+from tests.support.product import opened, xinglin
+from tests.unit.cli.conftest import Place
+from xinglin.carrier.access.governance.validators import KnownValidator
 from xinglin.carrier.consensus.comet.binary import VERSION
+from xinglin.carrier.consensus.comet.handler import Misbehaviour
+from xinglin.node.home import Home
+from xinglin.node.misbehaviour import VotesKeeper, keep_misbehaviour
 
 
 @pytest.fixture
@@ -49,3 +55,28 @@ def test_an_installation_that_can_not_go_on_is_a_refusal(
     said = xinglin("engine", "install", "--json")
     assert said.err == ""
     assert said.json["error"]["code"] == "engine.build"
+
+
+@pytest.mark.requirement("S6.2b", part="whoever has the file checks by itself that a validator signed twice")
+def test_evidence_is_shown_and_its_votes_verify_by_the_file_alone(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert xinglin("engine", "evidence", "--home", place.home, "--json").json == {"evidence": []}
+    with opened(place.home) as node:
+        signing = Signing(node.consortium.rules.chain)
+        known = KnownValidator(signing.key, node.member)
+        monkeypatch.setattr("xinglin.node.misbehaviour.known_validator", lambda *_: known)
+        keep_misbehaviour(node, Misbehaviour("duplicate_vote", signing.address, 7, 1_000, 10, 40, 9))
+    assert "not kept" in str(xinglin("engine", "evidence", "--home", place.home).out)
+    VotesKeeper(Home(place.home), lambda _: block_with(signing.twice())).look()
+    (row,) = xinglin("engine", "evidence", "--home", place.home, "--json").json["evidence"]
+    assert (row["votes"]["key"], row["votes"]["height"], row["votes"]["kind"]) == (signing.key.hex(), 7, "precommit")
+    assert row["registered_to"] == ""  # nobody has registered it: evidence says a member, the registry does not
+    assert "NOT registered" in str(xinglin("engine", "evidence", "--home", place.home).out)
+    (path,) = (place.home / "evidence").glob("*.votes")
+    alone = xinglin("engine", "votes", path, "--json")
+    assert alone.json["key"] == signing.key.hex()
+    spoilt = tmp_path / "spoilt"
+    spoilt.write_bytes(path.read_bytes()[:-1] + b"\0")
+    said = xinglin("engine", "votes", spoilt)
+    assert (said.code, said.status) == ("evidence.votes", 3)

@@ -25,6 +25,7 @@ class Engine:
     own_peer = OWN
 
     def __init__(self, *peers: Peer) -> None:
+        self.begun_with: Sequence[Peer] = peers
         self.peers: Sequence[Peer] = peers
         self.did: list[object] = []
 
@@ -76,6 +77,16 @@ def test_who_came_after_the_engine_began_is_shut_out_too() -> None:
     engine.peers = (peer("a"),)
     keeper.look()
     assert engine.did == [["a", "b"], ["a"], "restart"]
+
+
+@pytest.mark.requirement("S8.2c", part="who was let in while a node caught up is shut out when it has")
+def test_who_was_there_when_the_engine_was_started_is_shut_out_if_it_is_gone_since() -> None:
+    """A home that joins has a keeper only some blocks later."""
+    engine = Engine(peer("a"), peer("b"))
+    engine.peers = (peer("a"),)
+    keeper = PeersKeeper(engine, 0.0)
+    keeper.look()
+    assert engine.did == [["a"], "restart"]
 
 
 def test_nodes_restart_one_after_the_other_in_the_order_of_their_peers() -> None:

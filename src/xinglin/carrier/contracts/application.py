@@ -48,6 +48,7 @@ class LedgerApplication:
         opening: the founding transactions with which block 1 begins, where an engine needs them.
         retention: how long the engine keeps its blocks; without it, for ever.
         marks: names the heights at which engines without blocks may begin.
+        named: the peers that the node's owner has let in besides, for now.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class LedgerApplication:
         opening: Opening | None = None,
         retention: Retention | None = None,
         marks: Callable[[], Collection[int]] = tuple,
+        named: Callable[[], Collection[bytes]] = tuple,
     ) -> None:
         self.ledger = ledger
         self._membership = membership
@@ -67,6 +69,7 @@ class LedgerApplication:
         self._snapshots = snapshots
         self._retention = retention
         self._marks = marks
+        self._named = named
 
     def info(self) -> AppInfo:
         """Return what is committed; candidates are dropped."""
@@ -92,7 +95,12 @@ class LedgerApplication:
         return self.ledger.tip.app_hash
 
     def admits_peer(self, peer: bytes) -> bool:
-        """Tell whether a peer is let in: by the founding transactions at height 0, by the committed state after."""
+        """Tell whether a peer is let in: by the founding transactions at height 0, by the committed state after.
+
+        One that the owner names is let in whatever they say.
+        """
+        if peer in self._named():
+            return True
         if self.ledger.tip.height == 0:
             return self._opening is not None and peer in self._opening.peers
         return self._membership is not None and self._membership.admits(CommittedState(self.ledger), peer)

@@ -27,7 +27,6 @@ from xinglin.carrier.ledger.checkpoint import (
     signed_text,
 )
 from xinglin.carrier.ledger.errors import CheckpointFork, CheckpointInvalid, CheckpointUnavailable
-from xinglin.kernel.encoding import MAX_INTEGER
 
 KEPT_NOTES = 64
 """How many of the newest checkpoints a home keeps."""
@@ -132,12 +131,12 @@ class Cosigner:
     """A member's cosigning of one consortium chain.
 
     ``head_at`` gives the head that this node's own execution had at a height, ``keys_at`` the cosigning key of each
-    member that cosigns there; ``signer`` holds this member's.
+    member that cosigns there; ``signer_at`` holds this member's of then, which may have been replaced since.
     """
 
     rules: ChainRules
     member: str
-    signer: Signer
+    signer_at: Callable[[int], Signer]
     notes: NoteStore
     head_at: Callable[[int], Head]
     keys_at: Callable[[int], Mapping[str, bytes]]
@@ -171,10 +170,9 @@ class Cosigner:
             kept = self.notes.save(merge(SignedNote(head, (self._line(head),)), note.signatures))
         return self._own(kept) or self._line(head)
 
-    @property
-    def cosigns(self) -> bool:
-        """Whether this member cosigns, by the newest epoch that it knows; others' lines it may collect all the same."""
-        return self.member in self.keys_at(MAX_INTEGER)
+    def cosigns_at(self, height: int) -> bool:
+        """Tell whether this member cosigns a height and has the key; others' lines it may collect all the same."""
+        return self.keys_at(height).get(self.member) == self.signer_at(height).key
 
     def said(self, height: int) -> SignedNote:
         """Return this node's checkpoint of a height; it is not stored, and must not be released."""
@@ -219,7 +217,8 @@ class Cosigner:
         }
 
     def _own(self, note: SignedNote) -> NoteSignature | None:
-        key = key_id(self.member, self.rules.genesis.suite, SignatureType.CHECKPOINT, self.signer.key)
+        signer = self.signer_at(note.head.height)
+        key = key_id(self.member, self.rules.genesis.suite, SignatureType.CHECKPOINT, signer.key)
         return next((one for one in note.signatures if (one.member, one.key_id) == (self.member, key)), None)
 
     def _head(self, height: int) -> Head:
@@ -235,8 +234,8 @@ class Cosigner:
             check_signature(self.rules, note, line, keys.get(line.member, b""))
 
     def _line(self, head: Head) -> NoteSignature:
-        suite = self.rules.genesis.suite
-        return sign_head(head, self.member, self.signer.key, suite, SignatureType.CHECKPOINT, self.signer.sign)
+        suite, signer = self.rules.genesis.suite, self.signer_at(head.height)
+        return sign_head(head, self.member, signer.key, suite, SignatureType.CHECKPOINT, signer.sign)
 
 
 def check_signature(

@@ -85,6 +85,30 @@ class LogReading:
             LogEntryNotFound: no such index, or not here.
             StoreDamaged: what is stored is not what was logged.
         """
+        leaf, receipt, raw = self._logged(index, self.tiles())
+        checked = check_forms(self.rules, [raw])[0]
+        if not isinstance(checked, Checked) or (leaf.body, leaf.transaction) != (checked.body, checked.hash):
+            raise self._entry_damaged(index)
+        return Entry(leaf, receipt, checked.transaction)
+
+    def prove_entry(self, index: int, size: int, tiles: TileReader) -> tuple[Leaf, Receipt, tuple[bytes, ...]]:
+        """Return leaf and receipt of a logged transaction, compared with the log, and the leaf's path to a root.
+
+        The transaction itself is not looked at.
+
+        Args:
+            index: its log index, below ``size``.
+            size: of the log under whose root it is proven.
+            tiles: the log's; one reader serves for several entries.
+
+        Raises:
+            LogEntryNotFound, StoreDamaged: see ``entry``.
+        """
+        leaf, receipt, _ = self._logged(index, tiles)
+        return leaf, receipt, tiles.inclusion(index, size)
+
+    def _logged(self, index: int, tiles: TileReader) -> tuple[Leaf, Receipt, bytes]:
+        """Return leaf, receipt and transaction bytes; the first two compared with the log."""
         chain, suite = self.rules.chain, self.rules.suite
         if index < self.log_start:
             raise LogEntryNotFound(chain=chain, entry=index)
@@ -92,19 +116,16 @@ class LogReading:
             if view.get("entry", number_key(index)) is None:
                 raise LogEntryNotFound(chain=chain, entry=index)
             record = read_entry(view, chain, index)
-        if self.tiles().leaf_hash(index) != suite.leaf_hash(record.leaf):
+        if tiles.leaf_hash(index) != suite.leaf_hash(record.leaf):
             raise StoreDamaged(chain=chain, what=f"log entry {index} is not the one in the log")
         leaf = stored(Leaf, record.leaf, chain, f"log entry {index}")
         receipt = stored(Receipt, record.receipt, chain, f"log entry {index}")
-        checked = check_forms(self.rules, [record.transaction])[0]
-        named = (leaf.body, leaf.transaction, leaf.receipt)
-        if not isinstance(checked, Checked) or named != (
-            checked.body,
-            checked.hash,
-            tagged(suite.hash, Tag.RECEIPT, receipt),
-        ):
-            raise StoreDamaged(chain=chain, what=f"log entry {index} is not what its leaf names")
-        return Entry(leaf, receipt, checked.transaction)
+        if leaf.receipt != tagged(suite.hash, Tag.RECEIPT, receipt):
+            raise self._entry_damaged(index)
+        return leaf, receipt, record.transaction
+
+    def _entry_damaged(self, index: int) -> StoreDamaged:
+        return StoreDamaged(chain=self.rules.chain, what=f"log entry {index} is not what its leaf names")
 
     def tiles(self) -> TileReader:
         """Return what makes roots and paths of the log; read anew for each piece of work."""

@@ -13,14 +13,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from xinglin.carrier.access.registry.model import NAMESPACE, KeyState, ValidatorKey, ValidatorState
-from xinglin.carrier.consensus.comet.errors import EngineAnswerInvalid, EngineRefused, EngineUnreachable
-from xinglin.carrier.consensus.comet.files import key_address
+from xinglin.carrier.consensus.comet.binary import find_engine
+from xinglin.carrier.consensus.comet.errors import (
+    EngineAnswerInvalid,
+    EngineNotReady,
+    EngineRefused,
+    EngineUnreachable,
+)
+from xinglin.carrier.consensus.comet.files import EngineHome, key_address
+from xinglin.carrier.consensus.comet.inspection import inspecting
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.carrier.ledger.model import Transaction
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Invalid
 from xinglin.node.directory import Directory, RegistryValues
 from xinglin.node.membership.errors import ContributionUnknown
+from xinglin.node.node import Node
+from xinglin.node.setup import COMETBFT
 from xinglin.stakeholders.kinds import Status
 
 MAX_BLOCKS = 10_000
@@ -66,17 +75,17 @@ def contributions(values: RegistryValues, chain: str, rpc: EngineRpc, blocks: in
     Args:
         values: the registry.
         chain: the chain that the engine must be of.
-        rpc: the home's engine; it runs.
+        rpc: the home's engine, which runs or is inspected.
         blocks: how many, 1 to 10,000; fewer where the engine keeps fewer.
 
     Raises:
         ContributionUnknown: the engine does not answer, is of another chain, or has no such blocks.
     """
     try:
-        status = rpc.status()
-        last = status.height - 1
-        first = max(status.earliest, last - blocks + 1)
-        if status.chain != chain:
+        held = rpc.held()
+        last = held.newest - 1
+        first = max(held.earliest, last - blocks + 1)
+        if held.chain != chain:
             raise ContributionUnknown(reason="an engine of another chain answers")
         if first > last:
             raise ContributionUnknown(reason="there are no blocks yet")
@@ -88,6 +97,26 @@ def contributions(values: RegistryValues, chain: str, rpc: EngineRpc, blocks: in
         raise ContributionUnknown(reason=refusal.code) from None
     except (ValueError, KeyError, TypeError, AttributeError, Invalid):
         raise ContributionUnknown(reason="a block is not in form") from None
+
+
+def contributions_at_rest(node: Node, blocks: int) -> Contributions:
+    """Count as ``contributions`` by a home that is open and whose engine does not run.
+
+    Raises:
+        ContributionUnknown: its blocks are not made by CometBFT, it has none yet, or they can't be opened.
+        EngineMissing, EngineVersionWrong: there is no engine of the pinned version.
+    """
+    chain = node.consortium.rules.chain
+    if node.settings.consortium.engine != COMETBFT:
+        raise ContributionUnknown(reason="its blocks are made by no engine of its own")
+    engine = EngineHome(node.home.engine(chain).resolve())
+    try:
+        with inspecting(engine, find_engine(), node.settings.engine.rpc_listen) as rpc:
+            if rpc is None:
+                raise ContributionUnknown(reason="there are no blocks yet")
+            return contributions(node.consortium, chain, rpc, blocks)
+    except EngineNotReady as refusal:
+        raise ContributionUnknown(reason=str(refusal.facts["log"])) from None
 
 
 class _Count:

@@ -106,10 +106,10 @@ class CosigningKeyMissing(NotFound):
 
 
 class ContributionUnknown(NotFound):
-    """The engine does not tell who made blocks: it does not run, or has no blocks of these heights."""
+    """The engine does not tell who made blocks: it does not answer, or has no blocks of these heights."""
 
     code, number, clause = "member.no_contribution", 6320, "S6.1c"
     en = "Who made blocks can't be told: {reason}."
     zh = "无法得知出块情况：{reason}。"
-    hint_en = "Ask while the node runs, for blocks that its engine still keeps."
-    hint_zh = "请在节点运行时查询，且仅限其引擎仍保存的区块。"
+    hint_en = "Ask for blocks that the home's engine still keeps, of a home whose engine has begun."
+    hint_zh = "仅限本节点引擎仍保存的区块，且其引擎须已开始出块。"

@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,8 +46,10 @@ from xinglin.node.membership.request import (
 from xinglin.node.network_setup import Place, engine_genesis, join_network, validator_of
 from xinglin.node.node import Node
 from xinglin.node.remote.chain import RemoteChain
+from xinglin.node.remote.claims import Assured
 from xinglin.node.remote.errors import SubmissionUnknown
 from xinglin.node.setup import NewHome, make_home
+from xinglin.settings import MAX_NAMED_PEERS
 from xinglin.stakeholders.kinds import MemberKind, Role, Status
 
 REQUEST_NAME = "join-request"
@@ -190,7 +192,7 @@ def prepare(folder: Path, kit: bytes, place: Place, passphrase: bytes, members: 
         kit: a member's join kit.
         place: where its node and engine listen.
         passphrase: of the home.
-        members: where other members' nodes listen, as ``host:port``.
+        members: where other members' nodes listen, as in the settings.
 
     Raises:
         NotAnApplicant, JoinKitInvalid, PassphraseWrong: see there.
@@ -200,12 +202,14 @@ def prepare(folder: Path, kit: bytes, place: Place, passphrase: bytes, members: 
     new = _applicant(Home(folder), open_keystore(Home(folder).keys, passphrase), reviewed.request)
     if not new.home.config.exists():
         _clear(new.home)
-        join_network(new, read.genesis, read.transactions, place, random_bytes, members)
+        # The founders' engines may have other ids by now, and the chain is at height 0 here (RC9).
+        peers = tuple(f"{one.peer.hex()}@{one.address}" for one in read.peers[:MAX_NAMED_PEERS])
+        join_network(new, read.genesis, read.transactions, replace(place, peers=peers), random_bytes, members)
     return new
 
 
-def register(new: NewHome, remote: RemoteChain) -> int:
-    """Register node, peer and, where it was asked for, validator of a home that is ready; return the height.
+def register(new: NewHome, remote: RemoteChain) -> Assured:
+    """Register node, peer and, where it was asked for, validator of a home that is ready; return where that went.
 
     The signed transaction is kept in the home before it goes out, so that another try hands in the same.
 
@@ -227,16 +231,16 @@ def register(new: NewHome, remote: RemoteChain) -> int:
     return _registered(remote, built, kept, done)
 
 
-def _registered(remote: RemoteChain, built: Built, kept: Path, done: Path) -> int:
+def _registered(remote: RemoteChain, built: Built, kept: Path, done: Path) -> Assured:
     try:
-        height = remote.call_built(built).height
+        committed = remote.call_built(built)
     except SubmissionUnknown:
         raise
     except PlatformError:
         kept.unlink()
         raise
-    write_durably(done, str(height).encode())
-    return height
+    write_durably(done, str(committed.height).encode())
+    return committed
 
 
 def _administrator(new: NewHome) -> Signer:

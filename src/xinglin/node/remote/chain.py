@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
-from xinglin.carrier.consensus.ports import Committed, Outcome
-from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.build import Built, Signer, build_transaction
 from xinglin.carrier.ledger.errors import TransactionOtherChain
 from xinglin.carrier.ledger.model import Operation, Transaction
@@ -22,42 +19,40 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.node.chains import Randomness
 from xinglin.node.client import VALID_MS
-from xinglin.node.remote.errors import NodeAway, NodeElsewhere, NodesAway, NodeUnreached
+from xinglin.node.remote.claims import Assurance, Assured, Open, Patience, Time
+from xinglin.node.remote.errors import CommitmentUnproven, NodeAway, NodeElsewhere, NodesAway, NodeUnreached
 from xinglin.node.remote.forms import (
     PREFIX,
     Answer,
     CommittedSaid,
     HeadSaid,
     Problem,
-    committed_read,
     error_of,
     read_answer,
 )
 from xinglin.node.remote.nodes import Nodes
-from xinglin.node.remote.settling import Check, Open, Patience, Settling, Time
+from xinglin.node.remote.proving import Keep, Prover
+from xinglin.node.remote.settling import Settling
 from xinglin.node.remote.transport import Address, Ask, ask, parse_address
+from xinglin.node.remote.trusting import ChainNamed
 
 _RETRIED = (408, 429, 500, 502, 503, 504)
-
-
-@dataclass(frozen=True, slots=True)
-class ChainNamed:
-    """Which chain a client speaks of: its id and suite."""
-
-    chain: str
-    suite: Suite
 
 
 class RemoteChain:
     """Submits to a chain through any of several nodes; from any thread.
 
+    What a node says is checked as far as it was asked for; a Unix socket's node is this user's own, and believed.
+
     Args:
-        addresses: of nodes, ``http://HOST:PORT`` or ``unix:/PATH``; the first is asked first.
+        addresses: of nodes, as texts or parsed (see ``parse_address``); the first is asked first.
         named: the chain.
         clock: for ``valid_until``.
         randomness: for nonces, and so that clients don't wait in step.
         patience: how long to wait.
-        check: what is asked of a node that says that a transaction is committed; None believes the node.
+        assurance: what has to stand behind an answer. A quorum is waited for as long as ``patience`` says; an answer
+            says what it has. ``TOLD`` believes every node.
+        keep: keeps signed answers that do not hold, as ``Home.keep_evidence``.
 
     Raises:
         NodeAddressInvalid: an address is none.
@@ -65,23 +60,32 @@ class RemoteChain:
 
     def __init__(
         self,
-        addresses: Sequence[str],
+        addresses: Sequence[str | Address],
         named: ChainNamed,
         clock: Clock,
         randomness: Randomness,
         patience: Patience | None = None,
-        check: Check | None = None,
+        assurance: Assurance = Assurance.QUORUM,
+        keep: Keep | None = None,
     ) -> None:
         self.chain, self.suite = named.chain, named.suite
         self._clock = clock
         self._randomness = randomness
         self._patience = patience or Patience()
         self._nodes = Nodes(
-            [parse_address(text) for text in dict.fromkeys(addresses)],
+            [parse_address(one) if isinstance(one, str) else one for one in dict.fromkeys(addresses)],
             time.monotonic,
             lambda: int.from_bytes(randomness(2), "big") / 65_536,
         )
-        self._settling = Settling(self._nodes, ask, Time(time.monotonic, time.sleep), self._patience, check)
+        clocks, quorum = Time(time.monotonic, time.sleep), assurance is Assurance.QUORUM
+        self._prover = Prover(named, self._nodes, ask, clocks, self._patience, quorum=quorum, keep=keep)
+        checks = None if assurance is Assurance.TOLD else self._prover
+        self._settling = Settling(self._nodes, ask, clocks, self._patience, checks)
+
+    @property
+    def doubted(self) -> list[CommitmentUnproven]:
+        """What nodes said and did not prove, the newest last; each names its node."""
+        return list(self._prover.doubted)
 
     def head(self) -> HeadSaid:
         """Return the newest block of a node that answers.
@@ -103,7 +107,7 @@ class RemoteChain:
         valid_until = self._clock.now_ms() + VALID_MS
         return build_transaction(self.suite, self.chain, self._randomness(16), valid_until, operations, signers)
 
-    def submit(self, transaction: bytes) -> Committed:
+    def submit(self, transaction: bytes) -> Assured:
         """Hand in a signed transaction and wait until it is committed; a receipt may be a refusal.
 
         Raises:
@@ -116,17 +120,21 @@ class RemoteChain:
             raise outcome
         return outcome
 
-    def submit_many(self, transactions: Sequence[bytes]) -> list[Outcome]:
+    def submit_many(self, transactions: Sequence[bytes]) -> list[Assured | PlatformError]:
         """Hand in several, each on its own merits, and return their outcomes in order; see ``submit``.
 
         Raises:
             TransactionOtherChain, EncodingInvalid, EncodingNotCanonical: one is no transaction of this chain; none was
                 handed in.
         """
-        settled = self._settling.settle([self._open(raw) for raw in transactions])
-        return [committed_read(one) if isinstance(one, CommittedSaid) else one for one in settled]
+        opened = [self._open(raw) for raw in transactions]
+        settled = self._settling.settle(opened)
+        return [
+            _assured(one, said) if isinstance(said, CommittedSaid) else said
+            for one, said in zip(opened, settled, strict=True)
+        ]
 
-    def call(self, operations: Sequence[Operation], signers: Sequence[Signer]) -> Committed:
+    def call(self, operations: Sequence[Operation], signers: Sequence[Signer]) -> Assured:
         """Sign, submit, wait, and return where it went.
 
         Raises:
@@ -134,20 +142,21 @@ class RemoteChain:
         """
         return self.call_built(self.build(operations, signers))
 
-    def call_built(self, built: Built) -> Committed:
+    def call_built(self, built: Built) -> Assured:
         """As ``call``, of a transaction that was signed before; the very same may be handed in again.
 
         Raises:
             PlatformError: the refusal; see ``submit``.
         """
-        (settled,) = self._settling.settle([Open(built.raw, built.body, built.valid_until)])
+        one = Open(built.raw, built.body, built.valid_until)
+        (settled,) = self._settling.settle([one])
         if isinstance(settled, PlatformError):
             raise settled
         if settled.code:
             raise error_of(settled.code, settled.facts)
-        return committed_read(settled)
+        return _assured(one, settled)
 
-    def find(self, valid_until: int, body: bytes) -> Committed | None:
+    def find(self, valid_until: int, body: bytes) -> Assured | None:
         """Return where a body id went; None when it is not logged and never will be.
 
         Raises:
@@ -159,7 +168,7 @@ class RemoteChain:
             if self._settling.find(one) or self._nodes.ready():
                 break
         if isinstance(one.outcome, CommittedSaid):
-            return committed_read(one.outcome)
+            return _assured(one, one.outcome)
         if one.outcome is not None:
             return None
         raise self._settling.unknown(one)
@@ -194,6 +203,12 @@ class RemoteChain:
         if header.chain != self.chain:
             raise TransactionOtherChain(found=header.chain, chain=self.chain)
         return Open(raw, tagged(self.suite.hash, Tag.BODY, header), header.valid_until)
+
+
+def _assured(one: Open, said: CommittedSaid) -> Assured:
+    """Return where a transaction went, with what stands behind it."""
+    receipt = bytes.fromhex(said.receipt)
+    return Assured(said.height, said.time, said.index, said.code, receipt, one.assurance, one.cosigners)
 
 
 def raise_refusal(address: Address, answer: Answer) -> None:

@@ -1,4 +1,4 @@
-"""Refusals between a client and a running node, and what a client meets on the way (numbers 6200 to 6219)."""
+"""Refusals between a client and a running node, and what a client meets (numbers 6200 to 6219, 6350 to 6359)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class NodeServed(Unavailable):
 
 
 class NodeAddressInvalid(Invalid):
-    """An address of a node is neither http://HOST:PORT nor unix:/PATH."""
+    """An address of a node is not http://HOST:PORT, https://HOST:PORT or unix:/PATH."""
 
     code, number, clause = "node.address", 6201, "S6.2f"
     en = "'{address}' is no address of a node."
     zh = "“{address}”不是节点地址。"
-    hint_en = "Addresses are http://HOST:PORT or unix:/PATH."
-    hint_zh = "地址形如 http://主机:端口 或 unix:/路径。"
+    hint_en = "Addresses are http://HOST:PORT, https://HOST:PORT or unix:/PATH."
+    hint_zh = "地址形如 http://主机:端口、https://主机:端口 或 unix:/路径。"
 
 
 class NodeAway(Unavailable):
@@ -143,3 +143,23 @@ class TransactionNotLogged(NotFound):
     zh = "事务 {body} 已入账，但本节点未保存其条目。"
     hint_en = "Ask a node that has kept the chain from its beginning."
     hint_zh = "请询问自始保存该链的节点。"
+
+
+class RefusalUnproven(SubmissionUnknown):
+    """Every node that was named refuses a transaction without a receipt, which none of them can prove."""
+
+    code, number, clause = "submission.refusal_unproven", 6350, "S6.2f"
+    en = "All {nodes} nodes refuse transaction {body} ({reason}); it may be committed until block time {valid_until}."
+    zh = "全部 {nodes} 个节点均拒绝事务 {body}（{reason}）；在区块时间 {valid_until} 之前仍可能入账。"
+    hint_en = "Remove the reason and hand in the very same bytes again; sign anew only after that time."
+    hint_zh = "请消除原因后重新提交完全相同的字节；该时间之后方可重新签名。"
+
+
+class HeadContradicted(Integrity):
+    """A node shows a head that can't go together with one that a quorum has signed."""
+
+    code, number, clause = "node.head_contradicted", 6352, "S6.2f"
+    en = "The head of height {height} contradicts the one that a quorum signed at height {known}."
+    zh = "高度 {height} 的链头与法定数量成员在高度 {known} 所签链头相矛盾。"
+    hint_en = "Ask another node; keep this answer: where it is signed, it is evidence."
+    hint_zh = "请询问其他节点，并保留该应答：若有签名，即为证据。"

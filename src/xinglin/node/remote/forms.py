@@ -29,7 +29,12 @@ MAX_CALL_BYTES = 4 << 20
 """Of a call through the local socket."""
 MAX_ANSWER_BYTES = 32 << 20
 """Of any answer that a client reads."""
+MAX_PROOFS = 200
+"""Of how many transactions proofs are asked for at once."""
 _LENGTH_BYTES, _DONE = 4, 200
+_END_BYTES, _BODY_BYTES = 8, 32
+PROOF_REQUEST_BYTES = _END_BYTES + _BODY_BYTES
+"""What is said of each transaction of which a proof is asked for: its end, its body id."""
 T = TypeVar("T", bound=msgspec.Struct)
 
 Natural = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
@@ -100,8 +105,21 @@ class AbsentSaid(msgspec.Struct, frozen=True, tag="absent", tag_field="status"):
     time: Natural
 
 
+class ProvenSaid(msgspec.Struct, frozen=True, tag="proven", tag_field="status"):
+    """A transaction in the log: canonical bytes of leaf and receipt, and the path from the leaf to the log root."""
+
+    leaf: Hex
+    receipt: Hex
+    path: list[Hex32]
+
+
+class NotKeptSaid(msgspec.Struct, frozen=True, tag="not_kept", tag_field="status"):
+    """A transaction is logged, and the node does not keep its entry."""
+
+
 OutcomeSaid = CommittedSaid | RefusedSaid | UnknownSaid
 PlaceSaid = CommittedSaid | AbsentSaid
+ProofSaid = ProvenSaid | AbsentSaid | NotKeptSaid
 
 
 class OutcomesSaid(msgspec.Struct, frozen=True):
@@ -114,6 +132,19 @@ class PlaceAnswer(msgspec.Struct, frozen=True):
     """Where a body id went, or that it is not in the log."""
 
     place: PlaceSaid
+
+
+class ProofsSaid(msgspec.Struct, frozen=True):
+    """Proofs, in the order asked for, under one checkpoint: its text, and signature lines where there are any."""
+
+    checkpoint: str
+    proofs: list[ProofSaid]
+
+
+class GenesisSaid(msgspec.Struct, frozen=True):
+    """The canonical bytes of the chain's genesis."""
+
+    genesis: Hex
 
 
 class ValueSaid(msgspec.Struct, frozen=True):
@@ -225,6 +256,27 @@ def unframe(body: bytes) -> list[bytes]:
     return raws
 
 
+def frame_asked(asked: Sequence[tuple[int, bytes]]) -> bytes:
+    """Return the body by which proofs are asked for: of each transaction its end and its body id."""
+    return b"".join(valid_until.to_bytes(_END_BYTES, "big") + body for valid_until, body in asked)
+
+
+def unframe_asked(body: bytes) -> list[tuple[int, bytes]]:
+    """Return of which transactions proofs are asked for, at least one.
+
+    Raises:
+        SubmissionMalformed: they are cut, none, more than 200, or an end is none.
+    """
+    count, rest = divmod(len(body), PROOF_REQUEST_BYTES)
+    if rest or not 0 < count <= MAX_PROOFS:
+        raise SubmissionMalformed(reason="it does not ask for 1 to 200 proofs in form")
+    cut = [body[at : at + PROOF_REQUEST_BYTES] for at in range(0, len(body), PROOF_REQUEST_BYTES)]
+    asked = [(int.from_bytes(one[:_END_BYTES], "big"), one[_END_BYTES:]) for one in cut]
+    if max(valid_until for valid_until, _ in asked) > MAX_INTEGER:
+        raise SubmissionMalformed(reason="an end is no time")
+    return asked
+
+
 def facts_said(facts: Mapping[str, Fact]) -> Facts:
     """Return the facts of a refusal or receipt for JSON."""
     return {name: BytesFact(value.hex()) if isinstance(value, bytes) else value for name, value in facts.items()}
@@ -266,8 +318,3 @@ def committed_said(committed: Committed, facts: Mapping[str, Fact]) -> Committed
         receipt=committed.receipt_hash.hex(),
         facts=facts_said(facts),
     )
-
-
-def committed_read(said: CommittedSaid) -> Committed:
-    """Return where a transaction went."""
-    return Committed(said.height, said.time, said.index, said.code, bytes.fromhex(said.receipt))

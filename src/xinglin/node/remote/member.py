@@ -15,11 +15,12 @@ from xinglin.carrier.ledger.state.proof import verify_state_proof
 from xinglin.kernel.clock import Clock
 from xinglin.kernel.errors import Invalid
 from xinglin.node.chains import Randomness
-from xinglin.node.remote.chain import ChainNamed, raise_refusal
+from xinglin.node.remote.chain import raise_refusal
 from xinglin.node.remote.errors import NodeAway, NodeElsewhere
 from xinglin.node.remote.forms import PREFIX, Answer, EpochsSaid, HeadSaid, SharedPackageSaid, ValueSaid, read_answer
 from xinglin.node.remote.signed import HEADER, NodeRequest, sign_request
-from xinglin.node.remote.transport import Ask, ask, parse_address
+from xinglin.node.remote.transport import Address, Ask, ask, parse_address
+from xinglin.node.remote.trusting import ChainNamed
 
 MAX_PART_BYTES = 16 << 20
 """Of a part of a recovery package."""
@@ -39,7 +40,7 @@ class MemberNode:
     """One node of another member, asked by an account of this one. From any thread.
 
     Args:
-        address: ``http://HOST:PORT`` or ``unix:/PATH``.
+        address: of the node, as text or parsed; see ``parse_address``.
         named: the chain.
         signer: a key of an account of this member.
         clock: this node's.
@@ -53,9 +54,15 @@ class MemberNode:
     """
 
     def __init__(
-        self, address: str, named: ChainNamed, signer: Signer, clock: Clock, randomness: Randomness, node: str = ""
+        self,
+        address: str | Address,
+        named: ChainNamed,
+        signer: Signer,
+        clock: Clock,
+        randomness: Randomness,
+        node: str = "",
     ) -> None:
-        self._address = parse_address(address)
+        self._address = parse_address(address) if isinstance(address, str) else address
         self._named = named
         self._signer = signer
         self._clock = clock

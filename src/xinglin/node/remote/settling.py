@@ -1,22 +1,28 @@
 """Brings signed transactions into the log through whichever of several nodes answers (S6.2f; docs/spec/node-http.md).
 
 The very same bytes are handed in again after a node's death or time-out: the ledger takes a body id once. A transaction
-that a node may have taken is given up only when committed block time is past its ``valid_until`` and no node that
-answers has it in its index. Until then its outcome is open, never "failed".
+that a node may have taken is given up only when committed block time is past its ``valid_until`` and nodes that can't
+all lie say that it is not in their index. Until then its outcome is open, never "failed".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
-from xinglin.carrier.ledger.errors import TransactionExpired, TransactionReplayed
+from xinglin.carrier.ledger.errors import (
+    OverQuota,
+    TransactionExpired,
+    TransactionReplayed,
+    TransactionTooFarAhead,
+)
 from xinglin.kernel.errors import PlatformError, Unavailable
+from xinglin.node.remote.claims import Asking, Checks, Claim, Open, Patience, Shown, Time
 from xinglin.node.remote.errors import (
     CommitmentUnproven,
     NodeAway,
     NodesAway,
     NodeUnreached,
+    RefusalUnproven,
     SubmissionUnknown,
 )
 from xinglin.node.remote.forms import (
@@ -31,54 +37,23 @@ from xinglin.node.remote.forms import (
     PlaceAnswer,
     PlaceSaid,
     RefusedSaid,
+    UnknownSaid,
     error_of,
     frame,
     read_answer,
 )
 from xinglin.node.remote.nodes import Nodes
+from xinglin.node.remote.proving import UNPROVEN_REST_SECONDS
 from xinglin.node.remote.transport import Address, Ask
 
 _NOT_TAKEN = (400, 403, 408, 413, 429)
 """Statuses by which a node says that it handed nothing in."""
-_UNPROVEN_REST_SECONDS = 60.0
+_MAY_PASS = (Unavailable, OverQuota, TransactionTooFarAhead, TransactionExpired, TransactionReplayed)
+"""Refusals after which it is of use to hand in again, or which are settled by the log."""
 _PAUSE_SECONDS = 0.25
+_OWN = "unix:"
 
-Asking = Callable[[Address, Ask], Answer]
-"""Asks a node, as ``transport.ask``."""
-Check = Callable[[Address, "Open", CommittedSaid], None]
-"""Raises CommitmentUnproven where a node does not prove what it says of a transaction."""
 Settled = CommittedSaid | PlatformError
-
-
-@dataclass(slots=True)
-class Open:
-    """A transaction whose outcome is open: its bytes, body id and end.
-
-    ``uncertain``: a node may have taken it. ``refusal``: what a node said of it since.
-    """
-
-    raw: bytes
-    body: bytes
-    valid_until: int
-    uncertain: bool = False
-    refusal: PlatformError | None = None
-    outcome: Settled | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a client waits: for a submission on all nodes together, and for one request, in seconds."""
-
-    seconds: float = 120.0
-    request_seconds: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Time:
-    """How a client waits: a clock that never goes back, and sleeping, in seconds."""
-
-    monotonic: Callable[[], float]
-    sleep: Callable[[float], None]
 
 
 class Settling:
@@ -89,15 +64,15 @@ class Settling:
         ask: asks one.
         time: how to wait.
         patience: how long.
-        check: of what nodes say; None believes them.
+        checks: of what nodes say that are not this user's own; None believes all.
     """
 
-    def __init__(self, nodes: Nodes, ask: Asking, time: Time, patience: Patience, check: Check | None = None) -> None:
+    def __init__(self, nodes: Nodes, ask: Asking, time: Time, patience: Patience, checks: Checks | None = None) -> None:
         self._nodes = nodes
         self._ask = ask
         self._time = time
         self._patience = patience
-        self._check = check
+        self._checks = checks
 
     def settle(self, transactions: Sequence[Open]) -> list[Settled]:
         """Return what became of each transaction; SubmissionUnknown or NodesAway where patience was over first."""
@@ -121,18 +96,20 @@ class Settling:
     def find(self, one: Open) -> bool:
         """Ask every node that may be asked where a transaction went; settle it if that is certain.
 
-        It is, when a node has it, or when none has it and at least one has committed a block past its end.
+        It is, when it is shown to be logged, or when enough nodes have committed a block past its end and lack it: more
+        than can lie at once, or all that the client was given; one that is believed is enough.
         """
         expired = 0
         for address in self._nodes.ready():
             place = self._place(address, one)
             if isinstance(place, CommittedSaid):
-                self._accept(address, one, place)
+                self._accept(address, [Claim(one, place)])
                 if one.outcome is not None:
                     return True
             elif place is not None and place.time > one.valid_until:
+                one.past.add(address.text)
                 expired = max(expired, place.time)
-        if expired:
+        if expired and self._are_enough(one.past):
             one.outcome = one.refusal or TransactionExpired(valid_until=one.valid_until, time=expired)
         return one.outcome is not None
 
@@ -170,56 +147,87 @@ class Settling:
             return
         outcomes = _outcomes(answer, len(chunk))
         if outcomes is None:
-            if answer.status not in _NOT_TAKEN:
+            if answer.status not in _NOT_TAKEN or not self._may_refuse(address):
                 _taken(chunk)
             self._nodes.failed(address, answer.retry_after)
             return
         self._nodes.answered(address)
+        claims: list[Claim] = []
         for one, said in zip(chunk, outcomes, strict=True):
-            self._take(address, one, said)
+            if isinstance(said, CommittedSaid):
+                claims.append(Claim(one, said))
+            else:
+                self._take(address, one, said)
+        self._accept(address, claims)
         self._after_round(address, chunk)
 
     def _after_round(self, address: Address, chunk: Sequence[Open]) -> None:
         """Look up what was refused though another node may have taken it; let a node rest that settles nothing."""
         for one in chunk:
-            if one.outcome is None and one.refusal is not None:
-                self.find(one)
+            if one.outcome is None and one.refusal is not None and not self.find(one):
+                self._end_refused(one)
         if all(one.outcome is None for one in chunk):
             self._nodes.failed(address)
             self._time.sleep(_PAUSE_SECONDS)
 
-    def _take(self, address: Address, one: Open, said: OutcomeSaid) -> None:
-        if isinstance(said, CommittedSaid):
-            self._accept(address, one, said)
-        elif isinstance(said, RefusedSaid):
-            self._refused(one, error_of(said.number, said.facts))
-        else:
-            one.uncertain = True
+    def _end_refused(self, one: Open) -> None:
+        """Wait no longer for what every node refuses; that no block will have it is not certain before its end."""
+        if one.refusal is not None and len(one.refused) == len(self._nodes):
+            one.outcome = RefusalUnproven(
+                nodes=len(self._nodes), body=one.body, reason=one.refusal.code, valid_until=one.valid_until
+            )
 
-    def _refused(self, one: Open, refusal: PlatformError) -> None:
+    def _take(self, address: Address, one: Open, said: RefusedSaid | UnknownSaid) -> None:
+        if isinstance(said, UnknownSaid):
+            one.uncertain = True
+            return
+        refusal = error_of(said.number, said.facts)
         if isinstance(refusal, Unavailable | TransactionReplayed):
             one.uncertain = True  # it is in the log, or the node can't say
             one.refusal = one.refusal or (None if isinstance(refusal, Unavailable) else refusal)
-        elif one.uncertain or isinstance(refusal, TransactionExpired):
+        elif one.uncertain or isinstance(refusal, TransactionExpired) or not self._may_refuse(address):
+            one.uncertain = True
             one.refusal = refusal
         else:
             one.outcome = refusal
+        if not isinstance(refusal, _MAY_PASS):
+            one.refused.add(address.text)
 
-    def _accept(self, address: Address, one: Open, said: CommittedSaid) -> None:
-        """Take a node's word, or its proof, that a transaction is committed."""
-        one.uncertain = True
-        if said.time > one.valid_until:
-            self._nodes.failed(address, _UNPROVEN_REST_SECONDS)
+    def _accept(self, address: Address, claims: Sequence[Claim]) -> None:
+        """Take a node's word, or its proof, that transactions are committed."""
+        for claim in claims:
+            claim.one.uncertain = True
+        timely = [claim for claim in claims if claim.said.time <= claim.one.valid_until]
+        if len(timely) < len(claims):
+            self._nodes.failed(address, UNPROVEN_REST_SECONDS)
+        if not timely:
+            return
+        if self._checks is None or _is_own(address):
+            for claim in timely:
+                claim.one.outcome = claim.said
             return
         try:
-            if self._check is not None:
-                self._check(address, one, said)
+            found = self._checks.check(address, timely)
         except (NodeAway, NodeUnreached):
             self._nodes.failed(address)
-        except CommitmentUnproven:
-            self._nodes.failed(address, _UNPROVEN_REST_SECONDS)
-        else:
-            one.outcome = said
+            return
+        for claim, shown in zip(timely, found, strict=True):
+            if isinstance(shown, Shown):
+                one = claim.one
+                one.outcome, one.assurance, one.cosigners = shown.said, shown.assurance, shown.cosigners
+        if any(isinstance(one, CommitmentUnproven) for one in found):
+            self._nodes.failed(address, UNPROVEN_REST_SECONDS)
+
+    def _may_refuse(self, address: Address) -> bool:
+        """Whether a node's refusal without a receipt is believed: it is this user's, or the chain bears no liar."""
+        return self._checks is None or _is_own(address) or self._checks.faults() == 0
+
+    def _are_enough(self, addresses: Collection[str]) -> bool:
+        """Whether so many nodes can't all lie, or are all that the client has."""
+        if self._checks is None or any(text.startswith(_OWN) for text in addresses):
+            return True
+        faults = self._checks.faults()
+        return len(addresses) >= min(len(self._nodes), len(self._nodes) if faults is None else faults + 1)
 
     def _place(self, address: Address, one: Open) -> PlaceSaid | None:
         path = f"{PREFIX}/transactions/{one.body.hex()}?valid_until={one.valid_until}"
@@ -230,6 +238,11 @@ class Settling:
             return None
         said = read_answer(answer, PlaceAnswer)
         return None if said is None else said.place
+
+
+def _is_own(address: Address) -> bool:
+    """Whether a node is the one of this very user, who alone can open its socket."""
+    return bool(address.path)
 
 
 def _outcomes(answer: Answer, count: int) -> list[OutcomeSaid] | None:

@@ -285,3 +285,17 @@ class TestPeers:
         self, ledger: Ledger, nodes: list[Node], tmp_path: Path
     ) -> None:
         assert not LedgerApplication(ledger, tmp_path / "s", EngineMembership()).admits_peer(nodes[0].peer)
+
+    def test_whom_the_owner_names_as_long_as_it_does(
+        self, ledger: Ledger, chain: Chain, nodes: list[Node], opening: Opening, tmp_path: Path
+    ) -> None:
+        stranger, named = Node(chain.parties[0]), set[bytes]()
+        app = LedgerApplication(ledger, tmp_path / "s", EngineMembership(), opening, named=lambda: named)
+        for _ in range(2):
+            assert not app.admits_peer(stranger.peer)
+            named.add(stranger.peer)
+            assert app.admits_peer(stranger.peer)
+            assert app.admits_peer(nodes[0].peer)
+            named.clear()
+            if app.info().height == 0:
+                begin(app, chain)

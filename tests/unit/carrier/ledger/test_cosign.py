@@ -71,7 +71,7 @@ def cosigner(rules: ChainRules, founders: list[Party], number: int, folder: Path
     party = founders[number]
     signer = Signer(party.key.public, party.key.sign)
     keys = {one.member: one.key.public for one in founders}
-    return Cosigner(rules, party.member, signer, notes, lambda height: head(rules, height), lambda _: keys)
+    return Cosigner(rules, party.member, lambda _: signer, notes, lambda height: head(rules, height), lambda _: keys)
 
 
 def line(party: Party, of: Head) -> NoteSignature:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import pytest
 
-from xinglin.carrier.ledger.errors import OverQuota, StoreFull, TransactionExpired
+from xinglin.carrier.ledger.errors import OverQuota, SignerUnknown, StoreFull, TransactionExpired
 from xinglin.kernel.errors import PlatformError
+from xinglin.node.remote.claims import Assurance, Checks, Claim, Open, Patience, Shown, Time
 from xinglin.node.remote.errors import (
     CommitmentUnproven,
     NodeAddressInvalid,
     NodeAway,
     NodesAway,
     NodeUnreached,
+    RefusalUnproven,
     SubmissionUnknown,
 )
 from xinglin.node.remote.forms import (
@@ -29,13 +32,14 @@ from xinglin.node.remote.forms import (
     refusal_said,
 )
 from xinglin.node.remote.nodes import LONGEST_REST_SECONDS, Nodes
-from xinglin.node.remote.settling import Open, Patience, Settling, Time
+from xinglin.node.remote.settling import Settling
 from xinglin.node.remote.transport import Address, Ask, parse_address
 
 END = 1_000
 DONE = CommittedSaid(height=7, time=900, index=3, code=0, receipt="00" * 32)
 UNKNOWN = UnknownSaid()
 QUOTA = refusal_said(OverQuota(quota=1))
+UNKNOWN_SIGNER = refusal_said(SignerUnknown(key=b"k"))
 EXPIRED = refusal_said(TransactionExpired(valid_until=END, time=END + 1))
 Step = Any
 
@@ -65,14 +69,35 @@ class World:
         said = UNKNOWN if isinstance(step, AbsentSaid) else step
         return Answer(200, msgspec.json.encode(OutcomesSaid([said])))
 
-    def settle(self, patience: float = 30.0, check: Callable[..., None] | None = None) -> object:
+    def settle(self, patience: float = 30.0, checks: Checks | None = None) -> object:
         """Settle one transaction."""
         time = Time(lambda: self.now, self._sleep)
-        settling = Settling(self.nodes, self.ask, time, Patience(patience, 1.0), check)
+        settling = Settling(self.nodes, self.ask, time, Patience(patience, 1.0), checks)
         return settling.settle([Open(b"raw", bytes(32), END)])[0]
 
     def _sleep(self, seconds: float) -> None:
         self.now += seconds
+
+
+@dataclass
+class Believing:
+    """Believes some nodes; of the chain's own so many may lie (None: not known)."""
+
+    believed: Collection[str] = ()
+    liars: int | None = 1
+
+    def check(self, address: Address, claims: Sequence[Claim]) -> list[Shown | CommitmentUnproven]:
+        """Believe a node, or not."""
+        return [
+            Shown(claim.said, Assurance.QUORUM, 3)
+            if address.text in self.believed
+            else CommitmentUnproven(address=address.text, body=claim.one.body, reason="-")
+            for claim in claims
+        ]
+
+    def faults(self) -> int | None:
+        """Return how many may lie."""
+        return self.liars
 
 
 def away(name: str = "a") -> NodeAway:
@@ -138,13 +163,55 @@ def test_a_commit_after_its_end_is_not_believed() -> None:
 
 
 def test_a_commit_without_its_proof_is_not_believed() -> None:
-    def check(address: Address, one: Open, said: CommittedSaid) -> None:
-        if address.text == "a":
-            raise CommitmentUnproven(address="a", body=one.body, reason="-")
-
     world = World(a=[DONE], b=[DONE])
-    assert world.settle(check=check) == DONE
+    assert world.settle(checks=Believing("b")) == DONE
     assert world.asked == [("POST", "a"), ("POST", "b")]
+
+
+def test_a_false_refusal_keeps_nothing_out_of_the_log() -> None:
+    assert World(a=[QUOTA], b=[DONE]).settle(checks=Believing("b")) == DONE
+    assert World(a=[UNKNOWN_SIGNER], b=[DONE]).settle(checks=Believing("b")) == DONE
+
+
+@pytest.mark.parametrize("liars", [1, None])
+def test_what_all_refuse_is_open_until_its_end(liars: int | None) -> None:
+    world = World(a=[UNKNOWN_SIGNER], b=[UNKNOWN_SIGNER])
+    outcome = world.settle(checks=Believing(liars=liars))
+    assert isinstance(outcome, RefusalUnproven)
+    assert (outcome.facts["reason"], outcome.facts["valid_until"]) == (SignerUnknown.code, END)
+    assert world.now < 5  # nobody waits for what no node takes
+
+
+def test_where_no_node_may_lie_a_refusal_is_final() -> None:
+    assert isinstance(World(a=[UNKNOWN_SIGNER]).settle(checks=Believing(liars=0)), SignerUnknown)
+
+
+PAST = AbsentSaid(9, END + 1)
+
+
+@pytest.mark.parametrize(("liars", "final"), [(0, True), (1, False), (None, False)])
+def test_one_node_alone_does_not_say_that_it_never_came(liars: int | None, *, final: bool) -> None:
+    world = World(a=[UNKNOWN, EXPIRED, PAST], b=[UNKNOWN, EXPIRED, AbsentSaid(5, END - 1)], c=[away()])
+    outcome = world.settle(5.0, Believing(liars=liars))
+    assert isinstance(outcome, TransactionExpired if final else SubmissionUnknown)
+
+
+def test_more_than_can_lie_say_that_it_never_came() -> None:
+    world = World(a=[EXPIRED, PAST], b=[PAST], c=[AbsentSaid(5, END - 1)], d=[away()])
+    assert isinstance(world.settle(5.0, Believing(liars=1)), TransactionExpired)
+
+
+def test_the_only_node_that_a_client_has_is_all_of_them() -> None:
+    assert isinstance(World(a=[EXPIRED, PAST]).settle(5.0, Believing(liars=1)), TransactionExpired)
+
+
+def test_a_socket_of_this_user_is_believed() -> None:
+    world = World(a=[UNKNOWN_SIGNER])
+    world.nodes = Nodes([Address("a", path="/a")], lambda: world.now, lambda: 0.5)
+    assert isinstance(world.settle(checks=Believing()), SignerUnknown)
+    world = World(a=[DONE])
+    world.nodes = Nodes([Address("a", path="/a")], lambda: world.now, lambda: 0.5)
+    assert world.settle(checks=Believing()) == DONE
 
 
 def test_a_refusal_of_a_later_version_is_one_all_the_same() -> None:
@@ -169,8 +236,8 @@ def test_a_dead_node_rests_longer_each_time_and_the_one_that_answers_comes_first
 
 
 BAD_ADDRESSES = [
-    "", "http://", "http://a", "http://a:0", "http://a:65536", "https://a:1", "http://a:1/x", "http://a b:1", "unix:",
-    "unix:a", "unix:/a\n", "ftp://a:1", "http://a:１", "http://u@a:1",
+    "", "http://", "http://a", "http://a:0", "http://a:65536", "https://a", "httpss://a:1", "http://a:1/x",
+    "http://a b:1", "unix:", "unix:a", "unix:/a\n", "ftp://a:1", "http://a:１", "http://u@a:1",
 ]  # fmt: skip
 
 
@@ -184,3 +251,5 @@ def test_addresses_of_nodes() -> None:
     assert parse_address("http://[::1]:7700").host == "::1"
     assert parse_address("http://node-1.example:80").port == 80
     assert parse_address("unix:/home/node.sock").path == "/home/node.sock"
+    assert parse_address("https://node-1.example:443/", "/etc/ca.pem").ca_file == "/etc/ca.pem"
+    assert parse_address("http://node-1.example:80", "/etc/ca.pem").ca_file == ""

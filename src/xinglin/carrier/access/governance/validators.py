@@ -66,8 +66,16 @@ def peer_admitted(state: StateReader, peer: bytes) -> bool:
     return _admitted(_reading(state), peer) is not None
 
 
-def member_of_validator(state: StateReader, address: bytes) -> str:
-    """Return whose a validator is or was, by its address, the first 20 bytes of SHA-256 of its key; empty if nobody's.
+@dataclass(frozen=True, slots=True)
+class KnownValidator:
+    """An engine key that is or was registered, and whose; both are empty if the address is nobody's."""
+
+    key: bytes = b""
+    member: str = ""
+
+
+def known_validator(state: StateReader, address: bytes) -> KnownValidator:
+    """Return whose a validator is or was, by its address, the first 20 bytes of SHA-256 of its key.
 
     For people who look into what it did; nothing is decided on it.
     """
@@ -75,8 +83,8 @@ def member_of_validator(state: StateReader, address: bytes) -> str:
     for key, value in state.scan(prefix):
         engine_key = decode(tuple[str, str, bytes], key)[2]
         if hashlib.sha256(engine_key).digest()[: len(address)] == address:
-            return decode(ValidatorKey, value).member
-    return ""
+            return KnownValidator(engine_key, decode(ValidatorKey, value).member)
+    return KnownValidator()
 
 
 def engine_changed(changes: Iterable[bytes]) -> bool:

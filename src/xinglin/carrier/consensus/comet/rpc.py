@@ -63,6 +63,15 @@ class EngineStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Of which chain an engine has blocks, and its oldest and newest height."""
+
+    chain: str
+    earliest: int
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
 class PeerLink:
     """A connection to another engine: its peer id and address, who began it, how long it stands, bytes and bytes/s."""
 
@@ -128,6 +137,11 @@ class EngineRpc:
     def status(self) -> EngineStatus:
         """Return how far the engine is; raises as ``call``."""
         return self._read("status", self.call("status"), _status)
+
+    def held(self) -> Held:
+        """Return which blocks the engine has; raises as ``call``."""
+        status = self.status()
+        return Held(status.chain, status.earliest, status.height)
 
     def links(self) -> list[PeerLink]:
         """Return its connections (``net_info``); raises as ``call``."""

@@ -17,10 +17,11 @@ from xinglin.carrier.consensus.comet.errors import EngineHomeInUse
 
 _PROC = Path("/proc")
 _MAX_COMMAND = 8192
+_RUNNING = ([b"start"], [b"inspect"])
 
 
 def strays(home: Path) -> list[int]:
-    """Return the processes that run an engine in a home (``cometbft start --home HOME``)."""
+    """Return the processes that run or inspect an engine in a home (``cometbft start --home HOME``)."""
     return [pid for pid in _pids() if _is_engine_of(pid, home)]
 
 
@@ -80,4 +81,4 @@ def _is_engine_of(pid: int, home: Path) -> bool:
             words = file.read(_MAX_COMMAND).split(b"\0")
     except OSError:
         return False
-    return words[1:4] == [b"start", b"--home", os.fsencode(home)]
+    return words[1:2] in _RUNNING and words[2:4] == [b"--home", os.fsencode(home)]

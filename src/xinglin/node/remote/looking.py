@@ -1,0 +1,197 @@
+"""Asks one node what its log has of submissions, and checks that it holds together (docs/spec/node-http.md, NH22).
+
+Leaf, receipt and path are checked against a head; the head's signature lines against the epochs, which the node shows
+too. Compares nothing with what the node said elsewhere, and names nobody: that is for ``proving``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from xinglin.carrier.consensus.ports import Committed
+from xinglin.carrier.crypto.suite import Suite
+from xinglin.carrier.ledger.checkpoint import Head, SignedNote, parse_note, parse_text
+from xinglin.carrier.ledger.errors import CheckpointInvalid, ProofInvalid, ProofUnknown
+from xinglin.carrier.ledger.merkle import verify_inclusion
+from xinglin.carrier.ledger.model import Leaf, Receipt, Transaction
+from xinglin.carrier.ledger.proof import read, require
+from xinglin.carrier.ledger.trust import Support
+from xinglin.kernel.encoding import decode, pack
+from xinglin.kernel.hashing import Tag, tagged
+from xinglin.node.remote.claims import Asking, Open, Time
+from xinglin.node.remote.errors import HeadContradicted, NodeAway
+from xinglin.node.remote.forms import (
+    MAX_ANSWER_BYTES,
+    MAX_PROOFS,
+    PREFIX,
+    AbsentSaid,
+    CommittedSaid,
+    EpochsSaid,
+    GenesisSaid,
+    NotKeptSaid,
+    ProofSaid,
+    ProofsSaid,
+    ProvenSaid,
+    committed_said,
+    frame_asked,
+    read_answer,
+)
+from xinglin.node.remote.transport import Address, Ask
+from xinglin.node.remote.trusting import ChainNamed, ChainTrust
+
+_EPOCHS_SECONDS = 60.0
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """An answer that members signed: the checkpoint as it was shown, and what was shown under it."""
+
+    checkpoint: str
+    height: int
+    proof: ProofSaid
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A transaction as it stands in the log that a node showed, and who signed the head; ``evidence`` if anybody."""
+
+    said: CommittedSaid
+    support: Support
+    evidence: Evidence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """What a node showed does not hold together, and why; ``evidence`` if a member signed it."""
+
+    reason: str
+    evidence: Evidence | None = None
+
+
+Look = Seen | AbsentSaid | NotKeptSaid | Unfit
+
+
+class Looker:
+    """Looks into the logs of nodes; what it learns of a chain's members serves for all of them. From any thread.
+
+    Args:
+        named: the chain.
+        ask: asks a node.
+        time: a clock.
+        seconds: for one request.
+    """
+
+    def __init__(self, named: ChainNamed, ask: Asking, time: Time, seconds: float) -> None:
+        self.trust = ChainTrust(named)
+        self._suite = named.suite
+        self._ask = ask
+        self._time = time
+        self._seconds = seconds
+        self._learned = 0.0
+
+    def look(self, address: Address, ones: Sequence[Open]) -> list[Look]:
+        """Return what a node shows of transactions, in order.
+
+        Raises:
+            NodeAway, NodeUnreached: it gives no answer, or none in form.
+        """
+        looks: list[Look] = []
+        for at in range(0, len(ones), MAX_PROOFS):
+            looks += self._look(address, ones[at : at + MAX_PROOFS])
+        return looks
+
+    def learn(self, address: Address, *, anew: bool = False) -> None:
+        """Have a node show the genesis, once, and the epochs, once a minute.
+
+        Raises:
+            NodeAway, NodeUnreached: see ``look``.
+            ProofInvalid: they are not those of the chain.
+        """
+        if not self.trust.begun:
+            self.trust.begin(bytes.fromhex(self._read(address, "GET", "genesis", GenesisSaid).genesis))
+            anew = True
+        now = self._time.monotonic()
+        if anew or now - self._learned > _EPOCHS_SECONDS:
+            self.trust.extend([bytes.fromhex(one) for one in self._read(address, "GET", "epochs", EpochsSaid).epochs])
+            self._learned = now
+
+    def _look(self, address: Address, ones: Sequence[Open]) -> Sequence[Look]:
+        asked = frame_asked([(one.valid_until, one.body) for one in ones])
+        said = self._read(address, "POST", "proofs", ProofsSaid, asked)
+        if len(said.proofs) != len(ones):
+            raise NodeAway(address=address.text, reason="its proofs are not in form")
+        try:
+            note = _note(said.checkpoint)
+            support = self._support(address, note)
+        except (ProofInvalid, ProofUnknown, CheckpointInvalid) as refusal:
+            return [Unfit(refusal.sentence())] * len(ones)
+        except HeadContradicted as refusal:
+            signed = bool(note.signatures)  # they verified before the head was compared
+            return [
+                Unfit(refusal.sentence(), Evidence(said.checkpoint, note.head.height, proof) if signed else None)
+                for proof in said.proofs
+            ]
+        return [
+            self._seen(one, proof, said.checkpoint, note, support) for one, proof in zip(ones, said.proofs, strict=True)
+        ]
+
+    def _support(self, address: Address, note: SignedNote) -> Support:
+        """Return who signed a note; what epochs are not known yet is asked for."""
+        self.learn(address)
+        try:
+            return self.trust.support(note)
+        except ProofInvalid:
+            self.learn(address, anew=True)
+            return self.trust.support(note)
+
+    def _seen(self, one: Open, proof: ProofSaid, text: str, note: SignedNote, support: Support) -> Look:
+        if not isinstance(proof, ProvenSaid):
+            return proof
+        evidence = Evidence(text, note.head.height, proof) if note.signatures else None
+        try:
+            return Seen(_committed(self._suite, one, proof, note.head), support, evidence)
+        except (ProofInvalid, ProofUnknown) as refusal:
+            return Unfit(refusal.sentence(), evidence)
+
+    def _read(self, address: Address, method: str, what: str, kind: type[T], body: bytes = b"") -> T:
+        headers = {"content-type": "application/octet-stream"} if body else None
+        answer = self._ask(address, Ask(method, f"{PREFIX}/{what}", body, headers, self._seconds, MAX_ANSWER_BYTES))
+        said = read_answer(answer, kind)
+        if said is None:
+            raise NodeAway(address=address.text, reason=f"it shows no {what} in form (status {answer.status})")
+        return said
+
+
+def _note(text: str) -> SignedNote:
+    """Return a checkpoint, or a head that nobody signed; raises CheckpointInvalid."""
+    data = text.encode()
+    return parse_note(data) if b"\n\n" in data else SignedNote(parse_text(data), ())
+
+
+def _committed(suite: Suite, one: Open, proof: ProvenSaid, head: Head) -> CommittedSaid:
+    """Return where a transaction went by its leaf and receipt, which are in the log of a head.
+
+    Raises:
+        ProofInvalid: they are not of this transaction, or not in that log.
+        ProofUnknown: they are of a version that is not known here.
+    """
+    leaf = read(Leaf, bytes.fromhex(proof.leaf), "P7")
+    receipt = read(Receipt, bytes.fromhex(proof.receipt), "P7")
+    require("P7", (leaf.body, leaf.valid_until) == (one.body, one.valid_until), "the leaf is of another transaction")
+    if one.raw:
+        sent = decode(Transaction, one.raw)
+        found = tagged(suite.hash, Tag.TRANSACTION, sent.header, sent.signatures)
+        require("P7", leaf.transaction == found, "the leaf is of another signature")
+    require("P7", leaf.receipt == tagged(suite.hash, Tag.RECEIPT, receipt), "the leaf names another receipt")
+    require("P7", leaf.time <= leaf.valid_until, "it was logged after it had expired")
+    require("P7", leaf.height <= head.height and leaf.time <= head.time, "the leaf is later than the head")
+    path = [bytes.fromhex(one) for one in proof.path]
+    held = verify_inclusion(suite, suite.leaf_hash(pack(leaf)), leaf.index, head.size, path, head.log_root)
+    require("P7", held, "the path does not lead to the log root")
+    committed = Committed(leaf.height, leaf.time, leaf.index, receipt.number, leaf.receipt)
+    return committed_said(committed, {fact.name: fact.value for fact in receipt.facts})
