@@ -128,7 +128,7 @@ def lose(trial: Trial, host: Host, others: Sequence[Host], *, with_chain: bool) 
         fresh.put(path, f"/var/backups/{name}")
     restore, rebuild = trial.page("lost-node.md", "The machine is gone")
     fresh.write(f"{LIB}/passphrase", passphrase + "\n")
-    fresh.typed(named(word(restore, OTHER="hospital-a.example.org"), "x"), [(PROMPT, passphrase)])
+    fresh.typed(named(word(restore, OTHER=others[0].called), "x"), [(PROMPT, passphrase)])
     if not with_chain:
         fresh.sh(rebuild)
     fresh.sh("systemctl start xinglin-node")
