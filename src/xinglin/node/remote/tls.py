@@ -1,11 +1,10 @@
-"""A connection to a node's listener through TLS, as a proxy before it speaks it (docs/spec/node-http.md, NH28).
+"""Whose certificates are believed of a TLS proxy before a node's listener (docs/spec/node-http.md, NH28).
 
 Whose node answers is shown by signatures; TLS hides what is asked from who listens on the way.
 """
 
 from __future__ import annotations
 
-import http.client
 import ssl
 from functools import lru_cache
 
@@ -41,25 +40,3 @@ def context_of(ca_file: str) -> ssl.SSLContext:
         raise AuthoritiesInvalid(file=ca_file, reason=reason) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
-
-
-class TlsConnection(http.client.HTTPConnection):
-    """As ``HTTPSConnection``, but it can be cut while it shakes hands: ``sock`` is the TLS socket before that.
-
-    Args:
-        host: whose certificate it has to be.
-        port: where it listens.
-        seconds: time-out of each step of connecting.
-        ca_file: see ``context_of``.
-    """
-
-    def __init__(self, host: str, port: int, seconds: float, ca_file: str) -> None:
-        super().__init__(host, port, timeout=seconds)
-        self._context = context_of(ca_file)
-
-    def connect(self) -> None:
-        """Connect and shake hands."""
-        super().connect()
-        wrapped = self._context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
-        self.sock = wrapped
-        wrapped.do_handshake()

@@ -17,7 +17,7 @@ from pathlib import Path
 from xinglin.node.remote.errors import NodeAddressInvalid, NodeAway, NodeUnreached
 from xinglin.node.remote.forms import Answer
 from xinglin.node.remote.local import connect_unix
-from xinglin.node.remote.tls import TlsConnection
+from xinglin.node.remote.tls import context_of
 
 _HTTP = re.compile(
     r"http(?P<tls>s?)://(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})/?", re.ASCII
@@ -86,7 +86,8 @@ def ask(address: Address, asked: Ask) -> Answer:
     if address.path:
         connection: http.client.HTTPConnection = _UnixConnection(address.path)
     elif address.tls:
-        connection = TlsConnection(address.host, address.port, seconds, address.ca_file)
+        context = context_of(address.ca_file)
+        connection = http.client.HTTPSConnection(address.host, address.port, timeout=seconds, context=context)
     else:
         connection = http.client.HTTPConnection(address.host, address.port, timeout=seconds)
     # Each read has its own time-out; a node that sends a byte now and then is cut off by the clock.
@@ -144,5 +145,7 @@ def _read(address: Address, response: http.client.HTTPResponse, max_bytes: int) 
         if size > max_bytes:
             raise NodeAway(address=address.text, reason="its answer is too large")
         parts.append(part)
+    if response.length:  # the library takes the end of a connection for the end of an answer
+        raise NodeAway(address=address.text, reason="its answer is cut off")
     after = response.getheader("retry-after", "")
     return Answer(response.status, b"".join(parts), float(after) if after.isdecimal() and len(after) < 4 else 0.0)

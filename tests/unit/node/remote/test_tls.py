@@ -105,22 +105,47 @@ def test_an_old_tls_is_not_spoken(tmp_path: Path) -> None:
         ask(parse_address(f"https://127.0.0.1:{port}", str(authority)), HEAD)
 
 
-def test_a_handshake_that_comes_byte_by_byte_is_cut(tmp_path: Path) -> None:
-    """Each byte comes in time for the socket; the whole would take hours."""
+def slow_handshake(one: socket.socket) -> None:
+    """Send the first message of a handshake byte by byte; the whole would take hours."""
+    one.sendall(b"\x16\x03\x03\x3f\xff")
+    for _ in range(200):
+        one.sendall(b"\x02")
+        time.sleep(0.1)
+
+
+def slow_body(certificate: tuple[Path, Path]) -> Answers:
+    """Return what sends an answer byte by byte; each comes in time for the socket."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
 
     def answer(one: socket.socket) -> None:
-        one.sendall(b"\x16\x03\x03\x3f\xff")
-        for _ in range(100):
-            one.sendall(b"\x02")
-            time.sleep(0.1)
+        with context.wrap_socket(one, server_side=True) as wrapped:
+            wrapped.recv(65_536)
+            wrapped.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+            for _ in range(200):
+                wrapped.sendall(b"x")
+                time.sleep(0.1)
 
+    return answer
+
+
+def test_an_answer_that_is_cut_off_is_none() -> None:
+    def answer(one: socket.socket) -> None:
+        one.recv(65_536)
+        one.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n{}")
+
+    with listening(answer) as port, pytest.raises(NodeAway):
+        ask(parse_address(f"http://127.0.0.1:{port}"), HEAD)
+
+
+@pytest.mark.parametrize("slow", ["handshake", "body"])
+def test_what_comes_byte_by_byte_is_cut(slow: str, tmp_path: Path) -> None:
+    authority = make_authority(tmp_path)
+    answer = slow_handshake if slow == "handshake" else slow_body(make_certificate(authority, "127.0.0.1"))
     with listening(answer) as port:
         begun = time.monotonic()
         with pytest.raises((NodeUnreached, NodeAway)):
-            ask(
-                parse_address(f"https://127.0.0.1:{port}", str(make_authority(tmp_path))),
-                Ask("GET", "/ledger/v1/head", seconds=1.0),
-            )
+            ask(parse_address(f"https://127.0.0.1:{port}", str(authority)), Ask("GET", "/ledger/v1/head", seconds=1.0))
         assert time.monotonic() - begun < 5
 
 
