@@ -232,9 +232,15 @@ def prove_reads(node: Node, commitment: bytes) -> bytes:
 
 
 def last_anchor(node: Node, chain: str) -> AnchorProof:
-    """Return the last anchor of a chain that a kept checkpoint covers, and that checkpoint."""
+    """Return the last anchor of a chain that a kept checkpoint covers, and that checkpoint.
+
+    Raises:
+        NoAnchor, NoCheckpoint: there is none.
+        LogBegunLate: there may be one in the part of the log that is not here yet.
+    """
     note, ledger = newest_checkpoint(node, 0), node.consortium
     for index in reversed(range(note.head.size)):
+        ledger.require_here(index)
         entry = ledger.entry(index)
         if entry.receipt.number:  # an anchor that was refused proves nothing
             continue
