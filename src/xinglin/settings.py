@@ -27,6 +27,7 @@ CONFIG_NAME = "config.toml"
 MAX_NAMED_PEERS = 200
 """As many as an engine takes connections from."""
 _PLACE = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})", re.ASCII)
+_TLS = "https://"
 _PEER = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _MAX_PORT = 65_535
 _BINARY = "xinglin_engine"
@@ -225,8 +226,16 @@ class ListenerSettings(_Group):
     members: tuple[str, ...] = Field(
         (),
         max_length=64,
-        description="Host and port of each other member's node, as its `listen` is reached from here: they are "
-        "asked for cosignatures and probed. Which member's node it is, its answers show by signature.",
+        description="Host and port of each other member's node, as its `listen` is reached from here, or "
+        "`https://HOST:PORT` where it is behind a TLS proxy: they are asked for cosignatures and probed. Which "
+        "member's node it is, its answers show by signature.",
+    )
+    ca_file: str = Field(
+        "",
+        max_length=4096,
+        pattern=r"^(/.*)?$",
+        description="File (PEM, its whole path) of the certificate authorities by which `https` members are believed, "
+        "instead of the system's.",
     )
 
     @field_validator("listen", "metrics")
@@ -240,7 +249,7 @@ class ListenerSettings(_Group):
     @classmethod
     def _places(cls, places: tuple[str, ...]) -> tuple[str, ...]:
         for place in places:
-            _check_place(place)
+            _check_place(place.removeprefix(_TLS))
         return tuple(dict.fromkeys(places))
 
 

@@ -17,6 +17,7 @@ from xinglin.cli import (
     access,
     account,
     agreement,
+    audience,
     bench_command,
     consent,
     demo_command,
@@ -51,6 +52,7 @@ app.command("demo")(demo_command.demo)
 app.add_typer(member_peer.app, name="member")  # the same one, with the commands of the other files
 app.add_typer(account.app, name="account")
 app.add_typer(agreement.app, name="agreement")
+app.add_typer(audience.app, name="audience")
 app.add_typer(record_versions.app, name="record")  # the same one, with the commands of versions
 app.add_typer(notice.app, name="notice")
 app.add_typer(patient.app, name="patient")

@@ -11,7 +11,7 @@ from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.carrier.crypto.keystore import open_keystore
 from xinglin.cli.acting import acting_member
 from xinglin.cli.assured import doubts_lines, doubts_said
-from xinglin.cli.member_joining import NodesOption, app
+from xinglin.cli.member_joining import AuthoritiesOption, NodesOption, app
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened
 from xinglin.cli.output import show
 from xinglin.cli.passphrase import read_passphrase
@@ -22,6 +22,7 @@ from xinglin.node.membership.validating import begin_validating, stop_validating
 from xinglin.node.remote.chain import RemoteChain
 from xinglin.node.remote.local import serving_process
 from xinglin.node.remote.served import ServedHome
+from xinglin.node.remote.transport import parse_address
 from xinglin.node.remote.trusting import ChainNamed
 from xinglin.settings import load_settings
 
@@ -72,13 +73,17 @@ def stop(
 def validate(
     home: HomeOption,
     node: NodesOption,
+    ca_file: AuthoritiesOption = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let this member's node make blocks (again), with a new engine key. The home's node does not run meanwhile."""
     keys = open_keystore(Home(home).keys, read_passphrase(passphrase_file))
-    named = ChainNamed(load_settings(home).consortium.id, keys.suite)
-    remote = RemoteChain(node, named, SystemClock(), random_bytes, keep=Home(home).keep_evidence)
+    settings = load_settings(home)
+    named = ChainNamed(settings.consortium.id, keys.suite)
+    authorities = settings.listener.ca_file if ca_file is None else str(ca_file)
+    others = [parse_address(one, authorities) for one in node]
+    remote = RemoteChain(others, named, SystemClock(), random_bytes, keep=Home(home).keep_evidence)
     key = begin_validating(home, keys, remote)
     lines = [f"Registered engine key {key.hex()}. Next: xinglin serve {home}", *doubts_lines(remote)]
     show({"key": key.hex(), "validates": True, **doubts_said(remote)}, lines, as_json=as_json)

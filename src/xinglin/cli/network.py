@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from xinglin.cli.options import JsonOption
+from xinglin.cli.options import JsonOption, check_text
 from xinglin.cli.output import console, printable, show
 from xinglin.node.network_tool.creating import Tell, create_network
 from xinglin.node.network_tool.errors import AddressInvalid
@@ -21,6 +21,7 @@ from xinglin.node.network_tool.logs import follow_log, log_of, tail
 from xinglin.node.network_tool.looking import NetworkStatus, NodeRow, look_at_network
 from xinglin.node.network_tool.plan import DEFAULT_PORT, default_plan, read_plan
 from xinglin.node.network_tool.running import bring_up, take_down
+from xinglin.node.network_tool.units import unit_text
 
 app = typer.Typer(
     help="A consortium on one machine, for development: create, up, down, status, logs; export it to separate hosts.",
@@ -174,6 +175,16 @@ def export(
         "The network does not start here any more: its validators would sign twice.",
     ]
     show({"packages": [str(package) for package in packages], "seconds": seconds}, lines, as_json=as_json)
+
+
+@app.command("unit")
+def unit(
+    name: Annotated[str, typer.Argument(help="Name of the node, for people.")], as_json: JsonOption = False
+) -> None:
+    """Print the systemd unit that packages have, for a member that joins later on a host of its own."""
+    check_text("NAME", name)
+    text = unit_text(name)
+    show({"unit": text}, text.splitlines(), as_json=as_json)
 
 
 def _hosts(given: list[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ how far it is.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -62,6 +63,7 @@ class CometChain:
         self.node = node
         self.home = EngineHome(node.home.engine(ledger.rules.chain).resolve())
         self._told = told
+        self.package_turn = threading.Lock()
         self.own_peer = identity(self.home).peer
         # Of a chain that was begun anew: the checkpoints that are kept, until it has their heights again.
         self._notes_ahead = {height for height in node.notes.heights() if height > ledger.tip.height}

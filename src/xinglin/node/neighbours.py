@@ -15,6 +15,8 @@ from xinglin.node.founding import SERVICE
 from xinglin.node.node import Node
 from xinglin.node.remote.forms import HeadSaid
 from xinglin.node.remote.member import MemberNode
+from xinglin.node.remote.tls import context_of
+from xinglin.node.remote.transport import parse_address
 from xinglin.node.remote.trusting import ChainNamed
 from xinglin.stakeholders.kinds import Status
 
@@ -57,7 +59,7 @@ class Neighbour:
 
     Args:
         node: this node, which asks by its service account.
-        place: ``HOST:PORT``.
+        place: ``HOST:PORT``, or ``https://HOST:PORT`` where a TLS proxy is before it.
 
     Raises (of all methods):
         NodeUnreached, NodeAway: no answer, or none in form.
@@ -67,7 +69,8 @@ class Neighbour:
     """
 
     def __init__(self, node: Node, place: str) -> None:
-        self.address = f"http://{place}"
+        self.address = place if "://" in place else f"http://{place}"
+        self._place = parse_address(self.address, node.settings.listener.ca_file)
         self._node = node
         rules = node.consortium.rules
         self._named = ChainNamed(rules.chain, rules.suite)
@@ -87,9 +90,15 @@ class Neighbour:
 
     def _asking(self, node: str) -> MemberNode:
         signer = self._node.signer(SERVICE)
-        return MemberNode(self.address, self._named, signer, SystemClock(), random_bytes, node)
+        return MemberNode(self._place, self._named, signer, SystemClock(), random_bytes, node)
 
 
 def neighbours_of(node: Node) -> list[Neighbour]:
-    """Return the other members' nodes that the settings name."""
+    """Return the other members' nodes that the settings name.
+
+    Raises:
+        AuthoritiesInvalid: the file of authorities that they name can't be used.
+    """
+    if node.settings.listener.ca_file:
+        context_of(node.settings.listener.ca_file)
     return [Neighbour(node, place) for place in node.settings.listener.members]

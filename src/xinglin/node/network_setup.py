@@ -48,6 +48,8 @@ class Place:
     """Where a node listens, as ``host:port``: its engine for others' engines and its RPC, the node, its metrics.
 
     ``peers``: others' engines, as ``id@host:port``, that it begins with besides those that its chain knows.
+    ``external``: where others reach its engine, empty if that is ``p2p``. ``ca_file``: of the authorities for members
+    whose nodes are behind TLS, empty for the system's.
     """
 
     p2p: str
@@ -55,17 +57,21 @@ class Place:
     listen: str = ""
     metrics: str = ""
     peers: tuple[str, ...] = ()
+    external: str = ""
+    ca_file: str = ""
 
     def settings(self, members: Sequence[str] = ()) -> dict[str, dict[str, Setting]]:
         """Return them as settings of a home; ``members``: where the other members' nodes listen."""
         others = tuple(place for place in members if place and place != self.listen)
         engine: dict[str, Setting] = {"p2p_listen": self.p2p, "rpc_listen": self.rpc}
+        listener: dict[str, Setting] = {"listen": self.listen, "metrics": self.metrics, "members": others}
         if self.peers:
             engine["peers"] = self.peers
-        return {
-            "engine": engine,
-            "listener": {"listen": self.listen, "metrics": self.metrics, "members": others},
-        }
+        if self.external not in ("", self.p2p):
+            engine["external_address"] = self.external
+        if self.ca_file:
+            listener["ca_file"] = self.ca_file
+        return {"engine": engine, "listener": listener}
 
 
 def local_places(count: int, base_port: int, host: str = "127.0.0.1") -> list[Place]:
@@ -132,7 +138,7 @@ def join_network(
         transactions: the founding transactions, as ``genesis.json`` of any member has them.
         place: where it listens.
         randomness: for keys.
-        members: where the other members' nodes listen, as ``host:port``.
+        members: where the other members' nodes listen, as in the settings.
 
     Returns: who its engine is, for ``registry.set_peer`` and ``registry.set_validator``.
     """

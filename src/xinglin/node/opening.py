@@ -13,7 +13,7 @@ from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.ledger.build import Signer, operation
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Integrity, NotFound
-from xinglin.node.chains import random_bytes
+from xinglin.node.audiences import epoch_call
 from xinglin.node.founding import ADMINISTRATOR, SEALING, SERVICE
 from xinglin.node.node import Node
 from xinglin.service.basic.coordination.anchoring import Anchoring
@@ -22,7 +22,6 @@ from xinglin.service.basic.coordination.model import (
     AudienceEpochState,
     AudienceState,
     IssueEpochKey,
-    SealedKey,
 )
 
 
@@ -74,16 +73,8 @@ def open_for_business(nodes: Sequence[Node], steward: Node) -> None:
 
 def issue_transmission_key(steward: Node, nodes: Sequence[Node], number: int) -> None:
     """Make an epoch's key, seal it to each node and put it on the chain."""
-    rules = steward.consortium.rules
-    audience = steward.settings.intake.audience
-    key = random_bytes(rules.suite.key_size)
-    sealed = [SealedKey(node.settings.node, rules.suite.encrypt(node.keys.public(SEALING), key)) for node in nodes]
-    call = IssueEpochKey(
-        audience=audience,
-        number=number,
-        commitment=audience_key_commitment(rules.suite.hash, audience, number, key),
-        keys=tuple(sorted(sealed, key=lambda one: one.node)),
-    )
+    sealing = {node.settings.node: node.keys.public(SEALING) for node in nodes}
+    call = epoch_call(steward.consortium.rules.suite, steward.settings.intake.audience, number, sealing)
     _admin_call(steward, "audience", "epoch", call)
 
 

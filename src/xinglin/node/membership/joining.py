@@ -192,7 +192,7 @@ def prepare(folder: Path, kit: bytes, place: Place, passphrase: bytes, members: 
         kit: a member's join kit.
         place: where its node and engine listen.
         passphrase: of the home.
-        members: where other members' nodes listen, as ``host:port``.
+        members: where other members' nodes listen, as in the settings.
 
     Raises:
         NotAnApplicant, JoinKitInvalid, PassphraseWrong: see there.

@@ -141,7 +141,7 @@ def _write_packages(
         load_settings(home.path)
         plan = HostPlan(node.name, hosts[node.name], {one.name: hosts[one.name] for one in network.nodes})
         for name, text in (
-            (UNIT, unit_text(plan)),
+            (UNIT, unit_text(plan.name)),
             (COMPOSE, compose_text(plan)),
             (IMAGE, image_text()),
             (README, readme_text(plan)),

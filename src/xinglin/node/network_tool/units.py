@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
-
-from xinglin.carrier.consensus.comet.binary import VERSION
 
 P2P_PORT, RPC_PORT, LISTEN_PORT, METRICS_PORT = 26_656, 26_657, 7_700, 7_701
 UNIT, COMPOSE, IMAGE, README = "xinglin-node.service", "compose.yaml", "Dockerfile", "README.md"
@@ -22,14 +21,18 @@ class HostPlan:
     hosts: dict[str, str]
 
 
-def unit_text(plan: HostPlan) -> str:
-    """Return the systemd unit: the node may write its home alone, and gets the passphrase as a credential."""
+def unit_text(name: str) -> str:
+    """Return a node's systemd unit: it may write its home alone, and gets the passphrase as a credential.
+
+    Args:
+        name: of the node, for people; one printable line.
+    """
     return f"""\
-# The node {plan.name}. See README.md.
+# The node {name}: docs/guide/separate-hosts.md.
 [Unit]
-Description=Xinglin node {plan.name}
+Description=Xinglin node {name.replace("%", "%%")}
 Wants=network-online.target
-After=network-online.target time-sync.target
+After=network-online.target nss-lookup.target time-sync.target
 
 [Service]
 Type=exec
@@ -104,19 +107,26 @@ secrets:
 
 
 def image_text() -> str:
-    """Return what the compose file's image is built from: a wheel of this version and the engine, put beside it."""
+    """Return what the compose file's image is built from: ``software``, made with this version of Python, beside it."""
+    python = ".".join(map(str, sys.version_info[:2]))
     return f"""\
-FROM python:3.12-slim
-COPY xinglin-*.whl /tmp/
-RUN pip install --no-cache-dir /tmp/xinglin-*.whl && rm /tmp/xinglin-*.whl
-COPY --chmod=0755 cometbft {ENGINE}
-RUN useradd --uid 10001 --user-group --no-create-home xinglin
+# The wheels in software/ were made for this version of Python.
+FROM python:{python}-slim
+RUN --mount=type=bind,source=software,target=/software \\
+    pip install --no-cache-dir --no-index --find-links /software --require-hashes --requirement /software/run.txt && \\
+    pip install --no-cache-dir --no-index --no-deps /software/xinglin-*.whl && \\
+    install -D -m 0755 /software/cometbft {ENGINE} && \\
+    useradd --uid 10001 --user-group --no-create-home xinglin
 ENTRYPOINT ["xinglin"]
 """
 
 
 def readme_text(plan: HostPlan) -> str:
-    """Return what to do with a package."""
+    """Return what to do with a package, in order."""
+    return _about(plan) + _SYSTEMD + _COMMANDS + _CONTAINER
+
+
+def _about(plan: HostPlan) -> str:
     rows = "\n".join(f"| {name} | {host}:{P2P_PORT} | {host}:{LISTEN_PORT} |" for name, host in plan.hosts.items())
     return f"""\
 # The node {plan.name}
@@ -132,35 +142,67 @@ The guide "Going to separate hosts" (docs/guide/separate-hosts.md) tells more; d
 |---|---|---|
 {rows}
 
-A member whose address changes later says so while its node runs:
-`xinglin member set-peer HOST:PORT --home {STATE}/home`. In `home/config.toml` the other members change
-`[listener] members`.
+## Before
 
-## Firewall
+- The firewall lets in what the guide says: TCP {P2P_PORT} from the other members' hosts, TCP {LISTEN_PORT} from members
+  and clients, neither {METRICS_PORT} (metrics) nor {RPC_PORT} (the engine's RPC): these two are on loopback.
+- The names above mean these hosts, on this host too.
+- The clock is right to the second: an NTP client runs (chrony, systemd-timesyncd).
+- `software/`, which the guide says how to make, lies beside this file, and `sha256sum -c SHA256SUMS` in it finds
+  nothing wrong. It is for Python {".".join(map(str, sys.version_info[:2]))}, which has to be here, with its venv.
 
-| Port | Whom to let in |
-|---|---|
-| TCP {P2P_PORT} | the other members' hosts; engines that the registry does not have are refused besides |
-| TCP {LISTEN_PORT} | members and clients |
-| TCP {METRICS_PORT} | nobody: Prometheus on this host (loopback) |
-| TCP {RPC_PORT} | nobody: the node alone asks it (loopback) |
+"""
 
-Clocks have to be right to the second: run an NTP client (chrony, systemd-timesyncd).
 
+_SYSTEMD = f"""\
 ## With systemd
 
-1. Install Xinglin into /opt/xinglin (`python3 -m venv /opt/xinglin`, then pip) and CometBFT {VERSION} as {ENGINE}
-   (`xinglin engine install` builds it; `xinglin engine status` says where it is).
-2. `useradd --system --home-dir {STATE} --shell /usr/sbin/nologin xinglin`
-3. `install -d -o xinglin -g xinglin -m 0700 {STATE}`, then `cp -a home {STATE}/` and `chown -R xinglin: {STATE}/home`
-4. `install -o root -g root -m 0600 passphrase {STATE}/passphrase`
-5. `cp {UNIT} /etc/systemd/system/`, `systemctl daemon-reload`, `systemctl enable --now {UNIT}`
-6. Destroy this package: `shred -u passphrase`, then remove it here and where it came from.
+As root, in the folder of this file:
 
+```sh
+umask 022
+python3 -m venv /opt/xinglin
+/opt/xinglin/bin/pip install --no-index --find-links software --require-hashes --requirement software/run.txt
+/opt/xinglin/bin/pip install --no-index --no-deps software/xinglin-*.whl
+install -D -m 0755 software/cometbft {ENGINE}
+useradd --system --user-group --home-dir {STATE} --shell /usr/sbin/nologin xinglin
+install -d -o xinglin -g xinglin -m 0700 {STATE}
+cp -a home {STATE}/
+chown -R xinglin: {STATE}/home
+install -o root -g root -m 0600 passphrase {STATE}/passphrase
+install -m 0644 {UNIT} /etc/systemd/system/
+systemctl daemon-reload
+systemctl enable --now {UNIT}
+```
+
+Then destroy this package, here and where it came from: `shred -u passphrase`, then `rm -r` on the rest.
+
+"""
+_COMMANDS = f"""\
+## Commands
+
+Give them as the node's user: what root writes into the home, the node can't open.
+
+```sh
+runuser -u xinglin -- {PROGRAM} ledger show --home {STATE}/home
+runuser -u xinglin -- {PROGRAM} engine links --home {STATE}/home
+```
+
+Some ask for the passphrase; it is in `{STATE}/passphrase`. `systemctl status {UNIT}` and `journalctl -u {UNIT}` tell
+what the node says, `{STATE}/home/engine/*/engine.log` what its engine says.
+
+"""
+_CONTAINER = f"""\
 ## With a container
 
-Put a wheel of Xinglin (`xinglin-*.whl`) and the engine (`cometbft`) beside this file, `chown -R 10001:10001 home
-passphrase`, then `docker compose up --build -d`.
+Instead, as root in the folder of this file, with Docker and its compose plugin:
+
+```sh
+chown -R 10001:10001 home passphrase
+docker compose up --build --detach
+docker compose exec node xinglin ledger show --home {STATE}/home
+```
+
 Metrics listen on loopback of the container; set `[listener] metrics` in `home/config.toml` and publish the port to the
-monitoring network alone where you need them.
+monitoring network alone where you need them. `home` is then the only one: never copy it.
 """

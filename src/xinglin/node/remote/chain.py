@@ -45,7 +45,7 @@ class RemoteChain:
     What a node says is checked as far as it was asked for; a Unix socket's node is this user's own, and believed.
 
     Args:
-        addresses: of nodes, ``http://HOST:PORT`` or ``unix:/PATH``; the first is asked first.
+        addresses: of nodes, as texts or parsed (see ``parse_address``); the first is asked first.
         named: the chain.
         clock: for ``valid_until``.
         randomness: for nonces, and so that clients don't wait in step.
@@ -60,7 +60,7 @@ class RemoteChain:
 
     def __init__(
         self,
-        addresses: Sequence[str],
+        addresses: Sequence[str | Address],
         named: ChainNamed,
         clock: Clock,
         randomness: Randomness,
@@ -73,7 +73,7 @@ class RemoteChain:
         self._randomness = randomness
         self._patience = patience or Patience()
         self._nodes = Nodes(
-            [parse_address(text) for text in dict.fromkeys(addresses)],
+            [parse_address(one) if isinstance(one, str) else one for one in dict.fromkeys(addresses)],
             time.monotonic,
             lambda: int.from_bytes(randomness(2), "big") / 65_536,
         )

@@ -16,13 +16,13 @@ class NodeServed(Unavailable):
 
 
 class NodeAddressInvalid(Invalid):
-    """An address of a node is neither http://HOST:PORT nor unix:/PATH."""
+    """An address of a node is not http://HOST:PORT, https://HOST:PORT or unix:/PATH."""
 
     code, number, clause = "node.address", 6201, "S6.2f"
     en = "'{address}' is no address of a node."
     zh = "“{address}”不是节点地址。"
-    hint_en = "Addresses are http://HOST:PORT or unix:/PATH."
-    hint_zh = "地址形如 http://主机:端口 或 unix:/路径。"
+    hint_en = "Addresses are http://HOST:PORT, https://HOST:PORT or unix:/PATH."
+    hint_zh = "地址形如 http://主机:端口、https://主机:端口 或 unix:/路径。"
 
 
 class NodeAway(Unavailable):

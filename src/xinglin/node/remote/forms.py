@@ -204,6 +204,15 @@ class PackageSaid(msgspec.Struct, frozen=True):
     bytes: Natural
 
 
+class SharedPackageSaid(msgspec.Struct, frozen=True):
+    """A recovery package that a node gives to members: height, bytes, bytes of each part but the last, SHA-256."""
+
+    height: Natural
+    bytes: Natural
+    part_bytes: Natural
+    sha256: Hex32
+
+
 class CallAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A call that a home's own key signs: ``arguments`` are the canonical bytes of the method's struct."""
 

@@ -1,4 +1,4 @@
-"""One request to one node, by HTTP over TCP or a Unix socket: bounded in time and bytes whatever the node does.
+"""One request to one node, by HTTP over TCP, TLS or a Unix socket: bounded in time and bytes whatever the node does.
 
 Decides nothing about what an answer means. A connection is used for one request: a node that died is met at once.
 """
@@ -17,8 +17,11 @@ from pathlib import Path
 from xinglin.node.remote.errors import NodeAddressInvalid, NodeAway, NodeUnreached
 from xinglin.node.remote.forms import Answer
 from xinglin.node.remote.local import connect_unix
+from xinglin.node.remote.tls import TlsConnection
 
-_HTTP = re.compile(r"http://(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})/?", re.ASCII)
+_HTTP = re.compile(
+    r"http(?P<tls>s?)://(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})/?", re.ASCII
+)
 _MAX_PORT = 65_535
 _READ = 65_536
 CONNECT_SECONDS = 5.0
@@ -26,12 +29,18 @@ CONNECT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a node listens: host and port, or the path of a Unix socket."""
+    """Where a node listens: host and port, or the path of a Unix socket.
+
+    ``tls``: its listener is behind a TLS proxy, whose certificate has to be of ``host``; ``ca_file``: of an authority
+    in this file, one of the system's where it is empty.
+    """
 
     text: str
     host: str = ""
     port: int = 0
     path: str = ""
+    tls: bool = False
+    ca_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +55,20 @@ class Ask:
     max_bytes: int = 1 << 20
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str, ca_file: str = "") -> Address:
     """Return the address that a text is.
 
+    Args:
+        text: ``http://HOST:PORT``, ``https://HOST:PORT`` or ``unix:/PATH``.
+        ca_file: of the authorities for ``https``; the system's where it is empty.
+
     Raises:
-        NodeAddressInvalid: neither ``http://HOST:PORT`` nor ``unix:/PATH``.
+        NodeAddressInvalid: it is none of these.
     """
     found = _HTTP.fullmatch(text)
     if found is not None and 0 < int(found["port"]) <= _MAX_PORT:
-        return Address(text, host=found["host"].strip("[]"), port=int(found["port"]))
+        host, port, tls = found["host"].strip("[]"), int(found["port"]), bool(found["tls"])
+        return Address(text, host=host, port=port, tls=tls, ca_file=ca_file if tls else "")
     if text.startswith("unix:/") and text.isprintable():
         return Address(text, path=text.removeprefix("unix:"))
     raise NodeAddressInvalid(address=text[:200])
@@ -64,12 +78,15 @@ def ask(address: Address, asked: Ask) -> Answer:
     """Ask a node.
 
     Raises:
-        NodeUnreached: no connection; the node was told nothing.
+        AuthoritiesInvalid: the file of authorities can't be used.
+        NodeUnreached: no connection, or no certificate that holds; the node was told nothing.
         NodeAway: no answer in time, too large an answer, or none that is HTTP. The node may have taken the request.
     """
     seconds = min(asked.seconds, CONNECT_SECONDS)
     if address.path:
         connection: http.client.HTTPConnection = _UnixConnection(address.path)
+    elif address.tls:
+        connection = TlsConnection(address.host, address.port, seconds, address.ca_file)
     else:
         connection = http.client.HTTPConnection(address.host, address.port, timeout=seconds)
     # Each read has its own time-out; a node that sends a byte now and then is cut off by the clock.
@@ -80,7 +97,7 @@ def ask(address: Address, asked: Ask) -> Answer:
         with closing(connection):
             try:
                 connection.connect()
-            except OSError as fault:
+            except (OSError, ValueError) as fault:  # ValueError: a host that can be no name, as "a..b"
                 raise NodeUnreached(address=address.text, reason=_reason(fault)) from None
             return _answered(address, connection, asked)
     finally:
@@ -97,7 +114,8 @@ def _answered(address: Address, connection: http.client.HTTPConnection, asked: A
 
 
 def _reason(fault: Exception) -> str:
-    return str(getattr(fault, "strerror", None) or type(fault).__name__)
+    certificate = getattr(fault, "verify_message", "")  # what the library says of it is short and has no full stop
+    return certificate.rstrip(".") or str(getattr(fault, "strerror", None) or type(fault).__name__)
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -114,7 +132,8 @@ def _cut(connection: http.client.HTTPConnection) -> None:
     cut = connection.sock
     if cut is not None:
         with suppress(OSError):
-            cut.shutdown(socket.SHUT_RDWR)
+            # Not the method of a TLS socket: that forgets its keys, and the next read would take what is in clear.
+            socket.socket.shutdown(cut, socket.SHUT_RDWR)
 
 
 def _read(address: Address, response: http.client.HTTPResponse, max_bytes: int) -> Answer:

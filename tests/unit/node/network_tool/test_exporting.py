@@ -99,13 +99,13 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
         unit.write_text(text.replace(PROGRAM, "/bin/true"))
         return subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
 
-    done = verify(unit_text(PLAN))
+    done = verify(unit_text(PLAN.name))
     assert (done.returncode, done.stderr) == (0, "")
-    assert verify(unit_text(PLAN).replace("ProtectSystem", "ProtectSytem")).stderr
+    assert verify(unit_text(PLAN.name).replace("ProtectSystem", "ProtectSytem")).stderr
 
 
 def test_the_unit_holds_the_node_in_bounds() -> None:
-    lines = unit_text(PLAN).splitlines()
+    lines = unit_text(PLAN.name).splitlines()
     for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "User=xinglin", "ReadWritePaths=/var/lib/xinglin/home"):
         assert line in lines
     assert "LoadCredential=passphrase:/var/lib/xinglin/passphrase" in lines
@@ -119,11 +119,11 @@ def test_the_compose_file_is_one_service_in_bounds() -> None:
     assert service["ports"] == ["26656:26656", "7700:7700"]
     assert service["environment"] == {"XINGLIN_ENGINE": ENGINE}
     assert found["secrets"]["passphrase"]["file"] == "./passphrase"
-    assert f"cometbft {ENGINE}" in image_text()
+    assert f"/software/cometbft {ENGINE}" in image_text()
 
 
 def test_the_page_names_all_hosts_and_ports() -> None:
     text = readme_text(PLAN)
     assert "| board | 192.0.2.7:26656 | 192.0.2.7:7700 |" in text
-    for port in ("TCP 26656", "TCP 26657", "TCP 7700", "TCP 7701"):
+    for port in ("26656", "26657", "7700", "7701"):
         assert port in text

@@ -313,8 +313,8 @@ def test_a_dead_node_rests_longer_each_time_and_the_one_that_answers_comes_first
 
 
 BAD_ADDRESSES = [
-    "", "http://", "http://a", "http://a:0", "http://a:65536", "https://a:1", "http://a:1/x", "http://a b:1", "unix:",
-    "unix:a", "unix:/a\n", "ftp://a:1", "http://a:１", "http://u@a:1",
+    "", "http://", "http://a", "http://a:0", "http://a:65536", "https://a", "httpss://a:1", "http://a:1/x",
+    "http://a b:1", "unix:", "unix:a", "unix:/a\n", "ftp://a:1", "http://a:１", "http://u@a:1",
 ]  # fmt: skip
 
 
@@ -328,3 +328,5 @@ def test_addresses_of_nodes() -> None:
     assert parse_address("http://[::1]:7700").host == "::1"
     assert parse_address("http://node-1.example:80").port == 80
     assert parse_address("unix:/home/node.sock").path == "/home/node.sock"
+    assert parse_address("https://node-1.example:443/", "/etc/ca.pem").ca_file == "/etc/ca.pem"
+    assert parse_address("http://node-1.example:80", "/etc/ca.pem").ca_file == ""

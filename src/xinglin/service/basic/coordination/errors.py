@@ -136,7 +136,7 @@ class RecordDestroyed(Conflict):
 
 
 class NotSteward(Denied):
-    """Only the steward of an audience issues its epoch keys."""
+    """Only the steward of an audience issues its epoch keys; while it is suspended, who has the newest."""
 
     code, number, clause = "audience.not_steward", 5320, "H5"
     en = "Member {member} is not the steward of audience {audience}."

@@ -117,7 +117,7 @@ class SealedKey(ChainObject, frozen=True):
 
 
 class IssueEpochKey(ChainObject, frozen=True):
-    """audience.epoch: the next transmission key of an audience, by its steward (who issues number 1 first).
+    """audience.epoch: the next transmission key of an audience, by its steward (number 1 by who founds it).
 
     ``commitment`` is H("audience-key", audience, number, key).
     """

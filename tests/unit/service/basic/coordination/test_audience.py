@@ -119,12 +119,40 @@ def test_who_left_gets_no_further_keys(consortium: Consortium, nodes: list[str],
 def test_an_audience_outlives_its_steward(consortium: Consortium, nodes: list[str]) -> None:
     c, heir = consortium, consortium.hospital.caller(Role.SERVICE)
     c.ledger.call(c.platform.caller(Role.SERVICE), METHOD, issue(1, *nodes))
-    set_status(c, c.platform, Status.SUSPENDED)
     refused(c, heir, issue(2, *nodes), NotSteward)
     set_status(c, c.platform, Status.ENDED)
     c.ledger.call(heir, METHOD, issue(2, *nodes))
     state = c.ledger.value(AudienceState, "audience", "audience", "treatment")
     assert state == AudienceState(steward=c.hospital.member, number=2)
+
+
+def test_while_the_steward_is_suspended_who_has_the_key_issues_in_its_place(
+    consortium: Consortium, nodes: list[str], node: str
+) -> None:
+    """Else the suspended steward alone could end that it has the newest key itself."""
+    c, other = consortium, [one for one in nodes if one != node]
+    steward, holder = c.hospital.caller(Role.SERVICE), c.other.caller(Role.SUPER_ADMINISTRATOR)
+    c.ledger.call(steward, METHOD, issue(1, *nodes))
+    refused(c, holder, issue(2, *nodes), NotSteward)
+    set_status(c, c.hospital, Status.SUSPENDED)
+    refused(c, c.platform.caller(Role.SERVICE), issue(2, *other), NotSteward)  # it never had a key of this audience
+    refused(c, holder, issue(2, *nodes), AudienceNodeUnknown)  # nothing is for the suspended one
+    c.ledger.call(holder, METHOD, issue(2, *other))
+    stands = c.ledger.value(AudienceState, "audience", "audience", "treatment")
+    assert stands == AudienceState(steward=c.hospital.member, number=2)
+    set_status(c, c.hospital, Status.ACTIVE)
+    refused(c, holder, issue(3, *nodes), NotSteward)
+    c.ledger.call(steward, METHOD, issue(3, *nodes))
+
+
+def test_who_was_left_out_of_the_newest_epoch_issues_nothing_in_the_steward_s_place(
+    consortium: Consortium, nodes: list[str], node: str
+) -> None:
+    c, holder = consortium, consortium.other.caller(Role.SERVICE)
+    c.ledger.call(c.hospital.caller(Role.SERVICE), METHOD, issue(1, *nodes))
+    c.ledger.call(c.hospital.caller(Role.SERVICE), METHOD, issue(2, node))
+    set_status(c, c.hospital, Status.SUSPENDED)
+    refused(c, holder, issue(3, *(one for one in nodes if one != node)), NotSteward)
 
 
 @pytest.mark.parametrize("kind", [MemberKind.DATA_USER, MemberKind.SUPPLIER])

@@ -1,4 +1,4 @@
-"""The contract ``audience`` version 1: the transmission keys of an audience (docs/spec/contracts.md AU1 to AU4; H5).
+"""The contract ``audience`` version 1: the transmission keys of an audience (docs/spec/contracts.md AU1 to AU5; H5).
 
 Keys are never on chain, only their commitment and the key sealed to each node. An audience belongs to the member
 that issues its first epoch. Pure.
@@ -49,14 +49,25 @@ def issue_epoch(ctx: Context, call: IssueEpochKey, _: Sequence[bytes]) -> None:
 
 
 def _steward(ctx: Context, audience: str, known: AudienceState | None) -> str:
-    """Return the caller's member, once it is shown that it may be the steward."""
+    """Return who is the steward after this epoch, once it is shown that the caller's member may issue it."""
     member = ctx.caller.member
-    if known is not None and known.steward != member:
-        # An audience outlives its steward: when that member has ended, who issues next takes it over.
-        steward = ctx.read(MemberState, REGISTRY, "member", known.steward)
-        orphaned = steward is None or steward.status is Status.ENDED
-        ctx.require(orphaned, NotSteward(member=member, audience=audience))
-    return member
+    if known is None or known.steward == member:
+        return member
+    # An audience outlives its steward: when that member has ended, who issues next takes it over.
+    steward = ctx.read(MemberState, REGISTRY, "member", known.steward)
+    if steward is None or steward.status is Status.ENDED:
+        return member
+    # One that is suspended has the newest key, and must not be the only one who can end that.
+    in_place = steward.status is Status.SUSPENDED and _has_key(ctx, audience, known.number, member)
+    ctx.require(in_place, NotSteward(member=member, audience=audience))
+    return known.steward
+
+
+def _has_key(ctx: Context, audience: str, number: int, member: str) -> bool:
+    """Tell whether an active node of a member was given an epoch's key."""
+    epoch = ctx.get(AudienceEpochState, "epoch", audience, number)
+    nodes = (ctx.read(NodeState, REGISTRY, "node", key.node) for key in (epoch.keys if epoch is not None else ()))
+    return any(node is not None and node.member == member and node.status is Status.ACTIVE for node in nodes)
 
 
 def _check_node(ctx: Context, key: SealedKey) -> None:
