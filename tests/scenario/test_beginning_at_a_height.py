@@ -6,25 +6,38 @@ import json
 import shutil
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from xinglin_verify.verify import verify_bundle
 
 from tests.scenario.test_rebuilding import KINDS, NOW, contents, wait_for
 from tests.support.engines import needs_engine
-from tests.support.product import CHEAP, PASSPHRASE
+from tests.support.neighbourhood import House, running_of
+from tests.support.neighbourhood import wait_for as wait_until
+from tests.support.product import CHEAP, PASSPHRASE, findings, write_passphrase, xinglin
+from tests.support.served import new_identifier
+from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.consensus.comet.files import EngineHome
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
-from xinglin.carrier.ledger.errors import SnapshotInvalid
+from xinglin.carrier.consensus.ports import MARK_FORMAT
+from xinglin.carrier.ledger.build import operation
+from xinglin.carrier.ledger.errors import LogEntryNotFound, SnapshotInvalid
+from xinglin.carrier.ledger.trust import encode_trust
 from xinglin.node.accounts import add_account
+from xinglin.node.backfilling import BackfillKeeper
 from xinglin.node.chains import random_bytes
 from xinglin.node.comet_chain import CometChain
+from xinglin.node.founding import ADMINISTRATOR, SEALING
+from xinglin.node.neighbours import neighbours_of
 from xinglin.node.network import Network
 from xinglin.node.network_setup import found_network, free_ports, local_places
-from xinglin.node.node import open_node
+from xinglin.node.node import Node, open_node
+from xinglin.node.opening import anchoring, open_for_business
 from xinglin.node.package import PackageInvalid, make_package
-from xinglin.node.proofs import collect_checkpoint
+from xinglin.node.proofs import collect_checkpoint, prove_anchor, trust_of
 from xinglin.node.rebuilding import Sources, rebuild
 from xinglin.node.setup import make_home
 from xinglin.stakeholders.kinds import Role
@@ -36,10 +49,14 @@ pytestmark = needs_engine
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return four homes, of which the first wrote a package at a height that all cosigned; none runs."""
     folder = tmp_path_factory.mktemp("beginning")
+    write_passphrase(folder)
     homes = [make_home(folder / name, name, kind, PASSPHRASE, random_bytes, CHEAP) for name, kind in KINDS.items()]
     found_network(homes, local_places(len(homes), free_ports(3 * len(homes))), random_bytes)
     network = Network([open_node(folder / name, PASSPHRASE) for name in KINDS])
     try:
+        open_for_business(network.nodes, network.nodes[0])
+        anchored(network.nodes[0])
+        collect_checkpoint(network.nodes)  # which the lost one keeps, of a height that it does not get back
         for number in range(3):
             add_account(network.nodes[0], (Role.AUDITOR,), f"Before {number}")
         collect_checkpoint(network.nodes)
@@ -50,7 +67,16 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / name for name in KINDS} | {"package": folder / "package"}
 
 
-@pytest.mark.requirement("S9.1", part="a lost node begins at a cosigned height")
+def anchored(node: Node) -> None:
+    """Have a private chain grow, and anchor it."""
+    private = node.private_ledger()
+    call = AddNode(new_identifier(), node.keys.public(SEALING))
+    grown = operation(private.rules.suite, "registry", "add_node", call)
+    node.client(private).call([grown], [node.signer(ADMINISTRATOR)])
+    assert anchoring(node).step()
+
+
+@pytest.mark.requirement("S9.1", part="a lost node begins at a cosigned height, fetches the log before, proves from it")
 def test_a_lost_node_begins_at_a_cosigned_height_and_goes_on(places: dict[str, Path]) -> None:
     home = places["regulator"]
     chain = next((home / "engine").iterdir()).name
@@ -74,8 +100,62 @@ def test_a_lost_node_begins_at_a_cosigned_height_and_goes_on(places: dict[str, P
         assert {node.consortium.app_hash_at(ahead) for node in network.nodes} == {begun.consortium.tip.app_hash}
         with EngineRpc(begun.settings.engine.rpc_listen) as rpc:
             assert rpc.status().earliest > done.height  # the blocks before were not fetched
+        proven = backfilled(network, 3)
     finally:
         network.close()
+    for bundle, trust in proven:
+        assert verify_bundle(bundle, trust).failed is None
+    assert findings(home) == []
+
+
+def backfilled(network: Network, late: int) -> list[tuple[bytes, bytes]]:
+    """Have a node fetch the old log from another's listener; return its proof of an old anchor, and the trust."""
+    begun, giver = network.nodes[late], network.nodes[0]
+    start = begun.consortium.log_start
+    assert start > 6
+    chain = giver.private_ledger().rules.chain
+    with pytest.raises(LogEntryNotFound):
+        prove_anchor(begun, chain)
+    house = House(giver, running_of(giver), int(giver.settings.listener.listen.rpartition(":")[2]))
+    house.listen()
+    keeper = BackfillKeeper(begun.consortium, neighbours_of(begun))
+    keeper.start()
+    try:
+        wait_until(lambda: begun.consortium.log_start == 0, 40)
+    finally:
+        keeper.close()
+        house.deaf()
+    assert begun.consortium.entry(0) == giver.consortium.entry(0)
+    collect_checkpoint(network.nodes)
+    return [(prove_anchor(begun, chain), encode_trust(trust_of(begun.consortium)))]
+
+
+@pytest.mark.requirement("S9.1", part="a lost node gets what it begins by from a member's running node")
+def test_a_lost_node_gets_its_package_from_a_members_node(places: dict[str, Path], tmp_path: Path) -> None:
+    lost = places["platform"]
+    shutil.rmtree(lost / "chain" / next((lost / "engine").iterdir()).name / "data")
+    network = Network([open_node(places[name], PASSPHRASE) for name in KINDS if name != "platform"])
+    giver, port = network.nodes[0], int(network.nodes[0].settings.listener.listen.rpartition(":")[2])
+    house = House(giver, replace(running_of(giver), comet=network.chains[0]), port)
+    try:
+        collect_checkpoint(network.nodes)
+        house.listen()
+        command = ("ledger", "rebuild", "--home", lost, "--passphrase-file", lost.parent / "passphrase")
+        wrong = xinglin(*command, "--package", "http://127.0.0.1:1")
+        assert wrong.code == "node.unreached"
+        assert list(lost.glob("evidence/rebuild-*")) == []
+        said = xinglin(*command, "--package", f"http://127.0.0.1:{port}", "--json")
+        assert said.status == 0, said.err
+        assert said.json["height"] == giver.notes.heights()[-1] > 0
+        assert list(lost.glob("package-*")) == []
+        offered = {one.height for one in network.chains[0].application.list_snapshots() if one.format == MARK_FORMAT}
+        assert said.json["height"] in offered
+    finally:
+        house.deaf()
+        network.close()
+    begun = open_node(lost, PASSPHRASE)
+    assert begun.consortium.tip.height == said.json["height"]
+    begun.close()
 
 
 def changed(package: Path, out: Path, change: Callable[[str, bytes], bytes]) -> Path:

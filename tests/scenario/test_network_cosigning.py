@@ -25,7 +25,7 @@ from xinglin.carrier.ledger.build import operation
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import random_bytes
 from xinglin.node.founding import ADMINISTRATOR, SEALING
-from xinglin.node.membership.joining import Applying, apply, own_request, prepare, register
+from xinglin.node.membership.joining import Applying, apply, own_request
 from xinglin.node.network import Network
 from xinglin.node.network_setup import Place, found_network, free_ports, local_places
 from xinglin.node.node import open_node
@@ -208,15 +208,20 @@ def test_a_fifth_member_cosigns_and_what_is_proven_rests_on_the_chain_of_epochs(
         assert voted.status == 0, voted.out
     assert voted.json["passed"]
     assert consortium.command("member", "invite", "--home", folder / "hospital", "--out", folder / "kit").status == 0
-    members = [one.listen for one in consortium.places[:-1]]
-    new = prepare(fifth, (folder / "kit").read_bytes(), place, PASSPHRASE, members)
-    register(new, consortium.served["hospital"].client())
+    nodes = [part for one in consortium.places[:-1] for part in ("--node", f"http://{one.listen}")]
+    places = ("--rpc-listen", place.rpc, "--listen", place.listen, "--package", consortium.served["hospital"].members)
+    joined = consortium.command("member", "join", "--home", fifth, folder / "kit", *nodes, *places)
+    assert joined.status == 0, (joined.out, joined.err)
+    assert joined.json["begins"] > 0
     with (fifth / "config.toml").open("a") as config:
         config.write(SETTINGS)
     consortium.start("fifth")
     while consortium.push("hospital") < in_force + 8:
         pass
     member = str(consortium.status("fifth")["member"])
+    # It began at a height, and has fetched the log before meanwhile.
+    wait_for(lambda: consortium.status("fifth")["chains"][0]["log_missing"] == 0, 60)  # type: ignore[index]
+    assert consortium.status("fifth")["keepers"]["backfill"]["size"] > 0  # type: ignore[index]
 
     def cosigned_by_the_fifth() -> bool:
         said = xinglin("proof", "checkpoint", "--home", folder / "hospital", "--seconds", "0", "--json").json

@@ -9,11 +9,15 @@ import pytest
 
 from tests.support.engines import needs_engine
 from tests.support.product import CHEAP, PASSPHRASE, write_passphrase, xinglin
-from tests.support.served import serving
+from tests.support.served import raw, request, serving
 from xinglin.node.chains import random_bytes, rules_of
+from xinglin.node.fetching import fetch_package
+from xinglin.node.founding import SERVICE
 from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.package import open_package
+from xinglin.node.remote.forms import PREFIX
 from xinglin.node.setup import make_home
+from xinglin.node.sharing import PackageGone
 from xinglin.stakeholders.kinds import MemberKind
 
 pytestmark = needs_engine
@@ -30,7 +34,7 @@ def test_a_running_node_writes_a_package_once_a_height_is_cosigned(tmp_path: Pat
     )
     write_passphrase(tmp_path)
     assert xinglin("ledger", "package", "--home", home, "--out", out).code.startswith("node.")
-    with serving(home):
+    with serving(home) as served:
         deadline, height = time.monotonic() + 60, 0
         while height == 0 and time.monotonic() < deadline:  # height 0 is cosigned as well, but no engine begins there
             cosigned = xinglin("proof", "checkpoint", "--home", home, "--json")
@@ -39,10 +43,18 @@ def test_a_running_node_writes_a_package_once_a_height_is_cosigned(tmp_path: Pat
         said = xinglin("ledger", "package", "--home", home, "--out", out, "--json")
         assert said.status == 0, said.err
         assert xinglin("ledger", "package", "--home", home, "--out", out).code == "file.unusable"
+        assert raw(served.members, request("GET", f"{PREFIX}/package")).code == "request.unsigned"
+        giver, fetched = served.member(served.signer(SERVICE)), tmp_path / "fetched"
+        offered = fetch_package(giver, served.members, fetched)
+        assert giver.package() == offered, "it is made once"
+        assert offered.bytes == fetched.stat().st_size
+        with pytest.raises(PackageGone):
+            giver.package_part(offered.height + 1, 0)
         storage = xinglin("ledger", "storage", "--home", home, "--json").json
     assert storage["chains"][0]["engine"] > 0
     assert (out.stat().st_size, out.stat().st_mode & 0o077) == (said.json["bytes"], 0)
-    with open_package(out) as package:
-        package.check(rules_of(genesis), None)
-        assert package.note.head.height == said.json["height"] > 0
-        assert len(list(package.chunks())) > 0
+    for file, height in ((out, said.json["height"]), (fetched, offered.height)):
+        with open_package(file) as package:
+            package.check(rules_of(genesis), None)
+            assert package.note.head.height == height > 0
+            assert len(list(package.chunks())) > 0

@@ -12,11 +12,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from xinglin.carrier.ledger.recheck import Finding
 from xinglin.carrier.ledger.trust import MAX_TRUST_BYTES
 from xinglin.cli.files import move_file, read_file
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
+from xinglin.cli.options import HomeOption, JsonOption, PackageOption, PassphraseOption, opened
 from xinglin.cli.output import console, show, tell_refusal
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Integrity
 from xinglin.node.chains import SystemClock
+from xinglin.node.fetching import package_from
 from xinglin.node.rebuilding import Sources, rebuild
 from xinglin.node.remote.local import serving_process
 from xinglin.node.remote.served import ServedHome
@@ -102,14 +103,12 @@ def rebuild_chain(
         Path | None,
         typer.Option("--genesis", help="File with the chain's genesis, for a home that has lost it.", dir_okay=False),
     ] = None,
-    package: Annotated[
-        Path | None,
-        typer.Option("--package", help="Recovery package, to begin at its height; see 'package'.", dir_okay=False),
-    ] = None,
+    package: PackageOption = None,
     trust: Annotated[
         Path | None,
         typer.Option("--trust", help="Trust file whose pins the package must meet besides.", dir_okay=False),
     ] = None,
+    passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Begin a damaged consortium chain anew from the other members: set aside what is there, keep keys and signatures.
@@ -117,8 +116,8 @@ def rebuild_chain(
     'xinglin serve' then brings it up to date. The private chain and the records are not touched.
     """
     pinned = None if trust is None else read_file(trust, MAX_TRUST_BYTES)
-    sources = Sources(genesis, package, pinned)
-    done = rebuild(home, SystemClock().now_ms(), sources)
+    with package_from(home, package, lambda: read_passphrase(passphrase_file)) as file:
+        done = rebuild(home, SystemClock().now_ms(), Sources(genesis, file, pinned))
     data = {
         "home": str(home),
         "chain": done.chain,

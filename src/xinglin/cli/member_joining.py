@@ -13,14 +13,16 @@ from xinglin.cli.choices import read_scan
 from xinglin.cli.files import read_file, write_file
 from xinglin.cli.init import read_kind
 from xinglin.cli.member_voting import RequestFile, app
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_text, opened_registry
+from xinglin.cli.options import HomeOption, JsonOption, PackageOption, PassphraseOption, check_text, opened_registry
 from xinglin.cli.output import show, when
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.fetching import package_from
 from xinglin.node.home import Home, made_whole
 from xinglin.node.membership.joining import MAX_KIT_BYTES, Applying, apply, make_kit, own_request, prepare, register
 from xinglin.node.membership.request import MAX_REQUEST_BYTES, Reviewed, read_request
 from xinglin.node.network_setup import Place
+from xinglin.node.rebuilding import Sources, rebuild
 from xinglin.node.remote.chain import RemoteChain
 from xinglin.node.remote.transport import parse_address
 from xinglin.node.remote.trusting import ChainNamed
@@ -125,6 +127,7 @@ def join(
     ] = "",
     rpc_listen: Annotated[str, typer.Option("--rpc-listen", help="Loopback HOST:PORT of its RPC.")] = "127.0.0.1:26657",
     listen: Annotated[str, typer.Option("--listen", help="HOST:PORT for other members and clients.")] = "",
+    package: PackageOption = None,
     metrics: Annotated[str, typer.Option("--metrics", help="Loopback HOST:PORT for Prometheus.")] = "",
     ca_file: AuthoritiesOption = None,
     passphrase_file: PassphraseOption = None,
@@ -141,11 +144,12 @@ def join(
     # Those by which it joins are those that it asks for cosignatures later.
     members = [one.removeprefix("http://").rstrip("/") for one in node if one.startswith("http")]
     others = [parse_address(one, authorities) for one in node]
-    new = prepare(home, data, place, read_passphrase(passphrase_file), members)
+    passphrase = read_passphrase(passphrase_file)
+    new = prepare(home, data, place, passphrase, members)
     named = ChainNamed(request.chain, new.keys.suite)
     remote = RemoteChain(others, named, SystemClock(), random_bytes, keep=Home(home).keep_evidence)
     committed = register(new, remote)
-    said = {
+    said: dict[str, Any] = {
         "member": request.founder.member,
         "node": request.node,
         "chain": request.chain,
@@ -156,6 +160,10 @@ def join(
         f"Registered at height {committed.height}. Next: xinglin serve {home}",
         *assurance_lines(remote, committed),
     ]
+    if package is not None:
+        with package_from(home, package, lambda: passphrase) as file:
+            said["begins"] = rebuild(home, SystemClock().now_ms(), Sources(package=file)).height
+        lines.insert(0, f"The chain begins here at height {said['begins']}.")
     show(said, lines, as_json=as_json)
 
 

@@ -76,6 +76,14 @@ PassphraseOption = Annotated[
     Path | None,
     typer.Option("--passphrase-file", help="File that holds the passphrase of the key store; else it is asked for."),
 ]
+PackageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--package",
+        metavar="FILE|URL",
+        help="Begin at the height of a recovery package: its file, or http(s)://HOST:PORT of a member's running node.",
+    ),
+]
 WithOption = Annotated[
     list[Path] | None,
     typer.Option(

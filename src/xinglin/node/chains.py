@@ -26,6 +26,7 @@ from xinglin.carrier.ledger.genesis import chain_id, check_genesis
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Genesis, Profile, SuiteNumber
 from xinglin.node.home import Home
+from xinglin.node.marks import PackagedHeights
 from xinglin.service.basic.audit.contract import CONTRACT as ACCESS
 from xinglin.service.basic.coordination.anchors.contract import CONTRACT as ANCHOR
 from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUDIENCE
@@ -47,7 +48,7 @@ CONTRACTS: dict[Profile, tuple[Contract, ...]] = {
 }
 """Which native contracts a chain of each profile has."""
 
-MARKS = 8
+MARKS = 4
 """Of how many of the newest checkpoints that a home keeps its engine offers marks to engines without blocks."""
 Randomness = Callable[[int], bytes]
 
@@ -102,9 +103,12 @@ def comet_application(
     retention = Retention(max(keep_blocks, EVIDENCE_BLOCKS), EVIDENCE_MS) if keep_blocks else None
     folder = home.chain(ledger.rules.chain)
     notes = NoteStore(folder)
-    return LedgerApplication(
-        ledger, folder / "snapshot", EngineMembership(), opening, retention, lambda: notes.heights()[-MARKS:], named
-    )
+    packaged = PackagedHeights(folder)
+
+    def marks() -> list[int]:
+        return sorted({*notes.heights()[-MARKS:], *packaged.heights()})
+
+    return LedgerApplication(ledger, folder / "snapshot", EngineMembership(), opening, retention, marks, named)
 
 
 def group_member(name: str, home: Home, ledger: Ledger) -> GroupMember:

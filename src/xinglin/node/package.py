@@ -30,6 +30,7 @@ from xinglin.carrier.ledger.trust import Trust, check_cosignatures, check_epochs
 from xinglin.kernel.encoding import decode, pack
 from xinglin.kernel.errors import Integrity, Invalid, PlatformError
 from xinglin.node.comet_chain import CometChain
+from xinglin.node.marks import PackagedHeights
 from xinglin.node.node import Node
 from xinglin.node.proofs import NoCheckpoint, newest_quorum
 
@@ -72,23 +73,26 @@ def make_package(node: Node, comet: CometChain, path: Path) -> Made:
         CheckpointUnavailable: its state can't be made any more.
         EngineUnreachable, EngineRefused, EngineAnswerInvalid: the engine does not give its blocks.
     """
-    note = newest_quorum(node, 1)  # the engine has no header of height 0
-    if note is None:
-        raise NoCheckpoint(height=1)
-    height = note.head.height
-    light = {str(one): _light_block(comet, one) for one in range(height, height + LIGHT_HEIGHTS)}
-    offer = comet.application.take_snapshot(height)
-    epochs = tuple(pack(one) for one in epochs_of(node.consortium.value))
-    partial = path.with_name(f".{path.name}.partial")
-    with tarfile.open(partial, "w") as tar:
-        _put(tar, "checkpoint", note.encode())
-        _put(tar, "epochs", pack(epochs))
-        _put(tar, "light", json.dumps(light).encode())
-        _put(tar, "manifest", offer.manifest)
-        for number in range(offer.chunks):
-            _put(tar, f"chunk-{number}", comet.application.load_chunk(offer.height, offer.format, number))
-    partial.chmod(0o600)
-    partial.replace(path)
+    with comet.package_turn:  # the chain keeps one snapshot
+        note = newest_quorum(node, 1)  # the engine has no header of height 0
+        if note is None:
+            raise NoCheckpoint(height=1)
+        height = note.head.height
+        # Marked before it can be carried anywhere; see SN13.
+        PackagedHeights(node.home.chain(node.consortium.rules.chain)).add(height)
+        light = {str(one): _light_block(comet, one) for one in range(height, height + LIGHT_HEIGHTS)}
+        offer = comet.application.take_snapshot(height)
+        epochs = tuple(pack(one) for one in epochs_of(node.consortium.value))
+        partial = path.with_name(f".{path.name}.partial")
+        with tarfile.open(partial, "w") as tar:
+            _put(tar, "checkpoint", note.encode())
+            _put(tar, "epochs", pack(epochs))
+            _put(tar, "light", json.dumps(light).encode())
+            _put(tar, "manifest", offer.manifest)
+            for number in range(offer.chunks):
+                _put(tar, f"chunk-{number}", comet.application.load_chunk(offer.height, offer.format, number))
+        partial.chmod(0o600)
+        partial.replace(path)
     return Made(path, height, path.stat().st_size)
 
 

@@ -173,8 +173,10 @@ class Running:
         if self.serving is not None:
             self.serving.strangers.note(source, SystemClock().now_ms())
 
-    def package(self) -> Made:
-        """Write a recovery package of the newest cosigned height into the home; one that is there is replaced.
+    def package(self, path: Path | None = None) -> Made:
+        """Write a recovery package of the newest cosigned height, into the home if no file is named.
+
+        One that is there is replaced.
 
         Raises:
             RebuildImpossible: the consortium's blocks are not made by CometBFT.
@@ -183,7 +185,7 @@ class Running:
         if self.comet is None:
             raise RebuildImpossible(home=str(self.node.home.path), engine=self.node.settings.consortium.engine)
         folder = self.node.home.chain(self.consortium.rules.chain)
-        return make_package(self.node, self.comet, folder / "recovery.tar")
+        return make_package(self.node, self.comet, path or folder / "recovery.tar")
 
     def status(self) -> Mapping[str, Any]:
         """Return what this node tells its own user of itself; no secret is in it."""

@@ -37,11 +37,15 @@ from xinglin.server.ledger_routes import LedgerRoutes
 from xinglin.server.limits import MemberRates, SourceRates
 from xinglin.server.local_routes import LocalRoutes
 from xinglin.server.metrics import TEXT, Figures
+from xinglin.server.package_routes import PackageRoutes
 from xinglin.server.problems import problem
 from xinglin.server.proof_routes import ProofRoutes
 
 _ANSWER_SECONDS = 60.0
 """For an answer, beside the time for a body and for a block."""
+_COSIGNING, _PACKAGES = "cosigning", "packages"
+_PARTS_PER_MINUTE = 120
+"""Parts of recovery packages that one other member gets a minute: 480 MiB."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -49,13 +53,13 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Takes:
     """What a route takes: parameters of the query, bytes of body (0 for none), whether it is for members alone.
 
-    ``rated``: a member has so many a minute.
+    ``rated``: by which count a member has so many a minute; empty for none.
     """
 
     query: Sequence[str] = ()
     body: int = 0
     signed: bool = False
-    rated: bool = False
+    rated: str = ""
 
 
 _OPEN = Takes()
@@ -69,7 +73,9 @@ class Applications:
         self._settings = running.node.settings.listener
         self._figures = Figures(running)
         self._gate = Gate(running)
-        self._rates = MemberRates(running.node.settings.cosigning.requests_per_minute, time.monotonic)
+        per_minute = {_COSIGNING: running.node.settings.cosigning.requests_per_minute, _PACKAGES: _PARTS_PER_MINUTE}
+        self._rates = {name: MemberRates(count, time.monotonic) for name, count in per_minute.items()}
+        self._packages = PackageRoutes(running)
         self._ledger = LedgerRoutes(running, self._figures, self._settings.commit_seconds)
         self._proofs = ProofRoutes(running)
         self._local = LocalRoutes(running)
@@ -110,10 +116,18 @@ class Applications:
             self._route("POST", f"{PREFIX}/proofs", self._proofs.proofs, Takes(body=MAX_PROOFS * PROOF_REQUEST_BYTES)),
             self._route("GET", f"{PREFIX}/genesis", self._proofs.genesis),
             self._route("GET", f"{PREFIX}/epochs", routes.epochs),
-            self._route("GET", f"{PREFIX}/checkpoint/{{height}}", routes.checkpoint, Takes(signed=signed, rated=True)),
-            self._route("POST", f"{PREFIX}/cosign", routes.cosign, Takes((), MAX_NOTE_REQUEST_BYTES, signed, True)),
+            self._route(
+                "GET", f"{PREFIX}/checkpoint/{{height}}", routes.checkpoint, Takes(signed=signed, rated=_COSIGNING)
+            ),
+            self._route(
+                "POST", f"{PREFIX}/cosign", routes.cosign, Takes((), MAX_NOTE_REQUEST_BYTES, signed, _COSIGNING)
+            ),
             self._route("GET", f"{PREFIX}/log/entries/{{first}}", routes.page, Takes(("below",), 0, signed)),
             self._route("GET", f"{PREFIX}/log/tiles/{{level}}/{{index}}", routes.tile, Takes(signed=signed)),
+            self._route("GET", f"{PREFIX}/package", self._packages.newest, Takes(signed=signed, rated=_PACKAGES)),
+            self._route(
+                "GET", f"{PREFIX}/package/{{height}}/{{part}}", self._packages.part, Takes((), 0, signed, _PACKAGES)
+            ),
             self._route("GET", f"{PREFIX}/value/{{key}}", routes.value, Takes(("height",), 0, signed)),
         ]
 
@@ -145,7 +159,7 @@ class Applications:
         if takes.signed:
             asker = self._gate.check(_asked(request, body), source(request.scope))
             if takes.rated:
-                self._rates.take(asker.caller.member)
+                self._rates[takes.rated].take(asker.caller.member)
         return answer_of(act(question_of(request, takes.query, body)))
 
     async def _submit(self, request: Request) -> Response:

@@ -17,12 +17,15 @@ from xinglin.kernel.errors import Invalid
 from xinglin.node.chains import Randomness
 from xinglin.node.remote.chain import raise_refusal
 from xinglin.node.remote.errors import NodeAway, NodeElsewhere
-from xinglin.node.remote.forms import PREFIX, Answer, EpochsSaid, HeadSaid, ValueSaid, read_answer
+from xinglin.node.remote.forms import PREFIX, Answer, EpochsSaid, HeadSaid, SharedPackageSaid, ValueSaid, read_answer
 from xinglin.node.remote.signed import HEADER, NodeRequest, sign_request
 from xinglin.node.remote.transport import Address, Ask, ask, parse_address
 from xinglin.node.remote.trusting import ChainNamed
 
+MAX_PART_BYTES = 16 << 20
+"""Of a part of a recovery package."""
 _SECONDS = 20.0
+_PACKAGE_SECONDS = 80.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,20 @@ class MemberNode:
         """Return a tile of the log; see ``Source``. Nothing of it is checked here."""
         return self._signed("GET", f"{PREFIX}/log/tiles/{level}/{index}", max_bytes=TILE_BYTES).body
 
-    def _signed(self, method: str, path: str, body: bytes = b"", max_bytes: int = 2 << 20) -> Answer:
+    def package(self) -> SharedPackageSaid:
+        """Return what the newest recovery package is that the node gives; it may have to make it."""
+        said = read_answer(self._signed("GET", f"{PREFIX}/package", seconds=_PACKAGE_SECONDS), SharedPackageSaid)
+        if said is None:
+            raise self._unfit("its package")
+        return said
+
+    def package_part(self, height: int, number: int) -> bytes:
+        """Return a part of a package; see ``GivesPackages``. Nothing of it is checked here."""
+        return self._signed("GET", f"{PREFIX}/package/{height}/{number}", max_bytes=MAX_PART_BYTES).body
+
+    def _signed(
+        self, method: str, path: str, body: bytes = b"", max_bytes: int = 2 << 20, seconds: float = _SECONDS
+    ) -> Answer:
         if not self._node:
             self._node = self.head().node
         request = NodeRequest(
@@ -141,7 +157,7 @@ class MemberNode:
             nonce=self._randomness(16),
         )
         headers = {HEADER: sign_request(self._named.suite.hash, request, self._signer)}
-        return self._answer(Ask(method, path, body, headers, _SECONDS, max_bytes))
+        return self._answer(Ask(method, path, body, headers, seconds, max_bytes))
 
     def _answer(self, asked: Ask) -> Answer:
         answer = ask(self._address, asked)
