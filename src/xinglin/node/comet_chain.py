@@ -34,8 +34,12 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock, comet_application
 from xinglin.node.misbehaviour import keep_misbehaviour
 from xinglin.node.named_peers import NamedPeers
+from xinglin.node.names import meanings
 from xinglin.node.node import Node
 
+_STANDS_MS = 20_000
+"""An idle chain has a block every 2 s."""
+_LOOK_UP_SECONDS = 2.0
 Told = Callable[[int, Callable[[], None]], None]
 """Is told that a height is durable here, and given what answers those who wait for it."""
 
@@ -86,6 +90,7 @@ class CometChain:
         self._rpc = EngineRpc(settings.rpc_listen)
         self.process = EngineProcess(self.home, find_engine(), settings.rpc_listen, given_up=self._given_up)
         write_settings(self.home, settings)
+        self._meant = self._meanings()
         limit = ledger.rules.parameters.max_transaction_bytes
         self.engine = CometEngine(self.application, SystemClock(), self._rpc.hand_in, max_transaction_bytes=limit)
         self.server = AbciServer(
@@ -150,12 +155,31 @@ class CometChain:
         """
         write_peers(self.home, peers)
 
+    def dials_elsewhere(self) -> bool:
+        """Tell whether no block comes, and a peer that is not connected has a name that meant something else before.
+
+        See ``Peered``. The engine looks names up at its start and dials what they meant then, or nobody.
+        """
+        if SystemClock().now_ms() - self.node.consortium.tip.time < _STANDS_MS:
+            return False
+        try:
+            connected = {one.peer for one in self.links()}
+        except PlatformError:
+            return False
+        away = {_host(one) for one in self.admitted() if one.id not in connected}
+        now = self._meanings()
+        return any(now[host] != self._meant.get(host) for host in away & set(now))
+
+    def _meanings(self) -> Mapping[str, frozenset[str]]:
+        return meanings([_host(one) for one in self.admitted()], _LOOK_UP_SECONDS)
+
     def restart(self) -> None:
         """Stop the engine in order and start it; what is handed in meanwhile waits.
 
         Raises:
             EngineHomeInUse: another engine runs in this home.
         """
+        self._meant = self._meanings()
         self.process.restart()
 
     def close(self) -> None:
@@ -195,10 +219,12 @@ class CometChain:
 
     def committed(self, height: int, time: int, transactions: Sequence[bytes], answer: BlockAnswer) -> None:
         """See ``Watcher``."""
-        if height in self._notes_ahead:
-            self._notes_ahead.discard(height)
-            self.node.notes.pin_kept()
-        self._told(height, lambda: self.engine.committed(height, time, transactions, answer))
+        try:
+            if height in self._notes_ahead:
+                self._notes_ahead.discard(height)
+                self.node.notes.pin_kept()
+        finally:  # the block is durable, whatever comes of the notes
+            self._told(height, lambda: self.engine.committed(height, time, transactions, answer))
 
     def _given_up(self) -> bool:
         """Stop for good where the application can't go on until somebody has looked; who waits is told why."""
@@ -226,6 +252,10 @@ class CometChain:
             rate_bytes=told.rate_bytes,
             max_tx_bytes=parameters.max_transaction_bytes,
         )
+
+
+def _host(peer: Peer) -> str:
+    return peer.address.rpartition(":")[0]
 
 
 def _peers(node: Node, opening: Opening) -> dict[bytes, str]:

@@ -19,6 +19,8 @@ from xinglin.kernel.errors import PlatformError
 
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
+REDIAL_SECONDS = 15.0
+"""How often it is looked whether peers' names mean something else than when the engine started."""
 
 
 @contextmanager
@@ -53,6 +55,10 @@ class Peered(Protocol):
         """Have the engine dial these from its next start on."""
         ...
 
+    def dials_elsewhere(self) -> bool:
+        """Tell whether no block comes, and a peer that is not connected has a name that meant something else before."""
+        ...
+
     def restart(self) -> None:
         """Stop the engine in order and start it."""
         ...
@@ -73,6 +79,7 @@ class PeersKeeper:
         self._known = {one.id for one in self._written}
         self._due: float | None = None
         self._rests_until = 0.0
+        self._looks_up_at = time.monotonic() + REDIAL_SECONDS
         self.restarts = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="peers-keeper", daemon=True)
@@ -96,6 +103,7 @@ class PeersKeeper:
         if admitted != self._written:
             self._engine.write_peers(admitted)
             self._written = admitted
+        self._redial()
         ids = {one.id for one in admitted}
         self._known |= ids
         if self._known == ids:
@@ -112,6 +120,15 @@ class PeersKeeper:
             # A member that changes its peer again and again must not keep all engines restarting.
             self._rests_until = time.monotonic() + (len(ids) + 1) * self._stagger
             self.restarts += 1
+
+    def _redial(self) -> None:
+        """Restart an engine that looked names up when they meant nothing, as after a power failure of several hosts."""
+        if time.monotonic() < self._looks_up_at:
+            return
+        if self._engine.dials_elsewhere():
+            logger.warning("the engine is restarted: names of peers mean other addresses than when it started")
+            self._engine.restart()
+        self._looks_up_at = time.monotonic() + REDIAL_SECONDS
 
     def _run(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):

@@ -44,7 +44,7 @@ def join(trial: Trial, name: str, members: Sequence[Host], *, package: bool = Fa
     if package:
         begin_with_package(trial, host, members[0])
     host.sh(f"/opt/xinglin/bin/xinglin network unit{rest}")
-    took = trial.wait("the new node is level", lambda: trial.height(host) >= trial.height(members[0]) - 2 > 0, 300)
+    took = trial.level(host, members[0], 300)
     trial.tell(f"{name} joined {'with a package' if package else 'from genesis'}: level in {took:.1f} s")
     add_members(trial, host, members)
     trial.agree(host, *members)
@@ -132,7 +132,7 @@ def lose(trial: Trial, host: Host, others: Sequence[Host], *, with_chain: bool) 
     if not with_chain:
         fresh.sh(rebuild)
     fresh.sh("systemctl start xinglin-node")
-    took = trial.wait("it is level", lambda: trial.height(fresh) >= trial.height(others[0]) - 2 > 0, 300)
+    took = trial.level(fresh, others[0], 300)
     trial.wait("its links", lambda: healthy(trial, fresh, len(others)), 120)
     trial.agree()
     trial.tell(f"{host.name} lost and rebuilt: level in {took:.1f} s")

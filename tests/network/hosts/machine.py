@@ -54,6 +54,7 @@ ln -s pts/ptmx {root}/dev/ptmx
 ln -s /proc/self/fd {root}/dev/fd
 mount -t tmpfs -o mode=0755 tmpfs {root}/run
 mount -t tmpfs -o mode=1777 tmpfs {root}/tmp
+{lent}
 hostname {name}
 cd {root}
 pivot_root . .old
@@ -61,6 +62,7 @@ umount -l /.old
 mount --make-rshared /
 exec env -i PATH={path} container=other {systemd} --unit=multi-user.target --show-status=0 --log-target=journal
 """
+_LENT = "mkdir -p {at}; mount --bind {source} {at}; mount -o remount,ro,bind {at}"
 
 
 def missing() -> str:
@@ -142,7 +144,10 @@ class Wire:
 
 
 class Host:
-    """One host; see the module. ``address`` is its IP on the wire, ``called`` is its name there."""
+    """One host; see the module. ``address`` is its IP on the wire, ``called`` its name there.
+
+    ``lent``: folders of this machine that it sees, read only, by their place there; from the next boot on.
+    """
 
     def __init__(self, wire: Wire, name: str, number: int) -> None:
         self.wire, self.name, self.number = wire, name, number
@@ -150,6 +155,7 @@ class Host:
         self.called = f"{name}.example.org"
         self.space = f"xl{wire.run}-{number}"
         self.root = wire.folder / name
+        self.lent: dict[str, Path] = {}
         self._link = f"xlv{wire.run}{number}"
         self._holder: subprocess.Popen[bytes] | None = None
         self._init = 0
@@ -167,7 +173,8 @@ class Host:
     def boot(self) -> None:
         """Start its systemd and wait until it takes commands."""
         self._cgroup.mkdir(exist_ok=True)
-        script = _INIT.format(root=self.root, name=self.name, path=_PATH, systemd=SYSTEMD)
+        lent = "\n".join(_LENT.format(at=f"{self.root}{at}", source=source) for at, source in self.lent.items())
+        script = _INIT.format(root=self.root, name=self.name, path=_PATH, systemd=SYSTEMD, lent=lent)
         begin = (
             f"echo $$ > {self._cgroup}/cgroup.procs && exec ip netns exec {self.space} "
             'unshare --mount --pid --ipc --uts --cgroup --fork --kill-child=KILL -- sh -c "$0"'

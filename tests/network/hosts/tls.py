@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tests.network.hosts.machine import Host
 from tests.network.hosts.running import firewall_again, healthy
-from tests.network.hosts.trial import HOME, Trial, reachable
+from tests.network.hosts.trial import HOME, PROMPT, RUN, Trial, reachable
 from tests.support.certificates import make_authority, make_certificate
 from xinglin.node.network_tool.units import LISTEN_PORT
 
@@ -64,6 +64,7 @@ def encrypt(trial: Trial, hosts: Sequence[Host]) -> None:
     took = trial.cosigned(*hosts)
     trial.tell(f"{'nginx' if with_nginx else 'a stand-in'} before each node: a quorum of cosignatures in {took:.1f} s")
     refuse_others(trial, hosts[0])
+    ask_by_command(trial, hosts[1], hosts[0])
 
 
 def begin_proxy(host: Host, config: str, *, with_nginx: bool) -> None:
@@ -107,3 +108,14 @@ def refuse_others(trial: Trial, host: Host) -> None:
     trial.wait("it is back", lambda: trial.height(host) > 0)
     trial.cosigned(host)
     trial.tell("certificates of another authority are refused")
+
+
+def ask_by_command(trial: Trial, host: Host, other: Host) -> None:
+    """Register a stopped node's new engine key by a command, through another's proxy."""
+    host.sh("systemctl stop xinglin-node")
+    asking = f"{RUN} member validate --home {HOME} --node https://{other.called}:{TLS_PORT}"
+    host.typed(f"{asking} --ca-file /etc/xinglin/ca.pem", [(PROMPT, trial.passphrase(host))])
+    host.sh("systemctl start xinglin-node")
+    took = trial.level(host, other)
+    trial.agree(host, other)
+    trial.tell(f"an engine key was registered through the proxy: level again in {took:.1f} s")

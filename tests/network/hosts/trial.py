@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import REPOSITORY
-from tests.network.hosts.machine import Host, Wire, blocks
+from tests.network.hosts.machine import CommandFailed, Host, Wire, blocks
 from xinglin.carrier.consensus.comet.binary import find_engine
 
 GUIDE = REPOSITORY / "docs" / "guide"
@@ -99,11 +99,19 @@ class Trial:
 
     def height(self, host: Host) -> int:
         """Return the height of a host's consortium chain, by its running node; -1 where none answers."""
-        told = host.sh(f"{RUN} ledger show --home {HOME} --json </dev/null || true")
         try:
-            return int(json.loads(told.out)["chains"][0]["height"])
-        except (ValueError, KeyError):
+            return int(self.figures(host)["xinglin_height"])
+        except CommandFailed:
             return -1
+
+    def level(self, host: Host, other: Host, seconds: float = 120.0) -> float:
+        """Wait until a host's chain is as high as another's was just before; return how many seconds that took."""
+
+        def is_level() -> bool:
+            wanted = self.height(other)
+            return self.height(host) >= wanted > 0
+
+        return self.wait(f"{host.name} is level with {other.name}", is_level, seconds)
 
     def figures(self, host: Host) -> Mapping[str, float]:
         """Return a node's figures, from loopback of its host; those with labels are added up."""
@@ -112,7 +120,7 @@ class Trial:
         for line in text.splitlines():
             if line and not line.startswith("#"):
                 name, _, value = line.rpartition(" ")
-                name = name.partition("{")[0] if 'profile="private"' not in name else "private"
+                name = "private" if 'profile="private"' in name else name.partition("{")[0]
                 found[name] = found.get(name, 0.0) + float(value)
         return found
 

@@ -28,6 +28,11 @@ class Engine:
         self.begun_with: Sequence[Peer] = peers
         self.peers: Sequence[Peer] = peers
         self.did: list[object] = []
+        self.elsewhere = False
+
+    def dials_elsewhere(self) -> bool:
+        """Return what the test set."""
+        return self.elsewhere
 
     def admitted(self) -> Sequence[Peer]:
         """Return what the test set."""
@@ -47,6 +52,26 @@ def test_nothing_is_done_while_nothing_changes() -> None:
     keeper = PeersKeeper(engine, 0.0)
     keeper.look()
     assert engine.did == []
+
+
+def test_an_engine_that_dials_what_names_meant_before_is_restarted_at_intervals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("xinglin.node.peers.REDIAL_SECONDS", 0.2)
+    engine = Engine(peer("a"))
+    keeper = PeersKeeper(engine, 0.0)
+    engine.elsewhere = True
+    keeper.look()
+    assert engine.did == []  # it has only just begun
+    time.sleep(0.25)
+    keeper.look()
+    keeper.look()
+    assert engine.did == ["restart"]
+    assert keeper.restarts == 0  # nobody was removed
+    time.sleep(0.25)
+    engine.elsewhere = False
+    keeper.look()
+    assert engine.did == ["restart"]
 
 
 def test_who_is_new_is_written_and_nothing_is_restarted() -> None:

@@ -5,6 +5,7 @@ Names are those of CometBFT v0.38's ``config/config.go``. What is not written ke
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import re
@@ -220,7 +221,8 @@ def _sections(settings: EngineSettings) -> Mapping[str, Mapping[str, Value]]:
 def _p2p(settings: EngineSettings) -> Mapping[str, Value]:
     return {
         "laddr": f"tcp://{settings.p2p_listen}",
-        "external_address": settings.external_address,
+        # An engine whose own name means nothing to it does not start; a peer's, it refuses. Others have the registry's.
+        "external_address": settings.external_address if _is_number(settings.external_address) else "",
         "persistent_peers": _joined(settings.peers),
         # Peers are those of the registry, whatever addresses they have; nobody tells of others.
         "pex": False,
@@ -243,6 +245,13 @@ def _state_sync(sync: StateSync) -> Mapping[str, Value]:
         "trust_period": f"{sync.trust_hours}h",
         "discovery_time": "5s",
     }
+
+
+def _is_number(address: str) -> bool:
+    """Tell whether the host of an address is an IP address."""
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(address.rpartition(":")[0].strip("[]")))
+    return False
 
 
 def _joined(peers: Sequence[Peer]) -> str:

@@ -50,6 +50,14 @@ def engine(tmp_path: Path) -> EngineHome:
     return home
 
 
+@pytest.mark.parametrize(
+    ("told", "written"), [("192.0.2.7:1", "192.0.2.7:1"), ("[::1]:1", "[::1]:1"), ("a.example:1", "")]
+)
+def test_the_engine_is_told_no_name_of_its_own_that_might_mean_nothing_elsewhere(told: str, written: str) -> None:
+    config = tomllib.loads(config_text(replace(SETTINGS, external_address=told)))
+    assert config["p2p"]["external_address"] == written
+
+
 def test_the_settings_are_those_of_the_design() -> None:
     assert tomllib.loads(config_text(SETTINGS)) == {
         "version": "0.38.25",
@@ -65,7 +73,7 @@ def test_the_settings_are_those_of_the_design() -> None:
         },
         "p2p": {
             "laddr": "tcp://0.0.0.0:26656",
-            "external_address": "hospital-b.example:26656",
+            "external_address": "",
             "persistent_peers": "000102030405060708090a0b0c0d0e0f10111213@hospital-a.example:26656,"
             "ffffffffffffffffffffffffffffffffffffffff@[2001:db8::1]:26656",
             "pex": False,
