@@ -9,12 +9,16 @@ import pytest
 
 from tests.support.neighbourhood import Neighbourhood, neighbourhood
 from tests.support.served import raw, request
+from xinglin.carrier.ledger.errors import LogBegunLate
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.recheck import recheck
 from xinglin.carrier.ledger.snapshot import restore_snapshot, take_snapshot
 from xinglin.node.backfilling import BackfillKeeper
+from xinglin.node.locating import CommitmentNotRegistered, find_registered
 from xinglin.node.neighbours import neighbours_of
 from xinglin.node.remote.forms import PREFIX
+from xinglin.node.status import chain_row
+from xinglin.server.metrics import Figures
 
 
 def begun_late(place: Neighbourhood, folder: Path) -> Ledger:
@@ -33,6 +37,9 @@ def test_the_old_log_comes_over_http_from_members_to_members(tmp_path: Path) -> 
         node = place["hospital"].node
         late = begun_late(place, tmp_path)
         assert late.log_start == node.consortium.tip.log_size > 0
+        assert chain_row(node, late, 0)["log_missing"] == late.log_start
+        with pytest.raises(LogBegunLate):
+            find_registered(late, bytes(32))
         place["platform"].deaf()
         keeper = BackfillKeeper(late, neighbours_of(node))
         keeper.start()
@@ -41,7 +48,10 @@ def test_the_old_log_comes_over_http_from_members_to_members(tmp_path: Path) -> 
             late.commit(late.execute(late.tip.height + 1, late.tip.time + 1, []))
             time.sleep(0.01)
         keeper.close()
-        assert late.log_start == 0
+        assert late.log_start == chain_row(node, late, 0)["log_missing"] == 0
+        with pytest.raises(CommitmentNotRegistered):
+            find_registered(late, bytes(32))
+        assert b'xinglin_log_missing_entries{profile="consortium"} 0.0' in Figures(place["hospital"].running).text()
         assert late.entry(0) == node.consortium.entry(0)
         late.close()
         (tmp_path / "scratch").mkdir()

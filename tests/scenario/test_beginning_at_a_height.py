@@ -24,7 +24,7 @@ from xinglin.carrier.consensus.comet.files import EngineHome
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.carrier.consensus.ports import MARK_FORMAT
 from xinglin.carrier.ledger.build import operation
-from xinglin.carrier.ledger.errors import LogEntryNotFound, SnapshotInvalid
+from xinglin.carrier.ledger.errors import LogBegunLate, SnapshotInvalid
 from xinglin.carrier.ledger.trust import encode_trust
 from xinglin.node.accounts import add_account
 from xinglin.node.backfilling import BackfillKeeper
@@ -114,7 +114,7 @@ def backfilled(network: Network, late: int) -> list[tuple[bytes, bytes]]:
     start = begun.consortium.log_start
     assert start > 6
     chain = giver.private_ledger().rules.chain
-    with pytest.raises(LogEntryNotFound):
+    with pytest.raises(LogBegunLate):
         prove_anchor(begun, chain)
     house = House(giver, running_of(giver), int(giver.settings.listener.listen.rpartition(":")[2]))
     house.listen()

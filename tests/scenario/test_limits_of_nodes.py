@@ -19,7 +19,6 @@ from xinglin.node.network import Network
 from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import Node, open_node
 from xinglin.node.remote.claims import Patience
-from xinglin.node.remote.errors import NodesAway
 from xinglin.node.remote.forms import PREFIX, frame
 from xinglin.node.setup import make_home
 from xinglin.server.errors import SubmissionsClosed
@@ -42,7 +41,7 @@ def test_a_node_that_takes_no_submissions_of_others_still_serves_its_own_user(tm
         answer = raw(served.members, request("POST", f"{PREFIX}/transactions", frame([built.raw])))
         assert (answer.status, answer.code) == (403, SubmissionsClosed.code)
         # Nothing was handed in: a client that knows no other node is told so, one that does goes there.
-        with pytest.raises(NodesAway):
+        with pytest.raises(SubmissionsClosed):
             served.client(patience=Patience(seconds=2)).submit(built.raw)
         committed = served.client(served.members, served.local).submit(built.raw)
         assert committed.code == 0

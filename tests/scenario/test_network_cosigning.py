@@ -210,6 +210,8 @@ def test_a_fifth_member_cosigns_and_what_is_proven_rests_on_the_chain_of_epochs(
     assert consortium.command("member", "invite", "--home", folder / "hospital", "--out", folder / "kit").status == 0
     nodes = [part for one in consortium.places[:-1] for part in ("--node", f"http://{one.listen}")]
     places = ("--rpc-listen", place.rpc, "--listen", place.listen, "--package", consortium.served["hospital"].members)
+    join = ("member", "join", "--home", fifth, folder / "kit", *nodes, *places[:-1])
+    assert consortium.command(*join, "http://127.0.0.1:1").status != 0  # nobody is there: nothing is registered either
     joined = consortium.command("member", "join", "--home", fifth, folder / "kit", *nodes, *places)
     assert joined.status == 0, (joined.out, joined.err)
     assert joined.json["begins"] > 0

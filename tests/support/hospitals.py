@@ -178,7 +178,8 @@ class Hospitals:
                 return None if row is None else (row.index, row.item)
 
             now = self.consortium.tip.time + later
-            return overdue(self.receipts if receipts is None else receipts, self.anchors(), place, now)
+            stale = int(self.custodian.settings.freshness.stale_seconds * 1000)
+            return overdue(self.receipts if receipts is None else receipts, self.anchors(), place, now, stale)
 
     def twins(self) -> list[Twin]:
         """Return the requests that the reader's institution sent to the custodian."""

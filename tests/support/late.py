@@ -32,8 +32,9 @@ def grow(folder: Path) -> Grown:
     """Return a chain on the disk, not open."""
     chain = found_chain(max_valid_ms=VALID_MS)
     ledger = chain.create(folder / "home")
-    for number in range(18):
-        count = WIDE if number % 5 else 0
+    for number in range(22):
+        # The replay window begins with the last of 40: most of the last tile lies before it.
+        count = WIDE if number < 18 and number % 5 else 10 if number == 21 else 0
         commit(ledger, *[sign(chain, ledger, f"c{number}-{one % 3}") for one in range(count)])
     take_snapshot(ledger, folder / "snapshot")
     ledger.close()

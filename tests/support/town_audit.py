@@ -81,7 +81,8 @@ def by_receipt(
     """Return the findings about receipts in a private chain, so much later (ms), under the consortium's anchors."""
     places = {entry_hash(private.rules.suite.hash, raw): (index, item) for index, item, raw in items_of(private)}
     anchors = list(anchors_of(node.consortium, node.private_ledger().rules.chain))
-    return overdue(receipts, anchors, places.get, node.consortium.tip.time + later)
+    stale = int(node.settings.freshness.stale_seconds * 1000)
+    return overdue(receipts, anchors, places.get, node.consortium.tip.time + later, stale)
 
 
 def by_twin(town: Town, custodian: str, rows: Sequence[AccessRow]) -> list[AccessFinding]:

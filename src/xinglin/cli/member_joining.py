@@ -148,22 +148,23 @@ def join(
     new = prepare(home, data, place, passphrase, members)
     named = ChainNamed(request.chain, new.keys.suite)
     remote = RemoteChain(others, named, SystemClock(), random_bytes, keep=Home(home).keep_evidence)
-    committed = register(new, remote)
+    # Asked for first: without a package nothing is registered, and the command can be given again.
+    with package_from(home, package, lambda: passphrase) as file:
+        committed = register(new, remote)
+        begins = 0 if file is None else rebuild(home, SystemClock().now_ms(), Sources(package=file)).height
     said: dict[str, Any] = {
         "member": request.founder.member,
         "node": request.node,
         "chain": request.chain,
         "height": committed.height,
+        "begins": begins,
         **assurance_said(remote, committed),
     }
     lines = [
-        f"Registered at height {committed.height}. Next: xinglin serve {home}",
+        f"Registered at height {committed.height}. The chain begins here at height {begins}.",
+        f"Next: xinglin serve {home}",
         *assurance_lines(remote, committed),
     ]
-    if package is not None:
-        with package_from(home, package, lambda: passphrase) as file:
-            said["begins"] = rebuild(home, SystemClock().now_ms(), Sources(package=file)).height
-        lines.insert(0, f"The chain begins here at height {said['begins']}.")
     show(said, lines, as_json=as_json)
 
 

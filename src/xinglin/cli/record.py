@@ -29,6 +29,7 @@ from xinglin.kernel.identifiers import urn as make_urn
 from xinglin.node.archive import open_archive
 from xinglin.node.node import Node
 from xinglin.node.opening import anchoring
+from xinglin.node.proofs import keep_checkpoint
 from xinglin.node.reading import reading
 from xinglin.node.replaying import standing_of
 from xinglin.service.basic.intake.files import Refusal
@@ -80,7 +81,7 @@ def intake(
         ):
             report = archive.take_in(source, incoming, progress.report)
         anchoring(node).step()
-        node.cosigner().checkpoint(node.consortium.tip.height)
+        keep_checkpoint(node)
     show(_report_json(report, refusals), _report_lines(report), as_json=as_json)
     if not as_json:
         for one in refusals:

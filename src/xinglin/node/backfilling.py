@@ -96,6 +96,8 @@ class BackfillKeeper:
     def start(self) -> None:
         """Begin, if anything is missing."""
         if self._ledger.log_start > 0:
+            if not self._asked:
+                logger.warning("the older log can't be fetched: listener.members names no other member's node")
             self._thread.start()
 
     def close(self) -> None:

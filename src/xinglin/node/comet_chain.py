@@ -219,10 +219,12 @@ class CometChain:
 
     def committed(self, height: int, time: int, transactions: Sequence[bytes], answer: BlockAnswer) -> None:
         """See ``Watcher``."""
-        if height in self._notes_ahead:
-            self._notes_ahead.discard(height)
-            self.node.notes.pin_kept()
-        self._told(height, lambda: self.engine.committed(height, time, transactions, answer))
+        try:
+            if height in self._notes_ahead:
+                self._notes_ahead.discard(height)
+                self.node.notes.pin_kept()
+        finally:  # the block is durable, whatever comes of the notes
+            self._told(height, lambda: self.engine.committed(height, time, transactions, answer))
 
     def _given_up(self) -> bool:
         """Stop for good where the application can't go on until somebody has looked; who waits is told why."""

@@ -6,12 +6,10 @@ handle, and nothing of a person. What the handle leads to, that node alone says,
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from xinglin.carrier.access.registry.model import KeyState, NodeState
-from xinglin.carrier.ledger.errors import LogEntryNotFound
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.log_reading import Entry
 from xinglin.kernel.encoding import decode, state_key
@@ -56,19 +54,20 @@ def find_registered(ledger: Ledger, commitment: bytes) -> Registered:
     """Return where the consortium chain registers a commitment, from its newest log entry back.
 
     Raises:
-        CommitmentNotRegistered: nowhere in what this home has of the log.
+        CommitmentNotRegistered: it is nowhere.
+        LogBegunLate: it may be in the part of the log that is not here yet.
     """
     for index in reversed(range(ledger.tip.log_size)):
-        with suppress(LogEntryNotFound):  # what came before the snapshot that this home began from
-            entry = ledger.entry(index)
-            if entry.receipt.number == 0:
-                for one in entry.transaction.operations:
-                    if (one.head.contract, one.head.method) == ("records", "register"):
-                        places = (at for at, item in enumerate(one.items) if item[_COMMITMENT] == commitment)
-                        place = next(places, None)
-                        if place is not None:
-                            batch = decode(RegisterBatch, one.head.arguments)
-                            return Registered(entry, batch, place, one.items[place])
+        ledger.require_here(index)
+        entry = ledger.entry(index)
+        if entry.receipt.number == 0:
+            for one in entry.transaction.operations:
+                if (one.head.contract, one.head.method) == ("records", "register"):
+                    places = (at for at, item in enumerate(one.items) if item[_COMMITMENT] == commitment)
+                    place = next(places, None)
+                    if place is not None:
+                        batch = decode(RegisterBatch, one.head.arguments)
+                        return Registered(entry, batch, place, one.items[place])
     raise CommitmentNotRegistered(commitment=commitment)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 
 from xinglin.node.chains import SystemClock
 from xinglin.node.comet_chain import CometChain, Told
@@ -39,8 +40,9 @@ class Together:
                 reached = min(self._heights.values())
                 ready = [one for at, one in self._held if at <= reached]
                 self._held = [(at, one) for at, one in self._held if at > reached]
-                for one in ready:
-                    one()
+                with ExitStack() as all_of_them:  # one that fails keeps no other from its answer
+                    for one in reversed(ready):
+                        all_of_them.callback(one)
 
         return told
 

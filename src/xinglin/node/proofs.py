@@ -86,33 +86,47 @@ def cosign_together(nodes: Sequence[Node], height: int | None = None) -> Cosigne
     cosigning, is left out; a member that does not cosign keeps the note.
 
     Args:
-        nodes: the one that makes the checkpoint first.
+        nodes: of the members that cosign the height, the first makes the checkpoint.
         height: of the checkpoint, rounded down to the chain's interval; the first one's tip when not given.
 
     Raises:
-        CheckpointUnavailable: the first can't make it.
+        CheckpointUnavailable: that one can't make it.
         CheckpointFork: one of them computed another head; its evidence is kept.
     """
     height = nodes[0].consortium.tip.height if height is None else height
     height -= height % nodes[0].consortium.rules.parameters.checkpoint_interval
-    note = nodes[0].cosigner().checkpoint(height)
+    first = next((node for node in nodes if node.cosigner().cosigns_at(height)), nodes[0])
+    note = first.cosigner().checkpoint(height)
     members = {one.member for one in epoch_at(epochs_of(nodes[0].consortium.value), height).members if one.cosigns}
     absent: dict[str, PlatformError] = {}
     lines: list[NoteSignature] = []
-    for node in nodes[1:]:
+    others = [node for node in nodes if node is not first]
+    for node in others:
         if node.member in members:
             try:
                 lines.append(node.cosigner().cosign(note))
             except CheckpointUnavailable as refusal:
                 absent[node.member] = refusal
-    whole = nodes[0].cosigner().notes.save(merge(note, lines))
-    for node in nodes[1:]:
+    whole = first.cosigner().notes.save(merge(note, lines))
+    for node in others:
         if node.member not in absent:
             try:
                 node.cosigner().notes.save(whole)
             except CheckpointUnavailable as refusal:
                 absent[node.member] = refusal
     return Cosigned(whole, absent.items())
+
+
+def keep_checkpoint(node: Node) -> None:
+    """Have a home sign a checkpoint of the newest height that is cosigned and keep it, if its member cosigns.
+
+    Raises:
+        CheckpointUnavailable: it can't be kept or proven, or a fork stopped cosigning.
+    """
+    height, cosigner = node.consortium.tip.height, node.cosigner()
+    height -= height % node.consortium.rules.parameters.checkpoint_interval
+    if cosigner.cosigns_at(height):
+        cosigner.checkpoint(height)
 
 
 def newest_checkpoint(node: Node, from_height: int) -> SignedNote:
@@ -232,9 +246,15 @@ def prove_reads(node: Node, commitment: bytes) -> bytes:
 
 
 def last_anchor(node: Node, chain: str) -> AnchorProof:
-    """Return the last anchor of a chain that a kept checkpoint covers, and that checkpoint."""
+    """Return the last anchor of a chain that a kept checkpoint covers, and that checkpoint.
+
+    Raises:
+        NoAnchor, NoCheckpoint: there is none.
+        LogBegunLate: there may be one in the part of the log that is not here yet.
+    """
     note, ledger = newest_checkpoint(node, 0), node.consortium
     for index in reversed(range(note.head.size)):
+        ledger.require_here(index)
         entry = ledger.entry(index)
         if entry.receipt.number:  # an anchor that was refused proves nothing
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 
@@ -35,6 +36,7 @@ from xinglin.node.running import Running
 from xinglin.server.asking import Octets, Question
 from xinglin.server.metrics import Figures
 
+logger = logging.getLogger(__name__)
 _DIGEST = range(32, 33)
 _KEY = range(1, MAX_KEY_BYTES + 1)
 
@@ -108,15 +110,18 @@ class LedgerRoutes:
     def hand_in(self, body: bytes) -> tuple[list[bytes], Future[list[Outcome]]]:
         """Hand a submission to the engine, but for what the newest block refuses.
 
-        Anybody may submit: what no block would log must not take up the room of what waits for one.
+        Anybody may submit: what no block would log must not take up the room of what waits for one. Whatever is raised
+        here says that nothing was handed in; afterwards no refusal of all is told any more (NH28).
 
         Raises:
             SubmissionMalformed: it has no valid form.
             ChainStale: the chain stands, or this node has not heard of it lately.
+            StoreFull: this node has no room for more transactions.
             Unavailable: it is not taken now.
         """
         raws = unframe(body)
         self._running.require_fresh()
+        self._ledger.check_room()
         answers = self._ledger.check(raws, self._ledger.tip.time)
         refusals = [one if isinstance(one, PlatformError) else None for one in answers]
         return raws, hand_in_rest(self._running.client.submit_many, raws, refusals)
@@ -131,6 +136,9 @@ class LedgerRoutes:
         except TimeoutError:
             done = [None] * len(raws)
             waiting.add_done_callback(_seen)
+        except PlatformError as failure:  # what ended the engine says nothing of what was handed in
+            logger.warning("a submission was not answered by the engine: %s", failure.code)
+            done = [None] * len(raws)
         finally:
             self._figures.waiting.dec()
         said = await asyncio.to_thread(self._all_said, raws, done)
@@ -139,7 +147,14 @@ class LedgerRoutes:
         return said
 
     def _all_said(self, raws: Sequence[bytes], done: Sequence[Outcome | None]) -> list[OutcomeSaid]:
-        return [self._said(raw, outcome) for raw, outcome in zip(raws, done, strict=True)]
+        said: list[OutcomeSaid] = []
+        for raw, outcome in zip(raws, done, strict=True):
+            try:
+                said.append(self._said(raw, outcome))
+            except PlatformError as failure:  # it was handed in, and can't be looked up here
+                logger.error("what became of a transaction can't be looked up: %s", failure.code)
+                said.append(UnknownSaid())
+        return said
 
     def _said(self, raw: bytes, outcome: Outcome | None) -> OutcomeSaid:
         if isinstance(outcome, Committed):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.hospitals import make_hospitals
 from tests.support.neighbours import A, B
-from tests.support.product import Said, opened, xinglin
+from tests.support.product import CHEAP, PASSPHRASE, Said, opened, write_passphrase, xinglin
 from xinglin.carrier.ledger.checkpoint import SignedNote, parse_note
+from xinglin.node.chains import random_bytes
+from xinglin.node.setup import GROUP, adopt, consortium_genesis, make_home
+from xinglin.stakeholders.kinds import MemberKind
+
+REGULATOR = MemberKind.REGULATOR
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +52,23 @@ def test_the_homes_of_a_group_cosign_and_all_keep_it(folder: Path) -> None:
     (a, of_a), (b, of_b) = kept(folder, A, said["height"]), kept(folder, B, said["height"])
     assert of_a == of_b == note
     assert {line.member for line in note.signatures} == {a, b}
+
+
+def test_a_member_that_does_not_cosign_signs_nothing_and_keeps_what_the_others_signed(tmp_path: Path) -> None:
+    """Its line would be by a key that no epoch names, and no bundle with it would hold (P6)."""
+    homes = [make_home(tmp_path / name, name, REGULATOR, PASSPHRASE, random_bytes, CHEAP) for name in (A, B)]
+    homes[0] = replace(homes[0], organisation=replace(homes[0].organisation, cosigns=False))
+    genesis = consortium_genesis(homes, random_bytes)
+    for new in homes:
+        adopt(new, genesis, GROUP, random_bytes)
+    write_passphrase(tmp_path)
+    said = checkpoint(tmp_path, "--with", tmp_path / B, "--json").json
+    (a, of_a), (b, of_b) = kept(tmp_path, A, said["height"]), kept(tmp_path, B, said["height"])
+    assert of_a == of_b == parse_note(said["note"].encode())
+    assert {line.member for line in of_a.signatures} == {b} != {a}
+    assert said["absent"] == []
+    assert checkpoint(tmp_path).code == "checkpoint.unavailable"
+    assert kept(tmp_path, A, said["height"])[1] == of_a
 
 
 def test_one_that_has_stopped_cosigning_is_named_and_signs_nothing(folder: Path) -> None:

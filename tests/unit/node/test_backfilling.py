@@ -137,7 +137,7 @@ def test_nothing_is_begun_where_nothing_is_missing(pair: Pair) -> None:
     keeper.close()
 
 
-def test_without_anybody_to_ask_it_waits_and_can_be_stopped(pair: Pair) -> None:
+def test_without_anybody_to_ask_it_waits_and_can_be_stopped(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
     keeper = BackfillKeeper(pair.late, [Next("a", Without())])
     keeper.start()
     time.sleep(0.1)
@@ -148,6 +148,7 @@ def test_without_anybody_to_ask_it_waits_and_can_be_stopped(pair: Pair) -> None:
     alone = BackfillKeeper(pair.late, [])
     alone.start()
     alone.close()
+    assert "listener.members" in caplog.text
 
 
 def test_a_full_store_takes_none_of_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 
 from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, EngineFailed, QueueFull
 from xinglin.carrier.consensus.group import EmbeddedGroup
-from xinglin.carrier.consensus.ports import Committed, Outcome, TxResult, hand_in_one, hand_in_rest
+from xinglin.carrier.consensus.outcomes import WHERE_NOBODY_ELSE_HAS_IT, outcome_of
+from xinglin.carrier.consensus.pace import MAX_CLOCK_DIFFERENCE_MS
+from xinglin.carrier.consensus.ports import Committed, Outcome, hand_in_one, hand_in_rest
 from xinglin.carrier.ledger.errors import TransactionTooLarge
 from xinglin.kernel.clock import Clock
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
 
 HEARTBEAT_SECONDS = 2.0
-MAX_CLOCK_DIFFERENCE_MS = 10_000
 MAX_BLOCK_TRANSACTIONS = 2_000
 MAX_WAITING = 100_000
 MAX_WAITING_BYTES = 256 << 20
@@ -202,25 +203,32 @@ class EmbeddedEngine:
         except Unavailable as full:
             _fail(batch, full)
             return
-        try:
-            outcomes = iter(self._outcomes(transactions))
-        except PlatformError as failure:
-            self._failure = failure
-            _fail(batch, failure)
-            return
-        except Exception as fault:  # noqa: BLE001  (whatever it is, nobody may be left waiting)
-            self._failure = EngineFailed(fault=type(fault).__name__)
-            self._failure.__cause__ = fault
-            _fail(batch, self._failure)
-            return
-        for one in batch:
-            one.future.set_result([next(outcomes) for _ in one.transactions])
-
-    def _outcomes(self, transactions: Sequence[bytes]) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        for block in self._split(transactions):
-            outcomes += self._commit(block)
-        return outcomes
+        failure = self._append(transactions, outcomes)
+        self._failure = failure or self.group.ended
+        for one in batch:
+            count = len(one.transactions)
+            told, outcomes = outcomes[:count], outcomes[count:]
+            if failure is not None and not told:
+                one.future.set_exception(failure)
+            else:  # what is durable is told, whatever came after it
+                one.future.set_result([*told, *([failure] * (count - len(told)) if failure else [])])
+
+    def _append(self, transactions: Sequence[bytes], outcomes: list[Outcome]) -> PlatformError | None:
+        """Commit transactions, in several blocks where need be, and note outcomes as they become durable.
+
+        Returns: what stopped the engine before all were, None for nothing.
+        """
+        try:
+            for block in self._split(transactions):
+                outcomes += self._commit(block)
+        except PlatformError as failure:
+            return failure
+        except Exception as fault:  # noqa: BLE001  (whatever it is, nobody may be left waiting)
+            failed = EngineFailed(fault=type(fault).__name__)
+            failed.__cause__ = fault
+            return failed
+        return None
 
     def _split(self, transactions: Sequence[bytes]) -> list[list[bytes]]:
         """Cut one large submission into blocks; no transactions are one empty block."""
@@ -240,7 +248,8 @@ class EmbeddedEngine:
             answer = self.group.append(time, transactions)
         except Invalid as refusal:
             return self._without_malformed(transactions, time, refusal)
-        return [_outcome(result, self.group.tip.height, time) for result in answer.results]
+        height = self.group.tip.height
+        return [outcome_of(result, height, time, WHERE_NOBODY_ELSE_HAS_IT) for result in answer.results]
 
     def _without_malformed(self, transactions: Sequence[bytes], time: int, block_refusal: Invalid) -> list[Outcome]:
         """Find what made the block invalid, refuse it, and commit the rest."""
@@ -248,7 +257,7 @@ class EmbeddedEngine:
         good = [raw for raw, refusal in zip(transactions, refusals, strict=True) if refusal is None]
         if len(good) == len(transactions):
             raise block_refusal
-        committed = iter(self._outcomes(good) if good else [])
+        committed = iter(self._commit(good) if good else [])
         return [refusal or next(committed) for refusal in refusals]
 
     def _fail_waiting(self) -> None:
@@ -264,9 +273,3 @@ class EmbeddedEngine:
 def _fail(waiting: Sequence[_Waiting], failure: PlatformError) -> None:
     for one in waiting:
         one.future.set_exception(failure)
-
-
-def _outcome(result: TxResult, height: int, time: int) -> Outcome:
-    if result.refusal is not None:
-        return result.refusal
-    return Committed(height, time, result.index, result.code, result.data)

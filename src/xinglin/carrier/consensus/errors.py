@@ -1,4 +1,4 @@
-"""Refusals of engines (numbers 1350 to 1379)."""
+"""Refusals of engines (numbers 1350 to 1379, 6351, 6353)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,33 @@ class EngineClosed(Unavailable):
 
 
 class ClockBehind(Unavailable):
-    """Block time and this machine's clock differ by more than a submission allows."""
+    """Blocks are made, and their time differs from this machine's clock by more than a submission allows."""
 
     code, number, clause = "engine.clock", 1351, "S9.3"
-    en = "Block time differs from this machine's clock by {difference} ms."
-    zh = "区块时间与本机时钟相差 {difference} 毫秒。"
-    hint_en = "Set the clock right; blocks go on meanwhile."
-    hint_zh = "请校准时钟；出块不受影响。"
+    en = "Blocks are made, but their time differs from this machine's clock by {difference} ms."
+    zh = "正在出块，但区块时间与本机时钟相差 {difference} 毫秒。"
+    hint_en = "Set this machine's clock right (time synchronisation); blocks go on meanwhile."
+    hint_zh = "请校准本机时钟（时间同步）；出块不受影响。"
+
+
+class ChainStands(Unavailable):
+    """No block of now comes: too few of those who make blocks are there, or this node is catching up."""
+
+    code, number, clause = "engine.stands", 6353, "S9.3"
+    en = "The newest block is {seconds} s old: the chain makes none, or this node is catching up."
+    zh = "最新区块已过去 {seconds} 秒：链未出块，或本节点正在追赶。"
+    hint_en = "See 'xinglin engine links': more than two thirds of the voting members must run and reach one another."
+    hint_zh = "请查看 xinglin engine links：须有超过三分之二的表决成员运行并互通。"
+
+
+class PassedOver(Unavailable):
+    """A block passed a transaction over for a reason that may pass; it is open until its ``valid_until``."""
+
+    code, number, clause = "submission.passed_over", 6351, "S9.1"
+    en = "A block passed the transaction over ({reason}); another one may log it until its valid_until."
+    zh = "一个区块跳过了该事务（{reason}）；在其 valid_until 之前仍可能入账。"
+    hint_en = "Hand in the very same bytes again once the reason is gone; never sign it anew before that time."
+    hint_zh = "原因消除后请重新提交完全相同的字节；该时间之前切勿重新签名。"
 
 
 class GroupRequired(Conflict):

@@ -52,8 +52,8 @@ class EmbeddedGroup:
        evidence, before anything is written.
     3. The homes commit it in order. When the first can't write, nothing is written anywhere and nobody is stopped; a
        home that fails later is stopped, with the block or without it.
-    4. When no majority is left, before or after the commit, the group ends: it takes no block any more. A block that
-       fewer homes have is never answered as committed.
+    4. When no majority is left, before or after the commit, the group ends: it takes no block any more. A block that a
+       majority has made durable is answered as committed all the same; one that fewer homes have never is.
 
     At the opening:
 
@@ -66,7 +66,7 @@ class EmbeddedGroup:
     7. No stored block is given up but by rule 5: where one home alone has the newest and the others can't execute it,
        no majority is left and the group does not open. Which of them is right is for people to find out.
 
-    ``stopped`` tells why a home no longer takes part, by its name.
+    ``stopped`` tells why a home no longer takes part, by its name; ``ended`` why the group takes no block any more.
 
     Args:
         members: at least one, names distinct, in the order in which they commit. They are brought to one height here.
@@ -83,6 +83,11 @@ class EmbeddedGroup:
         self.stopped: dict[str, PlatformError] = {}
         self.tip: AppInfo = self._members[0].application.info()
         self._catch_up()
+
+    @property
+    def ended(self) -> PlatformError | None:
+        """Why no further block is taken, None while there may be one."""
+        return self._ended
 
     @property
     def names(self) -> list[str]:
@@ -116,8 +121,8 @@ class EmbeddedGroup:
             BlockInvalid: a transaction is malformed; nothing was done anywhere.
             StoreFull: the first home can't write; nothing was committed anywhere.
             AppHashDiffers: no app hash is that of a majority; nothing was committed anywhere, and the group has ended.
-            MajorityLost: no majority is left, and the group has ended; the block is durable where the tip says so. Of a
-                group of one it is what failed.
+            MajorityLost: no majority is left, and the group has ended; fewer homes than a majority have the block. Of a
+                group of one it is what failed, and it has no block.
         """
         if self._ended is not None:
             raise self._ended
@@ -171,20 +176,26 @@ class EmbeddedGroup:
             raise self._ended
 
     def _commit(self, tip: AppInfo) -> None:
-        """Rule 3: write the block that every home has executed."""
-        written = False
+        """Rule 3: write the block that every home has executed; rule 4 for whoever waits for it."""
+        durable = 0
         for member in list(self._members):
             try:
                 member.application.commit()
-            except PlatformError as failure:
+            except Exception as fault:
                 # A home may have written the block and failed after it.
-                written = written or member.application.info().height == tip.height
-                if not written:
+                written = member.application.info().height == tip.height
+                durable += written
+                if not durable:
                     raise
-                self._stop(member, failure)
-            written = True
+                self._stop(member, _failure(fault))
+            else:
+                durable += 1
         self.tip = tip
-        self._require_majority(tip.height)
+        try:
+            self._require_majority(tip.height)
+        except PlatformError:
+            if not self._is_majority(durable):
+                raise
 
     def _catch_up(self) -> None:
         """Bring every home to the highest height, those that lack least first, so that they can serve the others."""
@@ -301,3 +312,12 @@ class EmbeddedGroup:
             member.keep_evidence(f"{kind}-{chain}-{height}.txt", text.encode())
         except (OSError, PlatformError) as fault:
             logger.error("home %s can't keep evidence: %s", member.name, type(fault).__name__)
+
+
+def _failure(fault: Exception) -> PlatformError:
+    """Return why a home is stopped by a fault."""
+    if isinstance(fault, PlatformError):
+        return fault
+    failure = EngineFailed(fault=type(fault).__name__)
+    failure.__cause__ = fault
+    return failure

@@ -146,9 +146,10 @@ class Cosigner:
 
         Raises:
             CheckpointUnavailable: not a multiple of the chain's interval, not there yet, too old to be kept and proven,
-                or a fork stopped cosigning.
+                or a fork stopped cosigning; or this member does not cosign it: its line would spoil the note.
         """
         head = self._head(height)
+        self._require_cosigning(height)
         return self.notes.save(SignedNote(head, (self._line(head),)))
 
     def cosign(self, note: SignedNote) -> NoteSignature:
@@ -165,6 +166,7 @@ class Cosigner:
         kept = self.notes.load(head.height)
         if head != note.head:
             raise self.notes.keep_fork(kept or SignedNote(head, (self._line(head),)), note)
+        self._require_cosigning(head.height)
         if kept is None or self._own(kept) is None or merge(kept, note.signatures) != kept:
             # Lines that verified are kept too: a cosigner that nobody can ask is heard when it asks.
             kept = self.notes.save(merge(SignedNote(head, (self._line(head),)), note.signatures))
@@ -225,6 +227,10 @@ class Cosigner:
         if height % self.rules.parameters.checkpoint_interval or self.notes.forked:
             raise CheckpointUnavailable(chain=self.rules.chain, height=height)
         return self.head_at(height)
+
+    def _require_cosigning(self, height: int) -> None:
+        if not self.cosigns_at(height):
+            raise CheckpointUnavailable(chain=self.rules.chain, height=height)
 
     def _check(self, note: SignedNote) -> None:
         if note.head.chain != self.rules.chain or not note.signatures:

@@ -276,8 +276,10 @@ class Ledger(LedgerReading):
                 transaction = self.store.commit(write if self._past is None else write.with_puts(self._past.write))
                 self._past_written()
                 former, self._version = self._version, candidate.version
-                self._compared.move(candidate.version, candidate.outcome.changes)
-                self._log, self.tip = candidate.log, candidate.tip
+                try:
+                    self._compared.move(candidate.version, candidate.outcome.changes)
+                finally:  # the block is durable, whatever fails from here on
+                    self._log, self.tip = candidate.log, candidate.tip
         except PlatformError:
             self.discard(candidate)
             raise

@@ -49,6 +49,16 @@ class LogReading:
         with self.store.snapshot() as view:
             return max(1, self.log_start - read_past(view, self.rules.chain).next)
 
+    def require_here(self, index: int) -> None:
+        """Refuse where a log entry may have been logged and is not here yet.
+
+        Raises:
+            LogBegunLate: it is so.
+        """
+        start = self.log_start
+        if index < start:
+            raise LogBegunLate(chain=self.rules.chain, entry=start)
+
     def find(self, valid_until: int, body: bytes) -> int | None:
         """Return the log index of a body id, None while it is not logged.
 

@@ -13,7 +13,7 @@ from typing import Literal
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.check import Checked, check_forms
 from xinglin.carrier.ledger.checkpoint import Head
-from xinglin.carrier.ledger.errors import HistoryInvalid, LogBegunLate, LogEntryNotFound, StoreDamaged
+from xinglin.carrier.ledger.errors import HistoryInvalid, LogEntryNotFound, StoreDamaged
 from xinglin.carrier.ledger.log import HASH_BYTES, WIDTH
 from xinglin.carrier.ledger.model import Leaf, Receipt
 from xinglin.carrier.ledger.reading import LedgerReading
@@ -70,7 +70,7 @@ def log_page(ledger: LedgerReading, first: int, below: int) -> bytes:
         StoreDamaged: what is stored is not what was logged.
     """
     rules, size = ledger.rules, ledger.tip.log_size
-    _require_here(ledger, first)
+    ledger.require_here(first)
     end = min(size, below, (first // WIDTH + 1) * WIDTH)
     if first >= end:
         raise LogEntryNotFound(chain=rules.chain, entry=first)
@@ -100,17 +100,11 @@ def log_tile(ledger: LedgerReading, level: int, index: int) -> bytes:
     span = WIDTH ** (level + 1) if level <= MAX_LEVEL else 0
     if not span or (index + 1) * span > ledger.tip.log_size:
         raise LogEntryNotFound(chain=ledger.rules.chain, entry=min(index * span, MAX_INTEGER))
-    _require_here(ledger, 0)
+    ledger.require_here(0)
     found = ledger.store.get("tile", tile_key(level, index))
     if found is None or len(found) != TILE_BYTES:
         raise StoreDamaged(chain=ledger.rules.chain, what=f"tile {(level, index)} of its log is missing")
     return found
-
-
-def _require_here(ledger: LedgerReading, index: int) -> None:
-    start = ledger.log_start
-    if index < start:
-        raise LogBegunLate(chain=ledger.rules.chain, entry=start)
 
 
 def checked_page(rules: ChainRules, first: int, page: bytes, hashes: Sequence[bytes]) -> list[PastEntry]:

@@ -6,7 +6,7 @@ another process is refused by a lock of our own, because LMDB would let two writ
 Tables: ``state`` key -> value; ``undo`` height -> what the block replaced; ``entry`` log index -> (leaf, receipt,
 transaction); ``body`` valid_until || body id -> log index (in the order of time, so that inserts stay local);
 ``block`` height -> what the block was; ``tile`` level, index -> hashes; ``leaf`` log index -> leaf, where a home that
-began from a snapshot has no entry; ``meta`` the genesis.
+began from a snapshot has no entry; ``meta`` the genesis, and how much of the log before such a beginning is here.
 """
 
 from __future__ import annotations

@@ -38,9 +38,10 @@ class Assured(Committed):
 class Open:
     """A transaction whose outcome is open: its bytes, body id and end.
 
-    ``uncertain``: a node may have taken it. ``refusal``: what a node said of it since. ``refused``: the addresses whose
-    nodes refused it for good; ``past``: those whose nodes lack it as of a block past its end. ``assurance`` and
-    ``cosigners`` are of an outcome that is a commit.
+    ``uncertain``: a node may have taken it. ``refusal``: what a node said of it since. ``turned_away``: the last
+    problem with which a node answered without taking anything. ``refused``: the addresses whose nodes refused it for
+    good; ``told``: those whose nodes, not believed, had it and did not take it by their word; ``past``: those whose
+    nodes lack it as of a block past its end. ``assurance`` and ``cosigners`` are of an outcome that is a commit.
     """
 
     raw: bytes
@@ -49,7 +50,9 @@ class Open:
     uncertain: bool = False
     refusal: PlatformError | None = None
     outcome: CommittedSaid | PlatformError | None = None
+    turned_away: PlatformError | None = None
     refused: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
     past: set[str] = field(default_factory=set)
     assurance: Assurance = Assurance.TOLD
     cosigners: int = 0

@@ -146,11 +146,11 @@ class TransactionNotLogged(NotFound):
 
 
 class RefusalUnproven(SubmissionUnknown):
-    """Every node that was named refuses a transaction without a receipt, which none of them can prove."""
+    """Nodes refuse a transaction without a receipt, which none of them can prove; nobody is known to have taken it."""
 
     code, number, clause = "submission.refusal_unproven", 6350, "S6.2f"
-    en = "All {nodes} nodes refuse transaction {body} ({reason}); it may be committed until block time {valid_until}."
-    zh = "全部 {nodes} 个节点均拒绝事务 {body}（{reason}）；在区块时间 {valid_until} 之前仍可能入账。"
+    en = "{nodes} nodes refuse transaction {body} ({reason}); it may be committed until block time {valid_until}."
+    zh = "{nodes} 个节点拒绝事务 {body}（{reason}）；在区块时间 {valid_until} 之前仍可能入账。"
     hint_en = "Remove the reason and hand in the very same bytes again; sign anew only after that time."
     hint_zh = "请消除原因后重新提交完全相同的字节；该时间之后方可重新签名。"
 

@@ -31,7 +31,8 @@ MAX_ANSWER_BYTES = 32 << 20
 """Of any answer that a client reads."""
 MAX_PROOFS = 200
 """Of how many transactions proofs are asked for at once."""
-_LENGTH_BYTES, _DONE = 4, 200
+_LENGTH_BYTES, _DONE, _REFUSED = 4, 200, 400
+_FAULT = "server.fault"
 _END_BYTES, _BODY_BYTES = 8, 32
 PROOF_REQUEST_BYTES = _END_BYTES + _BODY_BYTES
 """What is said of each transaction of which a proof is asked for: its end, its body id."""
@@ -305,6 +306,24 @@ def read_answer(answer: Answer, kind: type[T]) -> T | None:
     try:
         return msgspec.json.decode(answer.body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def turned_away(answer: Answer) -> PlatformError | None:
+    """Return the problem with which a node answers a submission of which it handed nothing in; None for any other.
+
+    What a node can refuse is refused before it hands in (NH28); ``server.fault`` alone can come after.
+    """
+    try:
+        problem = msgspec.json.decode(answer.body, type=Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    known = error_for_number(problem.number)
+    if answer.status < _REFUSED or known is None or known.code != problem.code or problem.code == _FAULT:
+        return None
+    try:
+        return error_of(problem.number, problem.facts)
+    except (TypeError, ValueError):
         return None
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 
 from xinglin.carrier.ledger.errors import (
     OverQuota,
+    StoreFull,
     TransactionExpired,
     TransactionReplayed,
     TransactionTooFarAhead,
@@ -41,6 +42,7 @@ from xinglin.node.remote.forms import (
     error_of,
     frame,
     read_answer,
+    turned_away,
 )
 from xinglin.node.remote.nodes import Nodes
 from xinglin.node.remote.proving import UNPROVEN_REST_SECONDS
@@ -123,9 +125,12 @@ class Settling:
             return one.outcome
         if one.uncertain:
             return self.unknown(one)
-        if one.refusal is not None:
-            return one.refusal
-        return NodesAway(nodes=len(self._nodes), reason="none took it in time")
+        why = one.refusal or one.turned_away
+        if one.told and why is not None:
+            return _unproven(one, why)
+        if one.told:
+            return self.unknown(one)
+        return why or NodesAway(nodes=len(self._nodes), reason="none took it in time")
 
     def _hand_in(self, address: Address, chunk: Sequence[Open]) -> None:
         asked = Ask(
@@ -147,9 +152,7 @@ class Settling:
             return
         outcomes = _outcomes(answer, len(chunk))
         if outcomes is None:
-            if answer.status not in _NOT_TAKEN or not self._may_refuse(address):
-                _taken(chunk)
-            self._nodes.failed(address, answer.retry_after)
+            self._not_taken(address, chunk, answer)
             return
         self._nodes.answered(address)
         claims: list[Claim] = []
@@ -160,6 +163,23 @@ class Settling:
                 self._take(address, one, said)
         self._accept(address, claims)
         self._after_round(address, chunk)
+
+    def _not_taken(self, address: Address, chunk: Sequence[Open], answer: Answer) -> None:
+        """Note an answer that is no outcomes: a problem before anything was handed in, or a death."""
+        problem = turned_away(answer)
+        believed = self._may_refuse(address)  # before it rests: it may have to be asked
+        self._nodes.failed(address, answer.retry_after)
+        if problem is None and answer.status not in _NOT_TAKEN:
+            _taken(chunk)
+            return
+        for one in chunk:
+            one.turned_away = problem or one.turned_away
+            if not believed:
+                one.told.add(address.text)
+            if isinstance(problem, StoreFull):  # that does not pass by itself
+                one.refused.add(address.text)
+                one.refusal = one.refusal or problem
+                self._end_refused(one)
 
     def _after_round(self, address: Address, chunk: Sequence[Open]) -> None:
         """Look up what was refused though another node may have taken it; let a node rest that settles nothing."""
@@ -173,9 +193,7 @@ class Settling:
     def _end_refused(self, one: Open) -> None:
         """Wait no longer for what every node refuses; that no block will have it is not certain before its end."""
         if one.refusal is not None and len(one.refused) == len(self._nodes):
-            one.outcome = RefusalUnproven(
-                nodes=len(self._nodes), body=one.body, reason=one.refusal.code, valid_until=one.valid_until
-            )
+            one.outcome = _unproven(one, one.refusal) if one.uncertain or one.told else one.refusal
 
     def _take(self, address: Address, one: Open, said: RefusedSaid | UnknownSaid) -> None:
         if isinstance(said, UnknownSaid):
@@ -185,8 +203,10 @@ class Settling:
         if isinstance(refusal, Unavailable | TransactionReplayed):
             one.uncertain = True  # it is in the log, or the node can't say
             one.refusal = one.refusal or (None if isinstance(refusal, Unavailable) else refusal)
-        elif one.uncertain or isinstance(refusal, TransactionExpired) or not self._may_refuse(address):
-            one.uncertain = True
+        elif not self._may_refuse(address):
+            one.told.add(address.text)
+            one.refusal = refusal
+        elif one.uncertain or one.told or isinstance(refusal, TransactionExpired):
             one.refusal = refusal
         else:
             one.outcome = refusal
@@ -238,6 +258,11 @@ class Settling:
             return None
         said = read_answer(answer, PlaceAnswer)
         return None if said is None else said.place
+
+
+def _unproven(one: Open, refusal: PlatformError) -> RefusalUnproven:
+    nodes = len(one.told | one.refused)
+    return RefusalUnproven(nodes=nodes, body=one.body, reason=refusal.code, valid_until=one.valid_until)
 
 
 def _is_own(address: Address) -> bool:

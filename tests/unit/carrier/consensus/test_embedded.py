@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,19 @@ from tests.support.homes import Homes, SetClock, engine_of
 from tests.support.loose import loose, parsed, put
 from xinglin.carrier.consensus import embedded
 from xinglin.carrier.consensus.embedded import EmbeddedEngine
-from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, EngineFailed, MajorityLost, QueueFull
+from xinglin.carrier.consensus.errors import (
+    ClockBehind,
+    EngineClosed,
+    EngineFailed,
+    MajorityLost,
+    PassedOver,
+    QueueFull,
+)
 from xinglin.carrier.consensus.group import EmbeddedGroup
 from xinglin.carrier.consensus.ports import Committed, Outcome
 from xinglin.carrier.contracts.api import ArgumentsInvalid, Context, Contract, Method
-from xinglin.carrier.ledger.errors import StoreFull, TransactionTooLarge, ValueDamaged
+from xinglin.carrier.contracts.application import LedgerApplication
+from xinglin.carrier.ledger.errors import OverQuota, StoreDamaged, StoreFull, TransactionTooLarge, ValueDamaged
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.encoding import ChainObject, encode, state_key
 from xinglin.kernel.errors import PlatformError
@@ -64,6 +73,84 @@ def codes(outcomes: list[Outcome]) -> list[int | str]:
 def submitted(engine: EmbeddedEngine, *raws: bytes) -> list[int | str]:
     """Return what became of transactions handed in together: receipt number or code."""
     return codes(engine.submit_many(raws).result(SECONDS))
+
+
+class TestWaiters:
+    """Whoever waits for a block that is durable is told, whatever fails after it; then the engine ends as it does."""
+
+    @pytest.mark.parametrize("fault", [StoreDamaged(chain="c", what="-"), ZeroDivisionError()])
+    @pytest.mark.parametrize("failing", ["a", "b", "ab"])
+    def test_a_step_after_the_commit_that_fails(
+        self, chain: Chain, tmp_path: Path, clock: SetClock, fault: Exception, failing: str
+    ) -> None:
+        class Failing(LedgerApplication):
+            def commit(self) -> int:
+                super().commit()
+                raise fault
+
+        homes = Homes(chain, tmp_path, ("a", "b")).create()
+        members = [
+            replace(one, application=Failing(homes.ledgers[one.name], tmp_path)) if one.name in failing else one
+            for one in homes.members()
+        ]
+        with engine_of(EmbeddedGroup(members), clock, chain) as engine:
+            assert submitted(engine, chain.sign(), chain.sign()) == [0, 0]
+            with pytest.raises(PlatformError):
+                engine.submit(chain.sign()).result(SECONDS)
+            assert isinstance(engine.failure, MajorityLost)
+        assert homes.heights() == [1, 1]
+        homes.close()
+
+    def test_a_home_of_its_own_whose_head_file_can_not_be_written(
+        self, chain: Chain, engine: EmbeddedEngine, ledger: Ledger
+    ) -> None:
+        ledger._head_file.close()
+        assert submitted(engine, chain.sign()) == [0]
+        assert isinstance(engine.failure, StoreDamaged)
+        with pytest.raises(StoreDamaged):
+            engine.submit(chain.sign()).result(SECONDS)
+
+    def test_what_was_durable_before_a_later_block_of_the_same_submission_fails(
+        self, chain: Chain, tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Failing(LedgerApplication):
+            def commit(self) -> int:
+                if self.ledger.tip.height == 1:
+                    raise ZeroDivisionError
+                return super().commit()
+
+        monkeypatch.setattr(embedded, "MAX_BLOCK_TRANSACTIONS", 2)
+        homes = Homes(chain, tmp_path, ("a",)).create()
+        (member,) = homes.members()
+        group = EmbeddedGroup([replace(member, application=Failing(homes.ledgers["a"], tmp_path))])
+        with engine_of(group, clock, chain) as engine:
+            assert submitted(engine, *[chain.sign() for _ in range(5)]) == [0, 0, *["engine.failed"] * 3]
+            assert isinstance(engine.failure, EngineFailed)
+        homes.close()
+
+    def test_a_cache_that_fails_does_not_hide_a_durable_block(
+        self, chain: Chain, engine: EmbeddedEngine, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(ledger._compared, "move", fail)
+        assert submitted(engine, chain.sign()) == [0]
+        assert isinstance(engine.failure, EngineFailed)
+
+
+def test_what_is_passed_over_for_its_quota_is_open_and_can_come_later(tmp_path: Path) -> None:
+    chain = found_chain(account_quota=1)
+    homes = Homes(chain, tmp_path, ("a",)).create()
+    clock = SetClock(chain.start + 1000)
+    first, second = chain.sign(valid_until=chain.start + 300_000), chain.sign(valid_until=chain.start + 300_000)
+    with engine_of(homes.group(), clock, chain) as engine:
+        (done, over) = engine.submit_many([first, second]).result(SECONDS)
+        assert isinstance(over, PassedOver)
+        assert (done.code, over.facts) == (0, {"reason": OverQuota.code})
+        clock.now += chain.rules.parameters.quota_window_ms
+        assert submitted(engine, second) == [0]
+    homes.close()
 
 
 class TestSubmitting:

@@ -14,6 +14,7 @@ from tests.support.damage import alter, data_file
 from tests.support.homes import Homes, append
 from xinglin.carrier.consensus.errors import AppHashDiffers, EngineFailed, MajorityLost
 from xinglin.carrier.consensus.group import EmbeddedGroup
+from xinglin.carrier.consensus.ports import AppInfo
 from xinglin.carrier.contracts.application import LedgerApplication
 from xinglin.carrier.ledger.errors import BlockInvalid, StoreDamaged, StoreFull, ValueDamaged
 from xinglin.kernel.encoding import encode
@@ -186,9 +187,10 @@ class TestMajority:
         append(group, chain.sign())
         for name in ("b", "c"):
             homes.ledgers[name]._head_file.close()
-        with pytest.raises(MajorityLost) as lost:
-            append(group, chain.sign())
-        assert isinstance(lost.value.__cause__, StoreDamaged)
+        assert group.ended is None
+        assert append(group, chain.sign()) == [True]  # all three have it
+        assert isinstance(group.ended, MajorityLost)
+        assert isinstance(group.ended.__cause__, StoreDamaged)
         assert (group.names, group.tip.height) == (["a"], 2)
         with pytest.raises(MajorityLost):
             append(group, chain.sign())
@@ -205,13 +207,32 @@ class TestMajority:
         members = homes.members()
         faulty = Faulty(homes.ledgers["b"], homes.folder / "snapshot")
         group = EmbeddedGroup([members[0], replace(members[1], application=faulty), members[2]])
-        with pytest.raises(ZeroDivisionError):
+        assert append(group, chain.sign()) == [True]
+        assert (group.names, group.stopped["b"].code) == (["a", "c"], EngineFailed.code)
+        assert homes.heights() == [1, 0, 1]
+        assert all(ledger._versions._tree.stats().versions == 1 for ledger in homes.ledgers.values())
+        assert homes.group().tip.height == 1
+
+    def test_a_fault_of_the_program_after_which_nobody_can_say_what_is_durable(
+        self, chain: Chain, homes: Homes
+    ) -> None:
+        class Faulty(LedgerApplication):
+            def commit(self) -> int:
+                self.info = self._info  # type: ignore[method-assign]
+                raise ZeroDivisionError
+
+            def _info(self) -> AppInfo:
+                del self.info
+                raise KeyError
+
+        members = homes.members()
+        faulty = Faulty(homes.ledgers["b"], homes.folder / "snapshot")
+        group = EmbeddedGroup([members[0], replace(members[1], application=faulty), members[2]])
+        with pytest.raises(KeyError):
             append(group, chain.sign())
         with pytest.raises(EngineFailed):  # b and c would agree on another block than a has committed
             append(group, chain.sign())
         assert homes.heights() == [1, 0, 0]
-        assert all(ledger._versions._tree.stats().versions == 1 for ledger in homes.ledgers.values())
-        assert homes.group().tip.height == 1
 
 
 class TestStores:

@@ -26,6 +26,7 @@ from xinglin.carrier.ledger.errors import (
     StoreDamaged,
 )
 from xinglin.carrier.ledger.merkle import verify_inclusion
+from xinglin.carrier.ledger.model import Leaf
 from xinglin.carrier.ledger.past import LogPage, log_page, log_tile
 from xinglin.carrier.ledger.recheck import recheck
 from xinglin.carrier.ledger.snapshot import take_snapshot
@@ -160,6 +161,14 @@ def mixed(page: LogPage) -> LogPage:
     )
 
 
+def at_another_time(page: LogPage) -> LogPage:
+    """Say another time of an entry, in a leaf that names all the rest."""
+    one, *rest = page.entries
+    leaf = decode(Leaf, one.leaf)
+    leaf = msgspec.structs.replace(leaf, time=leaf.time + 1)
+    return msgspec.structs.replace(page, entries=(msgspec.structs.replace(one, leaf=pack(leaf)), *rest))
+
+
 def later(page: LogPage) -> LogPage:
     return msgspec.structs.replace(page, first=page.first + 1)
 
@@ -180,6 +189,7 @@ LIES = {
     **{f"{name} {at}": part(name, at) for name in ("leaf", "receipt", "transaction") for at in (0, 3, 20, 60, -1)},
     "order": changed_page(swapped),
     "another transaction": changed_page(mixed),
+    "another time": changed_page(at_another_time),
     "another first": changed_page(later),
     "an entry left out": changed_page(without),
     "none": changed_page(empty),
@@ -264,10 +274,12 @@ def test_a_process_that_is_killed_while_it_fetches_goes_on(pair: Pair, tmp_path:
     assert findings(pair, tmp_path / "scratch") == []
 
 
-def test_what_the_disk_altered_is_fetched_again(pair: Pair, tmp_path: Path) -> None:
+@pytest.mark.parametrize("index", [7, -20])
+def test_what_the_disk_altered_is_fetched_again(pair: Pair, tmp_path: Path, index: int) -> None:
+    """In a whole tile, and after the last whole one, where the log root alone tells."""
     while pair.backfill().next < pair.backfill().size:
         pair.slice()
-    raw = pack(pair.peer.ledger.entry(7).leaf)
+    raw = pack(pair.peer.ledger.entry(index % pair.backfill().size).leaf)
     path = data_file(pair.home, pair.chain.rules.chain)
     assert alter(path, raw, flipped(raw, len(raw) - 1))
     pair.open_again()

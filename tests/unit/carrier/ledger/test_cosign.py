@@ -74,6 +74,18 @@ def cosigner(rules: ChainRules, founders: list[Party], number: int, folder: Path
     return Cosigner(rules, party.member, lambda _: signer, notes, lambda height: head(rules, height), lambda _: keys)
 
 
+def test_who_does_not_cosign_a_height_signs_and_keeps_nothing(
+    rules: ChainRules, founders: list[Party], tmp_path: Path
+) -> None:
+    """One that joined later, or has lost the key of then: its line would spoil the note."""
+    ours, theirs = (cosigner(rules, founders, number, tmp_path / str(number)) for number in (0, 1))
+    late = replace(ours, keys_at=lambda _: {founders[1].member: founders[1].key.public})
+    for sign in (lambda: late.checkpoint(4), lambda: late.cosign(theirs.checkpoint(4))):
+        with pytest.raises(CheckpointUnavailable):
+            sign()
+    assert late.notes.heights() == []
+
+
 def line(party: Party, of: Head) -> NoteSignature:
     """Return a founder's cosignature over any head."""
     return sign_head(of, party.member, party.key.public, SuiteNumber.GM, SignatureType.CHECKPOINT, party.key.sign)

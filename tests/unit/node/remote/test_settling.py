@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from xinglin.carrier.consensus.errors import ChainStands, ClockBehind, EngineClosed, PassedOver, QueueFull
 from xinglin.carrier.ledger.errors import OverQuota, SignerUnknown, StoreFull, TransactionExpired
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.remote.claims import Assurance, Checks, Claim, Open, Patience, Shown, Time
@@ -19,6 +20,7 @@ from xinglin.node.remote.errors import (
     NodesAway,
     NodeUnreached,
     RefusalUnproven,
+    SubmissionMalformed,
     SubmissionUnknown,
 )
 from xinglin.node.remote.forms import (
@@ -34,6 +36,19 @@ from xinglin.node.remote.forms import (
 from xinglin.node.remote.nodes import LONGEST_REST_SECONDS, Nodes
 from xinglin.node.remote.settling import Settling
 from xinglin.node.remote.transport import Address, Ask, parse_address
+from xinglin.server.errors import (
+    BodySlow,
+    BodyTooLarge,
+    MethodUnfit,
+    ParameterInvalid,
+    RouteUnknown,
+    ServerBusy,
+    ServerFault,
+    SourceTooFast,
+    SubmissionsClosed,
+)
+from xinglin.server.problems import problem
+from xinglin.service.basic.protection.permit_errors import ChainStale
 
 END = 1_000
 DONE = CommittedSaid(height=7, time=900, index=3, code=0, receipt="00" * 32)
@@ -155,6 +170,68 @@ def test_without_certainty_the_outcome_is_unknown_never_failed(step: Step) -> No
 @pytest.mark.parametrize("step", [NodeUnreached(address="a", reason="-"), Answer(429, b"", 1.0), Answer(413, b"")])
 def test_where_nobody_took_it_nothing_was_changed(step: Step) -> None:
     assert isinstance(World(a=[step]).settle(patience=3.0), NodesAway)
+
+
+TURNED_AWAY = [
+    SubmissionMalformed(reason="-"),
+    ChainStale(),
+    StoreFull(chain="c", used=81),
+    ClockBehind(difference=20_000),
+    ChainStands(seconds=20),
+    QueueFull(waiting=1, size=1),
+    EngineClosed(),
+    ServerBusy(),
+    SourceTooFast(),
+    BodySlow(seconds=1),
+    BodyTooLarge(maximum=1),
+    SubmissionsClosed(),
+    ParameterInvalid(parameter="p"),
+    RouteUnknown(),
+    MethodUnfit(),
+]
+"""What the border of a node refuses before it hands anything in (NH28)."""
+
+
+def told(refusal: PlatformError) -> Answer:
+    """Return a problem as a node answers it."""
+    answer = problem(refusal)
+    return Answer(answer.status_code, bytes(answer.body))
+
+
+@pytest.mark.parametrize("refusal", TURNED_AWAY, ids=lambda one: one.code)
+def test_what_the_border_turns_away_was_taken_by_nobody(refusal: PlatformError) -> None:
+    outcome = World(a=[told(refusal)]).settle(patience=3.0)
+    assert isinstance(outcome, type(refusal))
+    assert outcome.facts == refusal.facts
+    assert World(a=[told(refusal)], b=[DONE]).settle() == DONE
+
+
+@pytest.mark.parametrize("refusal", TURNED_AWAY[:4], ids=lambda one: one.code)
+def test_where_a_node_may_lie_it_is_said_to_be_open_with_the_reason(refusal: PlatformError) -> None:
+    outcome = World(a=[told(refusal)]).settle(3.0, Believing())
+    assert isinstance(outcome, RefusalUnproven)
+    assert outcome.facts["reason"] == refusal.code
+
+
+def test_a_store_without_room_is_not_waited_for() -> None:
+    world = World(a=[told(StoreFull(chain="c", used=81))], b=[told(StoreFull(chain="c", used=82))])
+    assert isinstance(world.settle(), StoreFull)
+    assert world.now < 5
+
+
+def test_after_a_death_a_problem_elsewhere_says_nothing() -> None:
+    assert isinstance(World(a=[away()], b=[told(StoreFull(chain="c", used=81))]).settle(3.0), SubmissionUnknown)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", told(ServerFault()).body, b'{"code":"storage.full","number":6230}'])
+def test_a_fault_and_what_is_no_problem_may_have_been_taken(body: bytes) -> None:
+    assert isinstance(World(a=[Answer(503, body)]).settle(3.0), SubmissionUnknown)
+
+
+def test_what_a_block_passed_over_is_handed_in_again_until_it_is_logged() -> None:
+    passed_over = refusal_said(PassedOver(reason=OverQuota.code))
+    assert World(a=[passed_over, passed_over, DONE]).settle() == DONE
+    assert isinstance(World(a=[passed_over]).settle(3.0), SubmissionUnknown)
 
 
 def test_a_commit_after_its_end_is_not_believed() -> None:

@@ -16,13 +16,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, QueueFull
-from xinglin.carrier.consensus.ports import Application, BlockAnswer, Committed, Outcome, TxResult, hand_in_one
-from xinglin.carrier.ledger.errors import TransactionExpired, TransactionReplayed, TransactionTooLarge
+from xinglin.carrier.consensus.errors import EngineClosed, QueueFull
+from xinglin.carrier.consensus.outcomes import FOR_GOOD, outcome_of
+from xinglin.carrier.consensus.pace import Pace
+from xinglin.carrier.consensus.ports import Application, BlockAnswer, Committed, Outcome, hand_in_one
+from xinglin.carrier.ledger.errors import TransactionReplayed, TransactionTooLarge
 from xinglin.kernel.clock import Clock
-from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
+from xinglin.kernel.errors import PlatformError, Unavailable
 
-MAX_CLOCK_DIFFERENCE_MS = 10_000
 MAX_WAITING = 100_000
 MAX_WAITING_BYTES = 256 << 20
 MAX_CALL_TRANSACTIONS = 500
@@ -31,8 +32,7 @@ AGAIN_SECONDS = 5.0
 """A transaction that has waited so long is handed in again: the engine may have died with it, or dropped it."""
 _LONGEST_PAUSE = 2.0
 _MEMPOOL_FULL = "mempool is full"
-_FOR_GOOD = (TransactionReplayed, TransactionExpired, Invalid)
-"""Refusals that stay: no later block can log a transaction that has met one of them."""
+_KNOWN = "tx already exists in cache"
 
 logger = logging.getLogger(__name__)
 Broadcast = Callable[[Sequence[bytes]], Sequence[str]]
@@ -110,7 +110,7 @@ class CometEngine:
         self._broadcast = broadcast
         self._largest = max_transaction_bytes
         self._again = again_seconds
-        self.time = application.info().time
+        self._pace = Pace(application.info().time, lambda: clock_time.monotonic_ns() // 1_000_000)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._waiting: dict[bytes, _Waiting] = {}
@@ -137,15 +137,14 @@ class CometEngine:
             what stopped the engine.
 
         Raises:
-            ClockBehind: block time is too far from this machine's clock, before or behind.
+            ClockBehind, ChainStands: block time is too far from this machine's clock, before or behind.
             QueueFull: too many are waiting, or too many bytes.
             EngineClosed: the engine is closed; or what stopped it.
         """
         if self._closing:
             raise self._failure or EngineClosed()
-        difference = abs(self.time - self._clock.now_ms())
-        if transactions and difference > MAX_CLOCK_DIFFERENCE_MS:
-            raise ClockBehind(difference=difference)
+        if transactions:
+            self._pace.check(self._clock.now_ms())
         submission = _Submission([None] * len(transactions), len(transactions))
         submission.future.set_running_or_notify_cancel()
         if transactions and (full := self._full()):
@@ -169,6 +168,11 @@ class CometEngine:
         if ended:
             submission.end()
         return submission.future
+
+    @property
+    def time(self) -> int:
+        """Time of the newest block, ms."""
+        return self._pace.time
 
     @property
     def failure(self) -> PlatformError | None:
@@ -267,6 +271,7 @@ class CometEngine:
                 return
             waiting.queued = False
             waiting.handed = waiting.handed or not against
+            waiting.taken = waiting.taken or _KNOWN in against  # others may have it, and propose it
         if not against:
             return
         if _MEMPOOL_FULL in against:
@@ -294,7 +299,7 @@ class CometEngine:
         """
         with self._lock:
             waiting = self._waiting.get(transaction)
-            if waiting is None or (waiting.taken and not isinstance(refusal, _FOR_GOOD)):
+            if waiting is None or (waiting.taken and not isinstance(refusal, FOR_GOOD)):
                 return
             if isinstance(refusal, TransactionReplayed) and self._told < self._begun:
                 self._doubts[transaction] = self._begun
@@ -312,12 +317,12 @@ class CometEngine:
 
     def committed(self, height: int, time: int, transactions: Sequence[bytes], answer: BlockAnswer) -> None:
         """Answer what a durable block holds, and whoever waited for a block."""
-        self.time = time
+        self._pace.block(time)
         with self._lock:
             waiting, self._next_block = self._next_block, []
             self._count -= len(waiting)
         self._answered(
-            [(raw, _outcome(one, height, time)) for raw, one in zip(transactions, answer.results, strict=True)]
+            [(raw, outcome_of(one, height, time)) for raw, one in zip(transactions, answer.results, strict=True)]
         )
         for submission in waiting:
             submission.end()
@@ -371,9 +376,3 @@ class CometEngine:
             submission.fail(failure or EngineClosed())
         if self._thread is not threading.current_thread():
             self._thread.join()
-
-
-def _outcome(result: TxResult, height: int, time: int) -> Outcome:
-    if result.refusal is not None:
-        return result.refusal
-    return Committed(height, time, result.index, result.code, result.data)

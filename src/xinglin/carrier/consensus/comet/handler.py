@@ -195,8 +195,14 @@ class AbciHandler:
     def tell(self) -> None:
         """Tell the watcher of the blocks that were committed; this can wait until the response has gone."""
         untold, self._untold = self._untold, []
-        for block in untold:
-            self._watcher.committed(*block)
+        try:
+            for number, block in enumerate(untold):
+                done = number + 1
+                self._watcher.committed(*block)
+        except BaseException:
+            self._untold = untold[done:]
+            self.tell()
+            raise
 
     def _info(self, asked: Any) -> dict[str, Any]:
         if asked.version != VERSION:
@@ -257,10 +263,20 @@ class AbciHandler:
         try:
             retain = self._application.commit()
         except BaseException:
-            self._watcher.not_committed()
+            # What comes after the block is durable may fail too: whoever waits for it is told all the same.
+            if self._is_durable(decided[0]):
+                self._untold.append(decided)
+            else:
+                self._watcher.not_committed()
             raise
         self._untold.append(decided)
         return {"retain_height": retain}
+
+    def _is_durable(self, height: int) -> bool:
+        try:
+            return self._application.info().height >= height
+        except Exception:  # noqa: BLE001  (nobody can say; the failure that led here is told)
+            return False
 
     def _list_snapshots(self, _: Any) -> dict[str, Any]:
         if not self._serves:

@@ -165,8 +165,8 @@ class AbciServer:
                     responses += self._handler.check(list(several))
                     continue
                 for request in several:
-                    responses.append(self._handler.answer(request))
                     committed = committed or kind == "commit"
+                    responses.append(self._handler.answer(request))
             if not _send(connection, responses):
                 raise _Gone
         finally:

@@ -25,8 +25,8 @@ from xinglin.service.basic.coordination.model import CommitAnchor
 
 MAX_LAG_MS = 5_000
 """The stated longest lag of anchors (H11)."""
-MAX_STALE_MS = 10_000
-"""A node that decides may see a consortium head so old (design D7); the lag is counted from what it saw."""
+DEFAULT_STALE_MS = 10_000
+"""A node that decides may see a consortium head so old, by the default of ``freshness.stale_seconds`` (design D7)."""
 
 
 class Finding(StrEnum):
@@ -93,7 +93,7 @@ def overdue(
     anchors: Sequence[Anchored],
     place: Places,
     now: int,
-    lag_ms: int = MAX_LAG_MS + MAX_STALE_MS,
+    stale_ms: int = DEFAULT_STALE_MS,
 ) -> list[AccessFinding]:
     """Return the receipts of one private chain whose entries are not where and when they have to be.
 
@@ -102,11 +102,12 @@ def overdue(
         anchors: of the chain, in order.
         place: where the institution's log has an entry; the log is the one that was anchored.
         now: consortium block time, ms. A receipt that is younger than the lag is not overdue yet.
-        lag_ms: the longest time from the consortium head that the node saw to the anchor.
+        stale_ms: how old a consortium head the members' nodes may decide on (``freshness.stale_seconds``); the lag is
+            counted from what a node saw.
     """
     found = []
     for receipt in receipts:
-        finding = _overdue(receipt, anchors, place, now, lag_ms)
+        finding = _overdue(receipt, anchors, place, now, MAX_LAG_MS + stale_ms)
         if finding is not None:
             found.append(AccessFinding(finding, receipt.request, receipt.entry))
     return found

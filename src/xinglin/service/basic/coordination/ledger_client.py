@@ -56,6 +56,7 @@ class LedgerClient:
             return None
         root = decode(BatchState, stored).root
         for index in reversed(range(self._ledger.tip.log_size)):
+            self._ledger.require_here(index)
             entry = self._ledger.entry(index)
             if entry.receipt.number == 0 and _registers(entry.transaction, batch, root):
                 return AcceptedBatch(root, Outcome(0, index, entry.leaf.height))

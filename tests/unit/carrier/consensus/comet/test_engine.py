@@ -23,7 +23,7 @@ from xinglin.carrier.consensus.comet import engine as engine_module
 from xinglin.carrier.consensus.comet.engine import CometEngine
 from xinglin.carrier.consensus.comet.handler import AbciHandler
 from xinglin.carrier.consensus.comet.messages import Request
-from xinglin.carrier.consensus.errors import ClockBehind, EngineClosed, QueueFull
+from xinglin.carrier.consensus.errors import ChainStands, ClockBehind, EngineClosed, PassedOver, QueueFull
 from xinglin.carrier.consensus.ports import Committed, Engine, Outcome
 from xinglin.carrier.contracts.api import ArgumentsInvalid
 from xinglin.carrier.contracts.application import LedgerApplication
@@ -388,11 +388,46 @@ class TestTheEngine:
         assert not future.done()
         quick.block(second)
         assert codes(future) == [0]
+        quick.mempool.says = lambda _: ""
         later = chain.sign(chain.add("c"))
         future = quick.engine.submit_many([later])
         quick.check(later)  # refused at first sight, it is in nobody's mempool
         assert codes(future) == ["signer.over_quota"]
         quick.engine.close()
+        ledger.close()
+
+    def test_what_a_block_passes_over_is_open_and_can_come_later(self, tmp_path: Path) -> None:
+        chain = found_chain(account_quota=1, quota_window_ms=5_000)
+        ledger = chain.create(tmp_path)
+        rig = make(chain, ledger, tmp_path)
+        first, second = chain.sign(), chain.sign(chain.add("b"))
+        future = rig.engine.submit_many([first, second])
+        rig.block(first, second)
+        (done, over) = future.result(SECONDS)
+        assert isinstance(over, PassedOver)
+        assert (done.code, over.facts["reason"]) == (0, "signer.over_quota")
+        for _ in range(5):
+            rig.block()
+        future = rig.engine.submit_many([second])
+        rig.block(second)
+        assert codes(future) == [0]
+        rig.engine.close()
+        ledger.close()
+
+    def test_what_the_mempool_has_from_others_is_not_refused_for_its_quota(self, tmp_path: Path) -> None:
+        chain = found_chain(account_quota=1)
+        ledger = chain.create(tmp_path)
+        rig = make(chain, ledger, tmp_path)
+        first, second = chain.sign(), chain.sign(chain.add("b"))
+        rig.block(first)
+        rig.mempool.says = lambda _: KNOWN  # another node's client has handed it in there
+        future = rig.engine.submit_many([second])
+        rig.arrived(second)
+        rig.noted()
+        assert not future.done()
+        rig.block(second)
+        assert codes(future) == ["submission.passed_over"]
+        rig.engine.close()
         ledger.close()
 
     def test_calls_are_bounded(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -406,15 +441,68 @@ class TestTheEngine:
         assert codes(future) == [0] * 10
 
 
+class TestWaiters:
+    """Whoever waits for a durable block is told, whatever fails after it; then the failure ends the connection."""
+
+    @pytest.mark.parametrize("fault", [StoreDamaged(chain="c", what="-"), ZeroDivisionError()])
+    def test_a_step_after_the_commit_that_fails(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch, fault: Exception
+    ) -> None:
+        def failing(application: LedgerApplication) -> int:
+            commit(application)
+            raise fault
+
+        commit = LedgerApplication.commit
+        raw = rig.chain.sign()
+        future = rig.engine.submit_many([raw])
+        monkeypatch.setattr(LedgerApplication, "commit", failing)
+        with pytest.raises(type(fault)):
+            rig.block(raw)
+        rig.handler.tell()
+        assert codes(future) == [0]
+
+    def test_a_block_that_is_not_durable_is_not_told(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+        def failing(application: LedgerApplication) -> int:
+            raise ZeroDivisionError
+
+        raw = rig.chain.sign()
+        future = rig.engine.submit_many([raw])
+        monkeypatch.setattr(LedgerApplication, "commit", failing)
+        with pytest.raises(ZeroDivisionError):
+            rig.block(raw)
+        rig.handler.tell()
+        assert not future.done()
+
+    def test_a_watcher_that_fails_for_one_block_is_told_of_the_next(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        committed, heights = rig.engine.committed, []
+
+        def failing(height: int, *more: object) -> None:
+            heights.append(height)
+            committed(height, *more)  # type: ignore[arg-type]
+            if height == 1:
+                raise ZeroDivisionError
+
+        monkeypatch.setattr(rig.engine, "committed", failing)
+        first, second = rig.chain.sign(), rig.chain.sign()
+        future = rig.engine.submit_many([first, second])
+        rig.block(first, tell=False)
+        rig.block(second, tell=False)
+        with pytest.raises(ZeroDivisionError):
+            rig.handler.tell()
+        assert (codes(future), heights) == ([0, 0], [1, 2])
+
+
 class TestLimits:
     """What is not taken at all."""
 
     def test_the_clock_both_ways(self, rig: Rig) -> None:
-        for difference in (10_001, -10_001):
+        for difference, kind in ((10_001, ChainStands), (-10_001, ClockBehind)):
             rig.clock.now = rig.chain.start + difference
-            with pytest.raises(ClockBehind) as refusal:
+            with pytest.raises(kind) as refusal:
                 rig.engine.submit_many([rig.chain.sign()])
-            assert refusal.value.facts["difference"] == 10_001
+            assert set(refusal.value.facts.values()) == {10_001 if kind is ClockBehind else 10}
         rig.clock.now = rig.chain.start + 10_000
         raw = rig.chain.sign()
         future = rig.engine.submit_many([raw])

@@ -27,8 +27,8 @@ from xinglin.node.access import access_log, open_trace
 from xinglin.node.founding import ADMINISTRATOR, SERVICE
 from xinglin.node.opening import anchoring
 from xinglin.service.basic.audit.auditing import (
+    DEFAULT_STALE_MS,
     MAX_LAG_MS,
-    MAX_STALE_MS,
     AccessFinding,
     Anchored,
     Finding,
@@ -42,9 +42,10 @@ from xinglin.service.basic.audit.messages import AccessReceipt
 from xinglin.service.basic.audit.model import LogAccess, Proven, ReaderProof
 from xinglin.service.basic.audit.rules import entry_hash
 from xinglin.service.basic.coordination.anchoring import ChainBehindAnchor, ChainRewritten
+from xinglin.settings import FreshnessSettings
 
 RECORD, OTHER = b"r" * 32, b"o" * 32
-LAG = MAX_LAG_MS + MAX_STALE_MS
+LAG = MAX_LAG_MS + DEFAULT_STALE_MS
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +144,16 @@ def test_when_a_receipt_is_overdue(
     covered = [Anchored(size, begin + time) for size, time in anchors]
     said = overdue([RECEIPT], covered, lambda hash_: place if hash_ == RECEIPT.entry else None, begin + now)
     assert found(said) == ([] if expected is None else [expected])
+
+
+@pytest.mark.parametrize("stale", [3_000, 60_000])
+def test_the_lag_follows_how_old_a_head_nodes_may_decide_on(stale: int) -> None:
+    for now, expected in ((MAX_LAG_MS + stale, []), (MAX_LAG_MS + stale + 1, [Finding.MISSING])):
+        assert found(overdue([RECEIPT], [], lambda _: None, RECEIPT.seen_time + now, stale)) == expected
+
+
+def test_the_default_is_that_of_the_setting() -> None:
+    assert FreshnessSettings().stale_seconds * 1000 == DEFAULT_STALE_MS
 
 
 @pytest.mark.requirement("H11")

@@ -70,6 +70,7 @@ def make_record_bundle(
         CheckpointInvalid: the note is not of what this chain was at its height.
         NotCovered, NotInEntry: the entry is later than the checkpoint, or does not register this commitment.
         CheckpointUnavailable: the height can't be proven any more.
+        LogBegunLate: the entry is in the part of the log that is not here yet.
         LogEntryNotFound, StoreDamaged, ValueDamaged: the store does not hold it, or not whole.
         ProofInvalid: the bundle would not hold, such as with a cosignature or an opening that is wrong.
     """
@@ -110,6 +111,7 @@ def _entry(
         raise CheckpointInvalid(reason=f"it is not what chain {chain} was at its height")
     if place.entry >= head.size:
         raise NotCovered(height=head.height, entry=place.entry)
+    ledger.require_here(place.entry)
     logged = ledger.entry(place.entry)
     operations = logged.transaction.operations[place.operation : place.operation + 1]
     shown = [(one.head.contract, one.head.method) for one in operations]
