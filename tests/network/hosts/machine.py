@@ -214,6 +214,8 @@ class Host:
         self.lose_power()
         subprocess.run(["ip", "netns", "del", self.space], capture_output=True, check=False)
         subprocess.run(["ip", "link", "del", self._link], capture_output=True, check=False)
+        with suppress(OSError):
+            (self._cgroup / "cgroup.kill").write_text("1")
         deadline = time.monotonic() + 10
         while self._cgroup.exists() and time.monotonic() < deadline:  # its processes may not have ended all yet
             folders = [path for path in self._cgroup.rglob("*") if path.is_dir()]
