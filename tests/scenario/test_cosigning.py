@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -372,3 +373,33 @@ def test_what_is_under_no_quorum_of_its_epoch_is_proven_by_a_later_checkpoint(pl
     private = hospital.node.private_ledger().rules.chain
     bundle = prove_anchor(hospital.node, private)
     assert verify_bundle(bundle, encode_trust(trust_of(hospital.node.consortium))).verdict is Verdict.HOLDS
+
+
+def test_a_height_that_somebody_waits_for_is_cosigned_before_the_next_multiple(place: Neighbourhood) -> None:
+    place.grow(EVERY)
+    hospital = place["hospital"]
+    assert collected(hospital).head.height == EVERY
+    place.grow(EVERY + 3)
+    time.sleep(0.15)  # interval_seconds
+    hospital.keeper.look()
+    assert hospital.keeper.status.height == EVERY  # nobody waits
+    hospital.keeper.want(EVERY + 2)
+    hospital.keeper.look()
+    assert hospital.keeper.status.height == EVERY + 3
+    place.grow(EVERY + 5)
+    time.sleep(0.15)
+    hospital.keeper.want(EVERY + 3)  # that round has it
+    hospital.keeper.look()
+    assert hospital.keeper.status.height == EVERY + 3
+
+
+def test_who_waits_has_no_more_checkpoints_made_than_the_interval_allows(tmp_path: Path) -> None:
+    with neighbourhood(tmp_path, SETTINGS.replace("interval_seconds = 0.1", "interval_seconds = 3_600")) as place:
+        place.grow(EVERY)
+        hospital = place["hospital"]
+        collected(hospital)
+        for _ in range(5):
+            place.grow(place["hospital"].node.consortium.tip.height + 1)
+            hospital.keeper.want(10**9)
+            hospital.keeper.look()
+        assert hospital.keeper.status.height == EVERY

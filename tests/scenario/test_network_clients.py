@@ -8,10 +8,12 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.engines import needs_engine
+from tests.support.lying import lying_before
 from tests.support.product import CHEAP, PASSPHRASE, write_passphrase
 from tests.support.served import Served, start
 from xinglin.carrier.access.registry.model import AddNode
@@ -23,7 +25,7 @@ from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import open_node
-from xinglin.node.remote.claims import Patience
+from xinglin.node.remote.claims import Assurance, Patience
 from xinglin.node.setup import make_home
 from xinglin.stakeholders.kinds import MemberKind
 
@@ -110,6 +112,41 @@ def test_clients_switch_nodes_and_each_transaction_is_logged_once(tmp_path: Path
         counted = in_log(home)
         assert max(counted.values()) == 1
     assert {one.body for one in built} <= set(in_log(homes[1]))
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.requirement("S6.2f", part="a node on an engine whose answers are lies")
+def test_clients_of_a_lying_node_have_each_answer_proven_by_a_quorum(tmp_path: Path) -> None:
+    homes = consortium(tmp_path)
+    built = transactions(homes[0])[:8]
+    kept: dict[str, bytes] = {}
+    named: list[str] = []
+
+    def lie(method: str, path: str, body: bytes, truth: Any) -> Any:
+        """Call done what it was asked to do, at another place; refuse every third; hold proofs back."""
+        if path.endswith("/proofs"):
+            return {"checkpoint": truth["checkpoint"], "proofs": [{"status": "not_kept"} for _ in truth["proofs"]]}
+        if path.endswith("/transactions") and truth is not None:
+            said = {"status": "refused", "code": "signer.unknown", "number": 1213, "facts": {"key": {"hex": "00"}}}
+            wrong = {"status": "committed", "height": 1, "time": 1, "index": 0, "code": 0, "receipt": "00" * 32}
+            return {"outcomes": [said if len(body) % 3 == 0 else wrong for _ in truth["outcomes"]]}
+        return None
+
+    with ExitStack() as stack:
+        served = [start(home) for home in homes]
+        stack.callback(lambda: [one.stop() for one in served if one.process.poll() is None])
+        liar = stack.enter_context(lying_before(served[0].members, lie))
+        for one in built:  # each client is new, and asks the liar first
+            client = served[1].client(
+                liar, served[1].members, served[2].members, assurance=Assurance.QUORUM, keep=kept.__setitem__
+            )
+            committed = client.submit(one.raw)
+            assert (committed.code, committed.assurance) == (0, Assurance.QUORUM)
+            named += [str(doubt.facts["address"]) for doubt in client.doubted]
+    assert set(named) == {liar}
+    counted = in_log(homes[2])
+    assert [counted[one.body] for one in built] == [1] * len(built)
+    assert kept == {}  # it signed nothing that is false
 
 
 def kill(served: Served) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tests.support.neighbourhood import wait_for
+from xinglin.node.network_setup import free_ports
+from xinglin.node.remote.transport import Ask, ask, parse_address
 
 Lie = Callable[[str, str, bytes, Any], Any]
 """Of method, path, the request's body and the true answer (parsed JSON, None for a refusal) makes what is answered;
@@ -59,3 +67,32 @@ async def _body(receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(parts)
+
+
+@contextmanager
+def lying_before(address: str, lie: Lie) -> Iterator[str]:
+    """Give the address of what stands before a node of a process of its own, and lies in its name."""
+    node = parse_address(address)
+
+    async def relay(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        path = scope["path"] + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
+        headers = {name.decode(): value.decode() for name, value in scope["headers"] if name == b"content-type"}
+        asked = Ask(scope["method"], path, await _body(receive), headers, 30.0, 32 << 20)
+        answer = await asyncio.to_thread(ask, node, asked)
+        length = [(b"content-length", str(len(answer.body)).encode())]
+        await send({"type": "http.response.start", "status": answer.status, "headers": length})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    port = free_ports(1)
+    config = uvicorn.Config(lying(lie)(relay), host="127.0.0.1", port=port, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_for(lambda: server.started)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(20)

@@ -37,11 +37,11 @@ def show_contributions(
     as_json: JsonOption = False,
 ) -> None:
     """Show each member's blocks proposed and signed, uptime and transactions, whether or not the home's node runs."""
+    settings = load_settings(home)
     if serving_process(home) is None:
         with opened(home, passphrase_file) as node:
             found = contributions_at_rest(node, blocks)
     else:
-        settings = load_settings(home)
         with EngineRpc(settings.engine.rpc_listen) as rpc:
             found = contributions(ServedHome(home), settings.consortium.id, rpc, blocks)
     rows = [asdict(one) | {"uptime": one.uptime} for one in found.members]

@@ -8,7 +8,7 @@ how far it is.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,12 +34,12 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock, comet_application
 from xinglin.node.misbehaviour import keep_misbehaviour
 from xinglin.node.named_peers import NamedPeers
-from xinglin.node.names import meanings
 from xinglin.node.node import Node
+from xinglin.node.redial import reachable
 
 _STANDS_MS = 20_000
 """An idle chain has a block every 2 s."""
-_LOOK_UP_SECONDS = 2.0
+_REACH_SECONDS = 2.0
 Told = Callable[[int, Callable[[], None]], None]
 """Is told that a height is durable here, and given what answers those who wait for it."""
 
@@ -90,7 +90,6 @@ class CometChain:
         self._rpc = EngineRpc(settings.rpc_listen)
         self.process = EngineProcess(self.home, find_engine(), settings.rpc_listen, given_up=self._given_up)
         write_settings(self.home, settings)
-        self._meant = self._meanings()
         limit = ledger.rules.parameters.max_transaction_bytes
         self.engine = CometEngine(self.application, SystemClock(), self._rpc.hand_in, max_transaction_bytes=limit)
         self.server = AbciServer(
@@ -155,23 +154,17 @@ class CometChain:
         """
         write_peers(self.home, peers)
 
-    def dials_elsewhere(self) -> bool:
-        """Tell whether no block comes, and a peer that is not connected has a name that meant something else before.
-
-        See ``Peered``. The engine looks names up at its start and dials what they meant then, or nobody.
-        """
-        if SystemClock().now_ms() - self.node.consortium.tip.time < _STANDS_MS:
-            return False
+    def missed(self) -> Collection[bytes]:
+        """Return the peers that it is not connected to although they can be reached; see ``Peered``."""
         try:
             connected = {one.peer for one in self.links()}
         except PlatformError:
-            return False
-        away = {_host(one) for one in self.admitted() if one.id not in connected}
-        now = self._meanings()
-        return any(now[host] != self._meant.get(host) for host in away & set(now))
+            return ()
+        return reachable({one.id: one.address for one in self.admitted() if one.id not in connected}, _REACH_SECONDS)
 
-    def _meanings(self) -> Mapping[str, frozenset[str]]:
-        return meanings([_host(one) for one in self.admitted()], _LOOK_UP_SECONDS)
+    def stands(self) -> bool:
+        """Tell whether no block comes; see ``Peered``."""
+        return SystemClock().now_ms() - self.node.consortium.tip.time > _STANDS_MS
 
     def restart(self) -> None:
         """Stop the engine in order and start it; what is handed in meanwhile waits.
@@ -179,7 +172,6 @@ class CometChain:
         Raises:
             EngineHomeInUse: another engine runs in this home.
         """
-        self._meant = self._meanings()
         self.process.restart()
 
     def close(self) -> None:
@@ -252,10 +244,6 @@ class CometChain:
             rate_bytes=told.rate_bytes,
             max_tx_bytes=parameters.max_transaction_bytes,
         )
-
-
-def _host(peer: Peer) -> str:
-    return peer.address.rpartition(":")[0]
 
 
 def _peers(node: Node, opening: Opening) -> dict[bytes, str]:

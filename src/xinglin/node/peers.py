@@ -10,17 +10,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 from xinglin.carrier.consensus.comet.config import Peer
 from xinglin.kernel.errors import PlatformError
+from xinglin.node.redial import Redial
 
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
-REDIAL_SECONDS = 15.0
-"""How often it is looked whether peers' names mean something else than when the engine started."""
+REDIAL_SECONDS = 10.0
+"""How often it is looked whether peers are missed that can be reached."""
 
 
 @contextmanager
@@ -55,8 +56,12 @@ class Peered(Protocol):
         """Have the engine dial these from its next start on."""
         ...
 
-    def dials_elsewhere(self) -> bool:
-        """Tell whether no block comes, and a peer that is not connected has a name that meant something else before."""
+    def missed(self) -> Collection[bytes]:
+        """Return the peers that it is not connected to although they can be reached."""
+        ...
+
+    def stands(self) -> bool:
+        """Tell whether no block comes."""
         ...
 
     def restart(self) -> None:
@@ -79,7 +84,7 @@ class PeersKeeper:
         self._known = {one.id for one in self._written}
         self._due: float | None = None
         self._rests_until = 0.0
-        self._looks_up_at = time.monotonic() + REDIAL_SECONDS
+        self._redial, self._redials_at = Redial(), time.monotonic() + REDIAL_SECONDS
         self.restarts = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="peers-keeper", daemon=True)
@@ -103,16 +108,15 @@ class PeersKeeper:
         if admitted != self._written:
             self._engine.write_peers(admitted)
             self._written = admitted
-        self._redial()
         ids = {one.id for one in admitted}
+        self._look_for_missed(ids)
         self._known |= ids
         if self._known == ids:
             self._due = None
             return
         now = time.monotonic()
         if self._due is None:
-            rank = sum(one < self._engine.own_peer for one in ids)
-            self._due = max(now, self._rests_until) + rank * self._stagger
+            self._due = max(now, self._rests_until) + self._rank(ids) * self._stagger
         if now >= self._due:
             logger.warning("the engine is restarted: %d peers are admitted no more", len(self._known - ids))
             self._engine.restart()
@@ -121,14 +125,18 @@ class PeersKeeper:
             self._rests_until = time.monotonic() + (len(ids) + 1) * self._stagger
             self.restarts += 1
 
-    def _redial(self) -> None:
-        """Restart an engine that looked names up when they meant nothing, as after a power failure of several hosts."""
-        if time.monotonic() < self._looks_up_at:
+    def _look_for_missed(self, ids: Collection[bytes]) -> None:
+        """Restart an engine that does not dial a peer that can be reached."""
+        if time.monotonic() < self._redials_at:
             return
-        if self._engine.dials_elsewhere():
-            logger.warning("the engine is restarted: names of peers mean other addresses than when it started")
+        missed, stands = self._engine.missed(), self._engine.stands()
+        if self._redial.due(missed, time.monotonic(), stands=stands, turn_seconds=self._rank(ids) * self._stagger):
+            logger.warning("the engine is restarted: %d peers can be reached and are not connected", len(missed))
             self._engine.restart()
-        self._looks_up_at = time.monotonic() + REDIAL_SECONDS
+        self._redials_at = time.monotonic() + REDIAL_SECONDS
+
+    def _rank(self, ids: Collection[bytes]) -> int:
+        return sum(one < self._engine.own_peer for one in ids)
 
     def _run(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):

@@ -214,11 +214,15 @@ class Host:
         self.lose_power()
         subprocess.run(["ip", "netns", "del", self.space], capture_output=True, check=False)
         subprocess.run(["ip", "link", "del", self._link], capture_output=True, check=False)
-        for folder in sorted(self._cgroup.rglob("*/"), reverse=True) if self._cgroup.exists() else []:
-            with suppress(OSError):
-                folder.rmdir()
         with suppress(OSError):
-            self._cgroup.rmdir()
+            (self._cgroup / "cgroup.kill").write_text("1")
+        deadline = time.monotonic() + 10
+        while self._cgroup.exists() and time.monotonic() < deadline:  # its processes may not have ended all yet
+            folders = [path for path in self._cgroup.rglob("*") if path.is_dir()]
+            for folder in [*sorted(folders, key=lambda path: -len(path.parts)), self._cgroup]:
+                with suppress(OSError):
+                    folder.rmdir()
+            time.sleep(0.05)
 
     # --- network ---
 

@@ -28,11 +28,15 @@ class Engine:
         self.begun_with: Sequence[Peer] = peers
         self.peers: Sequence[Peer] = peers
         self.did: list[object] = []
-        self.elsewhere = False
+        self.away: list[bytes] = []
 
-    def dials_elsewhere(self) -> bool:
+    def missed(self) -> Sequence[bytes]:
         """Return what the test set."""
-        return self.elsewhere
+        return self.away
+
+    def stands(self) -> bool:
+        """Tell that no block comes."""
+        return True
 
     def admitted(self) -> Sequence[Peer]:
         """Return what the test set."""
@@ -54,24 +58,19 @@ def test_nothing_is_done_while_nothing_changes() -> None:
     assert engine.did == []
 
 
-def test_an_engine_that_dials_what_names_meant_before_is_restarted_at_intervals(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("xinglin.node.peers.REDIAL_SECONDS", 0.2)
+def test_an_engine_that_does_not_dial_a_peer_that_can_be_reached_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xinglin.node.peers.REDIAL_SECONDS", 0.1)
+    monkeypatch.setattr("xinglin.node.redial.STANDS_SECONDS", 0.05)
     engine = Engine(peer("a"))
     keeper = PeersKeeper(engine, 0.0)
-    engine.elsewhere = True
+    engine.away = [b"a" * 20]
     keeper.look()
     assert engine.did == []  # it has only just begun
-    time.sleep(0.25)
-    keeper.look()
-    keeper.look()
+    for _ in range(3):
+        time.sleep(0.12)
+        keeper.look()
     assert engine.did == ["restart"]
     assert keeper.restarts == 0  # nobody was removed
-    time.sleep(0.25)
-    engine.elsewhere = False
-    keeper.look()
-    assert engine.did == ["restart"]
 
 
 def test_who_is_new_is_written_and_nothing_is_restarted() -> None:

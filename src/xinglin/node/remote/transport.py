@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Mapping
 from contextlib import closing, suppress
@@ -24,6 +25,7 @@ _HTTP = re.compile(
 )
 _MAX_PORT = 65_535
 _READ = 65_536
+_NO_TIME = "its time is over"
 CONNECT_SECONDS = 5.0
 
 
@@ -41,6 +43,11 @@ class Address:
     path: str = ""
     tls: bool = False
     ca_file: str = ""
+
+
+def is_own(text: str) -> bool:
+    """Whether an address is of a node of this very user, who alone can open its socket."""
+    return text.startswith("unix:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +90,15 @@ def ask(address: Address, asked: Ask) -> Answer:
         NodeAway: no answer in time, too large an answer, or none that is HTTP. The node may have taken the request.
     """
     seconds = min(asked.seconds, CONNECT_SECONDS)
+    over = threading.Event()
     if address.path:
         connection: http.client.HTTPConnection = _UnixConnection(address.path)
     elif address.tls:
-        context = context_of(address.ca_file)
-        connection = http.client.HTTPSConnection(address.host, address.port, timeout=seconds, context=context)
+        connection = _TlsConnection(address, seconds, context_of(address.ca_file), over)
     else:
         connection = http.client.HTTPConnection(address.host, address.port, timeout=seconds)
     # Each read has its own time-out; a node that sends a byte now and then is cut off by the clock.
-    timer = threading.Timer(asked.seconds, _cut, (connection,))
+    timer = threading.Timer(asked.seconds, _cut, (connection, over))
     timer.daemon = True
     timer.start()
     try:
@@ -100,16 +107,18 @@ def ask(address: Address, asked: Ask) -> Answer:
                 connection.connect()
             except (OSError, ValueError) as fault:  # ValueError: a host that can be no name, as "a..b"
                 raise NodeUnreached(address=address.text, reason=_reason(fault)) from None
-            return _answered(address, connection, asked)
+            if over.is_set():  # there may have been no connection yet that could be cut
+                raise NodeUnreached(address=address.text, reason=_NO_TIME)
+            return _answered(address, connection, asked, over)
     finally:
         timer.cancel()
 
 
-def _answered(address: Address, connection: http.client.HTTPConnection, asked: Ask) -> Answer:
+def _answered(address: Address, connection: http.client.HTTPConnection, asked: Ask, over: threading.Event) -> Answer:
     try:
         connection.sock.settimeout(asked.seconds)
         connection.request(asked.method, asked.path, asked.body or None, dict(asked.headers or {}))
-        return _read(address, connection.getresponse(), asked.max_bytes)
+        return _read(address, connection.getresponse(), asked.max_bytes, over)
     except (OSError, http.client.HTTPException, ValueError) as fault:
         raise NodeAway(address=address.text, reason=_reason(fault)) from None
 
@@ -129,7 +138,28 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = connect_unix(self._path)
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+class _TlsConnection(http.client.HTTPConnection):
+    """Has the socket that ``_cut`` needs before the handshake, which takes as long as the other side likes."""
+
+    default_port = 443
+
+    def __init__(self, address: Address, seconds: float, context: ssl.SSLContext, over: threading.Event) -> None:
+        super().__init__(address.host, address.port, timeout=seconds)
+        self._context = context
+        self._over = over
+
+    def connect(self) -> None:
+        """Connect, and shake hands."""
+        super().connect()
+        secured = self._context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
+        self.sock = secured
+        if self._over.is_set():
+            raise TimeoutError
+        secured.do_handshake()
+
+
+def _cut(connection: http.client.HTTPConnection, over: threading.Event) -> None:
+    over.set()
     cut = connection.sock
     if cut is not None:
         with suppress(OSError):
@@ -137,10 +167,12 @@ def _cut(connection: http.client.HTTPConnection) -> None:
             socket.socket.shutdown(cut, socket.SHUT_RDWR)
 
 
-def _read(address: Address, response: http.client.HTTPResponse, max_bytes: int) -> Answer:
+def _read(address: Address, response: http.client.HTTPResponse, max_bytes: int, over: threading.Event) -> Answer:
     parts: list[bytes] = []
     size = 0
     while part := response.read(_READ):
+        if over.is_set():
+            raise NodeAway(address=address.text, reason=_NO_TIME)
         size += len(part)
         if size > max_bytes:
             raise NodeAway(address=address.text, reason="its answer is too large")

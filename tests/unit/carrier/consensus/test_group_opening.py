@@ -189,7 +189,9 @@ class TestDamagedStores:
         append(homes.group("a", "b", "c"), chain.sign())
         stored = homes.ledgers["b"].store.get("block", number_key(1))
         assert stored is not None
-        homes.ledgers["b"].store.commit(Write({"block": [(number_key(1), stored[:-1] + b"\x00")]}, {}, {}))
+        homes.ledgers["b"].store.commit(
+            Write({"block": [(number_key(1), stored[:-1] + bytes([stored[-1] ^ 1]))]}, {}, {})
+        )
         group = homes.group()
         assert (group.names, group.stopped["b"].code) == (["a", "c", "d"], StoreDamaged.code)
 
@@ -197,7 +199,9 @@ class TestDamagedStores:
         commit(homes.ledgers["a"], chain.sign())
         stored = homes.ledgers["a"].store.get("block", number_key(1))
         assert stored is not None
-        homes.ledgers["a"].store.commit(Write({"block": [(number_key(1), stored[:-1] + b"\x00")]}, {}, {}))
+        homes.ledgers["a"].store.commit(
+            Write({"block": [(number_key(1), stored[:-1] + bytes([stored[-1] ^ 1]))]}, {}, {})
+        )
         with pytest.raises(StoreDamaged):
             homes.group("a")
 

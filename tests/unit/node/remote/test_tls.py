@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,6 +147,34 @@ def test_what_comes_byte_by_byte_is_cut(slow: str, tmp_path: Path) -> None:
         begun = time.monotonic()
         with pytest.raises((NodeUnreached, NodeAway)):
             ask(parse_address(f"https://127.0.0.1:{port}", str(authority)), Ask("GET", "/ledger/v1/head", seconds=1.0))
+        assert time.monotonic() - begun < 5
+
+
+def slow_in_clear(one: socket.socket) -> None:
+    """Send an answer byte by byte, without TLS."""
+    one.recv(65_536)
+    one.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+    for _ in range(200):
+        one.sendall(b"x")
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_time_that_is_over_before_there_is_a_connection_counts(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, looked_up = make_authority(tmp_path), socket.getaddrinfo
+
+    def slow_names(*named: Any, **more: Any) -> Any:
+        time.sleep(0.6)
+        return looked_up(*named, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow_names)
+    with listening(slow_in_clear if scheme == "http" else slow_handshake) as port:
+        begun = time.monotonic()
+        address = parse_address(f"{scheme}://127.0.0.1:{port}", str(authority))
+        with pytest.raises(NodeUnreached):
+            ask(address, Ask("GET", "/ledger/v1/head", seconds=0.3))
         assert time.monotonic() - begun < 5
 
 
