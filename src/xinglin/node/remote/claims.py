@@ -111,6 +111,11 @@ class Checks(Protocol):
         """
         ...
 
-    def faults(self) -> int | None:
-        """Return how many nodes may lie at once by the chain's own measure; None while no node has shown its epochs."""
+    def faults(self, *, of_all: bool = False) -> int | None:
+        """Return how many nodes may lie at once by the chain's own measure; None while it can't be told.
+
+        Args:
+            of_all: whether every node of the list has to have shown its epochs just now; else more than half of them
+                at any time. This user's own node is enough.
+        """
         ...

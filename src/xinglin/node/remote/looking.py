@@ -6,6 +6,7 @@ too. Compares nothing with what the node said elsewhere, and names nobody: that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -43,7 +44,8 @@ from xinglin.node.remote.forms import (
 from xinglin.node.remote.transport import Address, Ask
 from xinglin.node.remote.trusting import ChainNamed, ChainTrust
 
-_EPOCHS_SECONDS = 60.0
+EPOCHS_SECONDS = 60.0
+"""So long what a node has shown of the epochs is not asked for again, unless a line does not fit them."""
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -92,7 +94,7 @@ class Looker:
         self._ask = ask
         self._time = time
         self._seconds = seconds
-        self._learned = 0.0
+        self._learned: dict[str, float] = {}
 
     def look(self, address: Address, ones: Sequence[Open]) -> list[Look]:
         """Return what a node shows of transactions, in order.
@@ -105,8 +107,13 @@ class Looker:
             looks += self._look(address, ones[at : at + MAX_PROOFS])
         return looks
 
+    def learned(self, within: float = math.inf) -> set[str]:
+        """Return the addresses of nodes that have shown their epochs in the last so many seconds."""
+        since = self._time.monotonic() - within
+        return {text for text, at in list(self._learned.items()) if at >= since}
+
     def learn(self, address: Address, *, anew: bool = False) -> None:
-        """Have a node show the genesis, once, and the epochs, once a minute.
+        """Have the first node show the genesis, and each its epochs, once a minute: one node may hide the newest.
 
         Raises:
             NodeAway, NodeUnreached: see ``look``.
@@ -114,11 +121,10 @@ class Looker:
         """
         if not self.trust.begun:
             self.trust.begin(bytes.fromhex(self._read(address, "GET", "genesis", GenesisSaid).genesis))
-            anew = True
         now = self._time.monotonic()
-        if anew or now - self._learned > _EPOCHS_SECONDS:
+        if anew or address.text not in self.learned(EPOCHS_SECONDS):
             self.trust.extend([bytes.fromhex(one) for one in self._read(address, "GET", "epochs", EpochsSaid).epochs])
-            self._learned = now
+            self._learned[address.text] = now
 
     def _look(self, address: Address, ones: Sequence[Open]) -> Sequence[Look]:
         asked = frame_asked([(one.valid_until, one.body) for one in ones])

@@ -8,6 +8,7 @@ signed.
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +21,9 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.node.remote.claims import Asking, Assurance, Claim, Patience, Shown, Time
 from xinglin.node.remote.errors import CommitmentUnproven, NodeAway, NodeUnreached
 from xinglin.node.remote.forms import AbsentSaid, CommittedSaid
-from xinglin.node.remote.looking import Evidence, Look, Looker, Seen, Unfit
+from xinglin.node.remote.looking import EPOCHS_SECONDS, Evidence, Look, Looker, Seen, Unfit
 from xinglin.node.remote.nodes import Nodes
-from xinglin.node.remote.transport import Address
+from xinglin.node.remote.transport import Address, is_own
 from xinglin.node.remote.trusting import ChainNamed
 
 UNPROVEN_REST_SECONDS = 60.0
@@ -91,15 +92,24 @@ class Prover:
         self.doubted: deque[CommitmentUnproven] = deque(maxlen=_MAX_DOUBTED)
         """What nodes said and did not prove, the newest last."""
 
-    def faults(self) -> int | None:
-        """Return how many nodes may lie at once, see ``Checks``; nodes are asked for their epochs once."""
-        for address in [] if self._looker.trust.begun else self._nodes.ready():
+    def faults(self, *, of_all: bool = False) -> int | None:
+        """Return how many nodes may lie at once, see ``Checks``; every node is asked for its epochs.
+
+        A node can hide the newest epochs, and make none up: of rows of epochs the longest counts.
+        """
+        trust = self._looker.trust
+        if of_all and trust.faults:
+            return trust.faults  # a later epoch may bear fewer: then a refusal is open for longer than it had to be
+        for address in self._nodes.ready():
             try:
-                self._looker.learn(address)
-                break
-            except (NodeAway, NodeUnreached, ProofInvalid):
+                self._looker.learn(address, anew=of_all)
+            except (NodeAway, NodeUnreached):
+                self._nodes.failed(address)
+            except ProofInvalid:
                 continue
-        return self._looker.trust.faults
+        shown = self._looker.learned(EPOCHS_SECONDS if of_all else math.inf)
+        enough = len(self._nodes) if of_all else len(self._nodes) // 2 + 1
+        return trust.faults if len(shown) >= enough or any(is_own(text) for text in shown) else None
 
     def check(self, address: Address, claims: Sequence[Claim]) -> list[Shown | CommitmentUnproven]:
         """Return what is shown of each claim of a node, or why it is not believed; see ``Checks``."""

@@ -46,14 +46,13 @@ from xinglin.node.remote.forms import (
 )
 from xinglin.node.remote.nodes import Nodes
 from xinglin.node.remote.proving import UNPROVEN_REST_SECONDS
-from xinglin.node.remote.transport import Address, Ask
+from xinglin.node.remote.transport import Address, Ask, is_own
 
 _NOT_TAKEN = (400, 403, 408, 413, 429)
 """Statuses by which a node says that it handed nothing in."""
 _MAY_PASS = (Unavailable, OverQuota, TransactionTooFarAhead, TransactionExpired, TransactionReplayed)
 """Refusals after which it is of use to hand in again, or which are settled by the log."""
 _PAUSE_SECONDS = 0.25
-_OWN = "unix:"
 
 Settled = CommittedSaid | PlatformError
 
@@ -156,11 +155,12 @@ class Settling:
             return
         self._nodes.answered(address)
         claims: list[Claim] = []
+        believed = any(isinstance(said, RefusedSaid) for said in outcomes) and self._may_refuse(address)
         for one, said in zip(chunk, outcomes, strict=True):
             if isinstance(said, CommittedSaid):
                 claims.append(Claim(one, said))
             else:
-                self._take(address, one, said)
+                self._take(address, one, said, believed=believed)
         self._accept(address, claims)
         self._after_round(address, chunk)
 
@@ -195,7 +195,7 @@ class Settling:
         if one.refusal is not None and len(one.refused) == len(self._nodes):
             one.outcome = _unproven(one, one.refusal) if one.uncertain or one.told else one.refusal
 
-    def _take(self, address: Address, one: Open, said: RefusedSaid | UnknownSaid) -> None:
+    def _take(self, address: Address, one: Open, said: RefusedSaid | UnknownSaid, *, believed: bool) -> None:
         if isinstance(said, UnknownSaid):
             one.uncertain = True
             return
@@ -203,7 +203,7 @@ class Settling:
         if isinstance(refusal, Unavailable | TransactionReplayed):
             one.uncertain = True  # it is in the log, or the node can't say
             one.refusal = one.refusal or (None if isinstance(refusal, Unavailable) else refusal)
-        elif not self._may_refuse(address):
+        elif not believed:
             one.told.add(address.text)
             one.refusal = refusal
         elif one.uncertain or one.told or isinstance(refusal, TransactionExpired):
@@ -240,11 +240,11 @@ class Settling:
 
     def _may_refuse(self, address: Address) -> bool:
         """Whether a node's refusal without a receipt is believed: it is this user's, or the chain bears no liar."""
-        return self._checks is None or _is_own(address) or self._checks.faults() == 0
+        return self._checks is None or _is_own(address) or self._checks.faults(of_all=True) == 0
 
     def _are_enough(self, addresses: Collection[str]) -> bool:
         """Whether so many nodes can't all lie, or are all that the client has."""
-        if self._checks is None or any(text.startswith(_OWN) for text in addresses):
+        if self._checks is None or any(is_own(text) for text in addresses):
             return True
         faults = self._checks.faults()
         return len(addresses) >= min(len(self._nodes), len(self._nodes) if faults is None else faults + 1)

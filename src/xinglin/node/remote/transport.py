@@ -45,6 +45,11 @@ class Address:
     ca_file: str = ""
 
 
+def is_own(text: str) -> bool:
+    """Whether an address is of a node of this very user, who alone can open its socket."""
+    return text.startswith("unix:")
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A request: method, path with query, body, headers; within how many seconds, for at most how many bytes."""

@@ -110,7 +110,7 @@ class Believing:
             for claim in claims
         ]
 
-    def faults(self) -> int | None:
+    def faults(self, *, of_all: bool = False) -> int | None:
         """Return how many may lie."""
         return self.liars
 

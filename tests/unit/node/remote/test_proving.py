@@ -1,0 +1,120 @@
+"""Checks of what nodes say: whose epochs count, and what one node can make a client believe (S6.2f)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from tests.support.contract_parties import Party, genesis_of, next_epoch
+from xinglin.carrier.access.governance.model import EpochState, Vote
+from xinglin.carrier.crypto.suite import suite
+from xinglin.carrier.ledger.errors import SignerUnknown
+from xinglin.carrier.ledger.genesis import epoch_hash, epoch_zero
+from xinglin.kernel.encoding import pack
+from xinglin.node.remote.claims import Open, Patience, Time
+from xinglin.node.remote.errors import NodeUnreached, RefusalUnproven, SubmissionUnknown
+from xinglin.node.remote.forms import (
+    AbsentSaid,
+    Answer,
+    EpochsSaid,
+    GenesisSaid,
+    OutcomesSaid,
+    PlaceAnswer,
+    refusal_said,
+)
+from xinglin.node.remote.nodes import Nodes
+from xinglin.node.remote.proving import Prover
+from xinglin.node.remote.settling import Settling
+from xinglin.node.remote.transport import Address, Ask
+from xinglin.node.remote.trusting import ChainNamed
+from xinglin.stakeholders.kinds import MemberKind
+
+GM = suite("gm")
+END = 10**12
+REFUSED = msgspec.json.encode(OutcomesSaid([refusal_said(SignerUnknown(key=b"k"))]))
+LIAR = "liar"
+
+
+class Grown:
+    """A consortium that three founded and that has seven members now; nodes refuse what they are handed, all alike.
+
+    Args:
+        names: of the nodes that a client is given; the first is asked first.
+        hide: whose nodes show the first epoch alone.
+        dead: whose nodes don't answer.
+    """
+
+    def __init__(self, *names: str, hide: Sequence[str] = (LIAR,), dead: Sequence[str] = ()) -> None:
+        parties = sorted((Party(GM, MemberKind.MEDICAL_INSTITUTION) for _ in range(7)), key=lambda one: one.member)
+        self.chain, self.genesis = genesis_of(*parties[:3])
+        first = epoch_zero(self.chain, self.genesis)
+        epoch = next_epoch(first, epoch_hash(GM.hash, first), 4, *(one.entry() for one in parties))
+        votes = tuple(Vote(one.member, one.vote(epoch)) for one in parties[:3])
+        self.states = [pack(EpochState(epoch=first, votes=())), pack(EpochState(epoch=epoch, votes=votes))]
+        self.hide, self.dead = set(hide), set(dead)
+        self.past = END - 1
+        self.now = 0.0
+        self.nodes = Nodes([Address(name) for name in names], lambda: self.now, lambda: 0.5)
+        time = Time(lambda: self.now, self._sleep)
+        self.prover = Prover(ChainNamed(self.chain, GM), self.nodes, self.ask, time, Patience(5.0))
+        self.settling = Settling(self.nodes, self.ask, time, Patience(5.0), self.prover)
+
+    def ask(self, address: Address, asked: Ask) -> Answer:
+        """Answer a request."""
+        self.now += 0.01
+        if address.text in self.dead:
+            raise NodeUnreached(address=address.text, reason="-")
+        if asked.path.endswith("/genesis"):
+            return Answer(200, msgspec.json.encode(GenesisSaid(pack(self.genesis).hex())))
+        if asked.path.endswith("/epochs"):
+            shown = self.states[: 1 if address.text in self.hide else None]
+            return Answer(200, msgspec.json.encode(EpochsSaid([one.hex() for one in shown])))
+        if asked.method == "POST":
+            return Answer(200, REFUSED)
+        past = END + 1 if address.text == LIAR else self.past
+        return Answer(200, msgspec.json.encode(PlaceAnswer(AbsentSaid(9, past))))
+
+    def settle(self) -> object:
+        """Settle one transaction."""
+        return self.settling.settle([Open(b"raw", bytes(32), END)])[0]
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+Honest = pytest.mark.parametrize("dead", [(), ("b", "c", "d")], ids=["all answer", "the others are dead"])
+
+
+@Honest
+@pytest.mark.requirement("S6.2f", part="a node that hides the newest members")
+def test_who_hides_the_newest_epochs_can_not_refuse_for_good(dead: Sequence[str]) -> None:
+    grown = Grown(LIAR, "b", "c", "d", dead=dead)
+    outcome = grown.settling.settle([Open(b"raw", bytes(32), END + 2)])[0]  # nobody is past that end
+    assert isinstance(outcome, RefusalUnproven)
+
+
+@Honest
+def test_who_hides_the_newest_epochs_can_not_say_alone_that_it_never_came(dead: Sequence[str]) -> None:
+    assert isinstance(Grown(LIAR, "b", "c", "d", dead=dead).settle(), SubmissionUnknown)
+
+
+def test_the_longest_row_of_epochs_counts_and_a_dead_node_does_not_hide_it() -> None:
+    grown = Grown(LIAR, "b", "c", "d", dead=["d"])
+    assert grown.prover.faults() == 2
+    assert Grown(LIAR, "b", "c", "d", dead=["c", "d"]).prover.faults() is None
+    grown = Grown("a", "b", "c", "d", dead=["d"])
+    grown.past = END + 1
+    assert isinstance(grown.settle(), SignerUnknown)  # three of a list are more than two
+
+
+def test_an_epoch_that_comes_meanwhile_takes_a_refusal_its_finality() -> None:
+    grown = Grown("a", "b", hide=["a", "b"])
+    assert isinstance(grown.settle(), SignerUnknown)  # three members: none may lie
+    grown.hide = {"a"}
+    assert isinstance(grown.settle(), RefusalUnproven)
+
+
+def test_where_one_has_not_shown_its_epochs_a_refusal_is_open() -> None:
+    assert isinstance(Grown("a", "b", hide=["a", "b"], dead=["b"]).settle(), RefusalUnproven)
