@@ -79,7 +79,7 @@ def leaves_of(count: int, seed: int) -> list[bytes]:
 def test_tiles_give_the_paths_of_the_definition(data: st.DataObject, name: str, size: int, seed: int) -> None:
     chosen, leaves = suite(name), leaves_of(size, seed)
     log, tiles = grown(chosen, leaves, data.draw(st.lists(st.integers(0, 300), max_size=6)))
-    reader = TileReader(chosen, tiles.__getitem__)
+    reader = TileReader(chosen, tiles.__getitem__, "c")
     assert log.root() == reader.root(size) == naive_root(chosen.hash, leaves)
     part = data.draw(st.integers(1, size))
     index = data.draw(st.integers(0, part - 1))

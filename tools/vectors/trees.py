@@ -35,7 +35,7 @@ def log() -> str:
 
 
 def _log_cases(chosen: Suite, tiles: Mapping[Tile, bytes]) -> Iterator[Case]:
-    reader = TileReader(chosen, tiles.__getitem__)
+    reader = TileReader(chosen, tiles.__getitem__, "vectors")
     name = {"suite": chosen.name}
     for size in (0, *SIZES):
         yield name | {"what": "root", "size": size, "root": reader.root(size).hex()}

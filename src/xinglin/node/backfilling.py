@@ -1,8 +1,8 @@
 """Fetches the log before this home's beginning from other members' nodes while the node runs (spec/history.md; D5.6).
 
 One slice at a time: it is fetched, checked, and written with the next block, so that nothing here delays a block by
-more than the writing of a slice. Whoever answers first is asked on; whose answer is not what was logged is told in the
-log, and rests.
+more than the writing of a slice. Whoever answers first is asked on; who takes too long for a slice comes last; whose
+answer is not what was logged is told in the log, and rests.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from xinglin.carrier.ledger import backfill
 from xinglin.carrier.ledger.backfill import Backfill, Source
 from xinglin.carrier.ledger.errors import HistoryInvalid, StoreDamaged
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.store import Write
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.neighbours import Met
+from xinglin.node.remote.forms import LOG_PER_MINUTE
 
 logger = logging.getLogger(__name__)
 AWAY_SECONDS, LONGEST_AWAY_SECONDS = 1.0, 60.0
@@ -27,6 +29,8 @@ AWAY_SECONDS, LONGEST_AWAY_SECONDS = 1.0, 60.0
 LIED_SECONDS = 600.0
 """When one is asked again whose answer was not what was logged."""
 LOOK_SECONDS = 0.5
+PACE_SECONDS = 1.1 * 60 / LOG_PER_MINUTE
+"""Between two requests: other nodes give so many pages and tiles a minute."""
 _FULL_SECONDS = 60.0
 
 
@@ -158,6 +162,7 @@ class BackfillKeeper:
                 raise _Stopped
             if one.due > time.monotonic():
                 continue
+            began = time.monotonic()
             try:
                 met = one.neighbour.meet()
                 write = fill.fetch(_Stoppable(one.neighbour.asking(met), self._stop))
@@ -172,16 +177,18 @@ class BackfillKeeper:
             else:
                 one.failures, self._code = 0, ""
                 self._asked.remove(one)
-                self._asked.insert(0, one)
+                slow = time.monotonic() - began >= backfill.SLICE_SECONDS
+                self._asked.insert(len(self._asked) if slow else 0, one)
                 return write
         return None
 
 
 class _Stoppable:
-    """A source that is asked nothing more once the node is being stopped."""
+    """A source that is asked no faster than nodes answer, and nothing more once the node is being stopped."""
 
     def __init__(self, source: Source, stop: threading.Event) -> None:
         self._source, self._stop = source, stop
+        self._due = 0.0
 
     def page(self, first: int, below: int) -> bytes:
         """See ``Source``."""
@@ -194,5 +201,6 @@ class _Stoppable:
         return self._source.tile(level, index)
 
     def _go_on(self) -> None:
-        if self._stop.is_set():
+        if self._stop.wait(max(0.0, self._due - time.monotonic())):
             raise _Stopped
+        self._due = time.monotonic() + PACE_SECONDS

@@ -32,6 +32,8 @@ from xinglin.settings import load_settings
 
 TRIES, PAUSE_SECONDS = 20, 3.0
 """How often a part is asked for, and the time between."""
+MIN_PART_BYTES = 1 << 20
+"""Of a part, but for the last: smaller ones would be fetched for ever."""
 URLS = ("http://", "https://")
 T = TypeVar("T")
 
@@ -100,7 +102,7 @@ def fetch_package(
         return PackageInvalid(file=place, reason=reason)
 
     said = _tried(node.package, sleep)
-    if not 0 < said.part_bytes <= MAX_PART_BYTES:
+    if not min(said.bytes, MIN_PART_BYTES) <= said.part_bytes <= MAX_PART_BYTES or said.part_bytes < 1:
         raise invalid("its parts have no size that is taken")
     if said.bytes > shutil.disk_usage(out.parent).free // 2:
         raise invalid(f"it has {said.bytes} bytes, for which the disk has no room")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from xinglin.carrier.access.governance.epochs import epoch_at, epochs_of
@@ -139,7 +139,7 @@ def newest_checkpoint(node: Node, from_height: int) -> SignedNote:
     if cosigned is not None:
         return cosigned
     notes = node.cosigner().notes
-    for height in reversed(notes.heights()):
+    for height in _passed(node):
         if height >= from_height and (note := notes.load(height)) is not None:
             return note
     raise NoCheckpoint(height=from_height)
@@ -148,13 +148,22 @@ def newest_checkpoint(node: Node, from_height: int) -> SignedNote:
 def newest_quorum(node: Node, from_height: int) -> SignedNote | None:
     """Return the newest kept checkpoint, from a height on, with a quorum of its epoch's cosigners; None without one."""
     cosigner, epochs = node.cosigner(), epochs_of(node.consortium.value)
-    for height in reversed(cosigner.notes.heights()):
+    for height in _passed(node):
         if height < from_height:
             return None
         note = cosigner.notes.load(height)
         if note is not None and len(cosigner.cosigners(note)) >= epoch_at(epochs, height).quorum:
             return note
     return None
+
+
+def _passed(node: Node) -> Iterator[int]:
+    """Return the heights of kept checkpoints, the newest first, that the chain has.
+
+    Checkpoints outlive a rebuilding (RC8): while the chain catches up, it can prove nothing under the newer ones.
+    """
+    tip = node.consortium.tip.height
+    return (height for height in reversed(node.cosigner().notes.heights()) if height <= tip)
 
 
 def newest_covering(node: Node, size: int) -> tuple[SignedNote | None, bool]:
@@ -164,7 +173,7 @@ def newest_covering(node: Node, size: int) -> tuple[SignedNote | None, bool]:
     """
     cosigner, epochs = node.cosigner(), epochs_of(node.consortium.value)
     newest: SignedNote | None = None
-    for height in reversed(cosigner.notes.heights()):
+    for height in _passed(node):
         note = cosigner.notes.load(height)
         if note is None:
             continue  # it has just made room

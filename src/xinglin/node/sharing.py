@@ -1,7 +1,8 @@
 """Recovery packages for other members, from a running node over HTTP (docs/spec/snapshot.md; S9.1).
 
 A package is made when one is asked for, once for a height, and kept in a file: it is given in parts, so that neither
-side has it in memory, and a part that does not come is asked for again. Two are kept at most.
+side has it in memory, and a part that does not come is asked for again. Two are kept at most. None is made that could
+fill the disk: the node's own blocks need it more.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ PART_BYTES = 4 << 20
 KEPT = 2
 FRESH_SECONDS = 600.0
 """So old a package is given; blocks after it come from the engines."""
+RESERVE_BYTES = 512 << 20
+"""So much of the disk stays free of packages."""
 _READ = 1 << 20
 
 
@@ -60,14 +63,20 @@ class PackageShelf:
     Args:
         make: makes the newest package in a file; see ``make_package``.
         folder: where they are kept; what an earlier process left there goes.
+        use: how many bytes the chain's store takes: the first package has fewer.
         monotonic: a clock that never goes back, in seconds.
     """
 
     def __init__(
-        self, make: Callable[[Path], Made], folder: Path, monotonic: Callable[[], float] = time.monotonic
+        self,
+        make: Callable[[Path], Made],
+        folder: Path,
+        use: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._make = make
         self._folder = folder
+        self._use = use
         self._monotonic = monotonic
         self._kept: list[Shared] = []
         self._made_at = 0.0
@@ -111,8 +120,13 @@ class PackageShelf:
             raise PackageGone(height=height, part=number) from None
 
     def _made(self) -> Shared:
-        """Make a package, and take away those that are too many."""
+        """Make a package, once those that are too many have gone and there is room."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._kept = self._kept[1 - KEPT :]
+        self._tidy()
+        expected = 2 * self._kept[-1].bytes if self._kept else self._use()
+        if shutil.disk_usage(self._folder).free <= expected + RESERVE_BYTES:
+            raise PackageUnavailable(reason="the disk has no room for one")
         making = self._folder / "making"
         try:
             made = self._make(making)
@@ -122,11 +136,14 @@ class PackageShelf:
             for left in self._folder.glob("*making*"):
                 left.unlink()
             raise
-        self._kept = [one for one in self._kept if one.path != path][1 - KEPT :]
-        for other in self._folder.iterdir():
-            if other != path and other not in {one.path for one in self._kept}:
-                other.unlink()
+        self._kept = [one for one in self._kept if one.path != path]
         return Shared(path, made.height, made.bytes, _digest(path))
+
+    def _tidy(self) -> None:
+        """Take away what is not kept any more."""
+        for other in self._folder.iterdir():
+            if other not in {one.path for one in self._kept}:
+                other.unlink()
 
 
 def _digest(path: Path) -> str:

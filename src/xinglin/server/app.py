@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.remote.forms import (
+    LOG_PER_MINUTE,
     MAX_CALL_BYTES,
     MAX_NOTE_REQUEST_BYTES,
     MAX_PROOFS,
@@ -43,9 +44,11 @@ from xinglin.server.proof_routes import ProofRoutes
 
 _ANSWER_SECONDS = 60.0
 """For an answer, beside the time for a body and for a block."""
-_COSIGNING, _PACKAGES = "cosigning", "packages"
+_COSIGNING, _PACKAGES, _LOG = "cosigning", "packages", "log"
 _PARTS_PER_MINUTE = 120
 """Parts of recovery packages that one other member gets a minute: 480 MiB."""
+_PROOFS_A_REQUEST = 20
+"""So many proofs count as one request of an address."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -53,13 +56,15 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Takes:
     """What a route takes: parameters of the query, bytes of body (0 for none), whether it is for members alone.
 
-    ``rated``: by which count a member has so many a minute; empty for none.
+    ``rated``: by which count a member has so many a minute; empty for none. ``unit``: so many bytes of body, or fewer,
+    are one request of its source; 0 where any body is.
     """
 
     query: Sequence[str] = ()
     body: int = 0
     signed: bool = False
     rated: str = ""
+    unit: int = 0
 
 
 _OPEN = Takes()
@@ -73,8 +78,10 @@ class Applications:
         self._settings = running.node.settings.listener
         self._figures = Figures(running)
         self._gate = Gate(running)
-        per_minute = {_COSIGNING: running.node.settings.cosigning.requests_per_minute, _PACKAGES: _PARTS_PER_MINUTE}
+        cosigning = running.node.settings.cosigning.requests_per_minute
+        per_minute = {_COSIGNING: cosigning, _PACKAGES: _PARTS_PER_MINUTE, _LOG: LOG_PER_MINUTE}
         self._rates = {name: MemberRates(count, time.monotonic) for name, count in per_minute.items()}
+        self._sources = SourceRates(self._settings.source_requests, time.monotonic)
         self._packages = PackageRoutes(running)
         self._ledger = LedgerRoutes(running, self._figures, self._settings.commit_seconds)
         self._proofs = ProofRoutes(running)
@@ -82,8 +89,7 @@ class Applications:
 
     def member(self) -> ASGIApp:
         """Return the application for other members and clients."""
-        rates = SourceRates(self._settings.source_requests, time.monotonic)
-        return self._bordered(self._ledger_table(signed=True), rates)
+        return self._bordered(self._ledger_table(signed=True), self._sources)
 
     def local(self) -> ASGIApp:
         """Return the application of the local socket."""
@@ -109,11 +115,13 @@ class Applications:
     def _ledger_table(self, *, signed: bool) -> list[Route]:
         routes = self._ledger
         submit = self._endpoint(self._submit if self._settings.submissions or not signed else _closed)
+        unit = _PROOFS_A_REQUEST * PROOF_REQUEST_BYTES if signed else 0
+        proofs = Takes(body=MAX_PROOFS * PROOF_REQUEST_BYTES, unit=unit)
         return [
             self._route("GET", f"{PREFIX}/head", routes.head),
             Route(f"{PREFIX}/transactions", submit, methods=["POST"]),
             self._route("GET", f"{PREFIX}/transactions/{{body}}", routes.place, Takes(("valid_until",))),
-            self._route("POST", f"{PREFIX}/proofs", self._proofs.proofs, Takes(body=MAX_PROOFS * PROOF_REQUEST_BYTES)),
+            self._route("POST", f"{PREFIX}/proofs", self._proofs.proofs, proofs),
             self._route("GET", f"{PREFIX}/genesis", self._proofs.genesis),
             self._route("GET", f"{PREFIX}/epochs", routes.epochs),
             self._route(
@@ -122,8 +130,10 @@ class Applications:
             self._route(
                 "POST", f"{PREFIX}/cosign", routes.cosign, Takes((), MAX_NOTE_REQUEST_BYTES, signed, _COSIGNING)
             ),
-            self._route("GET", f"{PREFIX}/log/entries/{{first}}", routes.page, Takes(("below",), 0, signed)),
-            self._route("GET", f"{PREFIX}/log/tiles/{{level}}/{{index}}", routes.tile, Takes(signed=signed)),
+            self._route("GET", f"{PREFIX}/log/entries/{{first}}", routes.page, Takes(("below",), 0, signed, _LOG)),
+            self._route(
+                "GET", f"{PREFIX}/log/tiles/{{level}}/{{index}}", routes.tile, Takes(signed=signed, rated=_LOG)
+            ),
             self._route("GET", f"{PREFIX}/package", self._packages.newest, Takes(signed=signed, rated=_PACKAGES)),
             self._route(
                 "GET", f"{PREFIX}/package/{{height}}/{{part}}", self._packages.part, Takes((), 0, signed, _PACKAGES)
@@ -150,6 +160,8 @@ class Applications:
     def _route(self, method: str, path: str, act: Act, takes: Takes = _OPEN) -> Route:
         async def answer(request: Request) -> Response:
             body = await read_body(request, takes.body, self._settings.request_seconds)
+            if takes.unit and len(body) > takes.unit:  # one was counted at the border
+                self._sources.take(source(request.scope), (len(body) - 1) // takes.unit)
             return await run_in_threadpool(self._answered, act, takes, request, body)
 
         return Route(path, self._endpoint(answer), methods=[method])

@@ -43,26 +43,27 @@ class SourceRates:
         self._monotonic = monotonic
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, source: str) -> None:
-        """Count one request.
+    def take(self, source: str, count: int = 1) -> None:
+        """Count one request, or what is as dear as several: as all that is had at once, if that is less.
 
         Raises:
-            SourceTooFast: it is one too many.
+            SourceTooFast: it is too many.
         """
-        now = self._monotonic()
+        count, now = min(count, int(self._burst)), self._monotonic()
         left, since = self._left.pop(source, (self._burst, now))
         left = min(self._burst, left + (now - since) * self._rate)
-        self._left[source] = (left - 1 if left >= 1 else left, now)
+        self._left[source] = (left - count if left >= count else left, now)
         while len(self._left) > MAX_SOURCES:
             self._left.popitem(last=False)
-        if left < 1:
+        if left < count:
             raise SourceTooFast
 
 
 class MemberRates:
-    """Lets each member have so many checkpoints and cosignatures a minute, by all its accounts. From any thread.
+    """Lets each member have so many answers of a kind a minute, by all its accounts. From any thread.
 
     Each new height that is signed is written to disk, in the place of an older checkpoint: nobody gets one a block.
+    Pages of the log and parts of packages are read and hashed for each answer.
 
     Args:
         per_minute: on average; a third of them at once.

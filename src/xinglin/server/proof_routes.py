@@ -48,7 +48,8 @@ class ProofRoutes:
         """
         asked = unframe_asked(question.body)
         tip = self._ledger.tip  # before the look: what is not found was not there as of this block
-        indexes = [self._index(valid_until, body) for valid_until, body in asked]
+        once = list(dict.fromkeys(asked))
+        indexes = [self._index(valid_until, body) for valid_until, body in once]
         size = max((index for index in indexes if isinstance(index, int)), default=-1) + 1
         note, quorum = newest_covering(self._running.node, size)
         head = self._ledger.head_at(self._ledger.tip.height) if note is None else note.head
@@ -58,7 +59,8 @@ class ProofRoutes:
         if heights and not quorum:
             self._running.keepers.cosigning.want(max(heights))
         proofs = [_proven(*one) if isinstance(one, tuple) else one for one in shown]
-        return ProofsSaid((head.text if note is None else note.encode()).decode(), proofs)
+        said = dict(zip(once, proofs, strict=True))
+        return ProofsSaid((head.text if note is None else note.encode()).decode(), [said[one] for one in asked])
 
     def _index(self, valid_until: int, body: bytes) -> int | NotKeptSaid | None:
         """Return where a body id is in the log, None where it is not."""

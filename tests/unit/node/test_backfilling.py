@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from xinglin.node import backfilling
 from xinglin.node.backfilling import BackfillKeeper
 from xinglin.node.neighbours import Met
 from xinglin.node.remote.errors import NodeAway
-from xinglin.node.remote.forms import HeadSaid
+from xinglin.node.remote.forms import LOG_PER_MINUTE, HeadSaid
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,7 @@ def pair(grown: Grown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(backfill_module, "SLICE_ENTRIES", 100)
     monkeypatch.setattr(past_module, "PAGE_BYTES", 10_000)
     monkeypatch.setattr(backfilling, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(backfilling, "PACE_SECONDS", 0.0)
     monkeypatch.setattr(backfilling, "AWAY_SECONDS", 0.01)
     monkeypatch.setattr(backfilling, "LONGEST_AWAY_SECONDS", 0.05)
     monkeypatch.setattr(backfilling, "_FULL_SECONDS", 0.05)
@@ -127,6 +129,53 @@ def test_it_goes_from_node_to_node_and_names_who_lies(pair: Pair, caplog: pytest
     assert stops.lives == 0
     assert last.lives < 1 << 30
     assert any("is whole" in one.getMessage() for one in caplog.records)
+
+
+@dataclass
+class Slow(Next):
+    """One that gives true pages of one entry, each after a while."""
+
+    def page(self, first: int, below: int) -> bytes:
+        """Give one entry, late."""
+        time.sleep(0.02)
+        return super().page(first, first + 1)
+
+
+@pytest.mark.requirement("S9.1", part="a slow node does not hold the old log up")
+def test_who_gives_little_and_late_loses_nothing_and_comes_last(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfill_module, "SLICE_SECONDS", 0.1)
+    slow, good = Slow("a", Peer(pair.peer.ledger)), Next("b", Peer(pair.peer.ledger))
+    keeper, fill = BackfillKeeper(pair.late, [slow, good]), pair.backfill()
+    for met in ((1, 0), (1, 1)):
+        write = keeper._fetched(fill)  # its look waits for a block
+        assert write is not None
+        pair.late.write_past(write)
+        pair.block()
+        if met == (1, 0):
+            assert 0 < fill.next < 10, "what was checked is written"
+        assert (slow.met, good.met) == met
+    run(pair, keeper)
+
+
+def test_it_asks_no_faster_than_nodes_answer(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    assert 60 / backfilling.PACE_SECONDS < LOG_PER_MINUTE
+    monkeypatch.setattr(backfilling, "PACE_SECONDS", 1_000.0)
+    waits: list[float] = []
+
+    class Stop(threading.Event):
+        """Notes how long it is waited for."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            """Note it, and wait no longer."""
+            waits.append(timeout or 0.0)
+            return False
+
+    source = backfilling._Stoppable(Peer(pair.peer.ledger), Stop())
+    pair.backfill().fetch(source)
+    assert len(waits) > 2
+    assert waits[0] == 0.0
+    assert all(seconds > 900 for seconds in waits[1:])
 
 
 def test_nothing_is_begun_where_nothing_is_missing(pair: Pair) -> None:

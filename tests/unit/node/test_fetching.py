@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from xinglin.kernel.errors import Invalid, PlatformError
+from xinglin.node import fetching
 from xinglin.node.fetching import TRIES, fetch_package, package_from
 from xinglin.node.package import PackageInvalid
 from xinglin.node.remote.errors import NodeAway, NodeUnreached
@@ -18,6 +19,12 @@ from xinglin.node.remote.forms import SharedPackageSaid
 from xinglin.node.sharing import PackageGone, PackageUnavailable
 
 DATA = bytes(range(256)) * 10
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take parts of 1,000 bytes."""
+    monkeypatch.setattr(fetching, "MIN_PART_BYTES", 1000)
 
 
 @dataclass
@@ -78,6 +85,19 @@ def test_what_is_not_what_was_said_is_refused(
     giver.said = msgspec.structs.replace(giver.said, **change)
     with pytest.raises(PackageInvalid):
         fetch_package(giver, "http://a:1", tmp_path / "out", lambda _: None)
+
+
+def test_parts_too_small_are_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    giver = Giver()
+    giver.said = msgspec.structs.replace(giver.said, bytes=fetching.MIN_PART_BYTES, part_bytes=1_000)
+    with pytest.raises(PackageInvalid):
+        fetch_package(giver, "http://a:1", tmp_path / "out", lambda _: None)
+    assert giver.asked == 1
+    whole = Giver(part_as=lambda part: DATA)
+    whole.said = msgspec.structs.replace(whole.said, part_bytes=len(DATA))  # no part is smaller than the whole
+    fetch_package(whole, "http://a:1", tmp_path / "whole", lambda _: None)
+    assert (tmp_path / "whole").read_bytes() == DATA
 
 
 def test_it_gives_up_in_the_end_and_at_once_where_asking_again_is_of_no_use(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import errno
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +14,7 @@ from xinglin.node import sharing
 from xinglin.node.marks import KEPT, PackagedHeights
 from xinglin.node.package import Made
 from xinglin.node.proofs import NoCheckpoint
-from xinglin.node.sharing import FRESH_SECONDS, PackageGone, PackageShelf, PackageUnavailable
+from xinglin.node.sharing import FRESH_SECONDS, RESERVE_BYTES, PackageGone, PackageShelf, PackageUnavailable
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Maker:
     height: int = 5
     made: int = 0
     now: float = 0.0
+    use: int = 5_000
     fault: Exception | None = None
     going: threading.Event = field(default_factory=threading.Event)
     wait: threading.Event | None = None
@@ -42,7 +44,7 @@ class Maker:
 
     def shelf(self, folder: Path) -> PackageShelf:
         """Return a shelf of its packages."""
-        return PackageShelf(self.make, folder, lambda: self.now)
+        return PackageShelf(self.make, folder, lambda: self.use, lambda: self.now)
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +75,7 @@ def test_one_is_made_for_all_who_ask_within_ten_minutes_and_two_are_kept(tmp_pat
             shelf.part(height, part)
     maker.now += FRESH_SECONDS + 1
     assert shelf.newest().height == 7
-    assert names(folder) == ["6.tar", "7.tar"]
+    assert names(folder) == ["7.tar"]
 
 
 def test_what_fails_leaves_nothing_and_is_tried_again(tmp_path: Path) -> None:
@@ -88,6 +90,33 @@ def test_what_fails_leaves_nothing_and_is_tried_again(tmp_path: Path) -> None:
     assert names(tmp_path / "shared") == []
     maker.fault = None
     assert shelf.newest().height == 5
+
+
+@pytest.mark.requirement("S8.5c")
+def test_none_is_made_for_which_the_disk_has_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, maker = tmp_path / "shared", Maker()
+    shelf = maker.shelf(folder)
+
+    def left(free: int) -> None:
+        monkeypatch.setattr(sharing.shutil, "disk_usage", lambda _: SimpleNamespace(free=RESERVE_BYTES + free))
+
+    left(maker.use)
+    with pytest.raises(PackageUnavailable) as refused:
+        shelf.newest()
+    assert "room" in refused.value.sentence()
+    assert maker.made == 0
+    left(maker.use + 1)
+    assert shelf.newest().height == 5
+    left(2_001)
+    maker.height, maker.now = 6, maker.now + FRESH_SECONDS + 1
+    assert shelf.newest().height == 6
+    left(2_000)
+    maker.height, maker.now = 7, maker.now + FRESH_SECONDS + 1
+    with pytest.raises(PackageUnavailable):
+        shelf.newest()
+    assert maker.made == 2
+    assert names(folder) == ["6.tar"], "the older one went first"
+    assert shelf.part(6, 0)
 
 
 def test_while_one_is_made_others_are_told_to_come_again(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xinglin.server.border import Bearing
-from xinglin.server.errors import ServerBusy
+from xinglin.server.errors import ServerBusy, SourceTooFast
 from xinglin.server.limits import SourceRates
 
 
@@ -38,3 +38,20 @@ def test_one_address_has_half_of_the_requests_in_hand() -> None:
 
 def test_the_local_socket_is_its_users_alone() -> None:
     assert admitted(Bearing(8, 1.0), "here", 10) == 8
+
+
+@pytest.mark.requirement("S8.5c")
+def test_what_is_dear_counts_as_several_requests() -> None:
+    now = [0.0]
+    rates = SourceRates(5.0, lambda: now[0])
+    rates.take("a", 15)
+    with pytest.raises(SourceTooFast):
+        rates.take("a", 10)
+    rates.take("a", 5)
+    with pytest.raises(SourceTooFast):
+        rates.take("a")
+    rates.take("b", 1_000)  # what nobody could ever have is all that there is at once
+    with pytest.raises(SourceTooFast):
+        rates.take("b")
+    now[0] = 2.0
+    rates.take("a", 10)

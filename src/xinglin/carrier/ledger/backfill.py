@@ -9,6 +9,7 @@ used.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -34,6 +35,8 @@ from xinglin.kernel.encoding import pack
 SLICE_ENTRIES = 2_048
 SLICE_BYTES = 2 << 20
 """With one block so much is written, and a page more at most."""
+SLICE_SECONDS = 60.0
+"""After which no further page is asked for: what a slow source has given is written, and another can be asked."""
 _CHECKED_AT_ONCE = 4_096
 
 
@@ -56,6 +59,11 @@ class _Slice:
     entries: list[PastEntry] = field(default_factory=list)
     tiles: dict[Tile, bytes] = field(default_factory=dict)
     bytes: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is as much as goes with one block."""
+        return len(self.entries) >= SLICE_ENTRIES or self.bytes >= SLICE_BYTES
 
     def write(self, next_: int) -> Write:
         """Return the rows; ``next_`` is the index of the first entry that is missing after them."""
@@ -97,15 +105,15 @@ class Backfill:
             return min(read_past(view, self._rules.chain).next, self.size)
 
     def fetch(self, source: Source) -> Write:
-        """Return the next slice, fetched and checked, to be given to ``Ledger.write_past``.
+        """Return the next slice, fetched and checked, to be given to ``Ledger.write_past``; it has one page at least.
 
         Raises:
             HistoryInvalid: the source gave something else than what was logged; nothing of this slice is kept.
             PlatformError: the source's own.
         """
-        found, at = _Slice(), self.next
+        found, at, until = _Slice(), self.next, time.monotonic() + SLICE_SECONDS
         try:
-            while at < self.size and len(found.entries) < SLICE_ENTRIES and found.bytes < SLICE_BYTES:
+            while at < self.size and not found.whole and (not found.entries or time.monotonic() < until):
                 hashes = self._hashes(source, found, (0, at // WIDTH))[at % WIDTH :][: self.size - at]
                 page = source.page(at, self.size)
                 entries = checked_page(self._rules, at, page, hashes)

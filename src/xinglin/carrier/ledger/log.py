@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from xinglin.carrier.crypto.suite import Suite
+from xinglin.carrier.ledger.errors import StoreDamaged
 
 WIDTH = 256
 HASH_BYTES = 32
@@ -88,15 +89,21 @@ class TileLog:
 class TileReader:
     """Makes roots and paths of a log from its tiles, for any size that the tiles cover.
 
+    It remembers tiles and the roots of subtrees, so that paths of many entries cost less than one after the other. Its
+    methods raise StoreDamaged where a tile has fewer hashes than the size asked about needs.
+
     Args:
         suite: gives the hash.
         read: (level, index) -> the tile's bytes; a partial tile may be longer than the size asked about needs.
+        chain: whose log it is, for messages.
     """
 
-    def __init__(self, suite: Suite, read: Callable[[Tile], bytes]) -> None:
+    def __init__(self, suite: Suite, read: Callable[[Tile], bytes], chain: str) -> None:
         self._suite = suite
         self._read = read
+        self._chain = chain
         self._tiles: dict[Tile, list[bytes]] = {}
+        self._roots: dict[tuple[int, int], bytes] = {}
 
     def leaf_hash(self, index: int) -> bytes:
         """Return the hash of one leaf."""
@@ -140,6 +147,11 @@ class TileReader:
 
     def _range(self, low: int, high: int) -> bytes:
         """Return the root of leaves [low, high), a subtree of RFC 6962 (low is a multiple of its width)."""
+        if (low, high) not in self._roots:
+            self._roots[low, high] = self._made(low, high)
+        return self._roots[low, high]
+
+    def _made(self, low: int, high: int) -> bytes:
         count = high - low
         if count & (count - 1):
             middle = low + _split_point(count)
@@ -147,8 +159,11 @@ class TileReader:
         level, width = 0, 1
         while width * WIDTH <= count:
             level, width = level + 1, width * WIDTH
-        first = low // width
-        hashes = self._tile((level, first // WIDTH))[first % WIDTH : first % WIDTH + count // width]
+        first, wanted = low // width, count // width
+        tile = (level, first // WIDTH)
+        hashes = self._tile(tile)[first % WIDTH : first % WIDTH + wanted]
+        if len(hashes) != wanted:
+            raise StoreDamaged(chain=self._chain, what=f"tile {tile} of its log has too few hashes")
         return self._suite.merkle_root(hashes)
 
     def _tile(self, tile: Tile) -> list[bytes]:

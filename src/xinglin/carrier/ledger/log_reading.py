@@ -139,7 +139,7 @@ class LogReading:
 
     def tiles(self) -> TileReader:
         """Return what makes roots and paths of the log; read anew for each piece of work."""
-        return TileReader(self.rules.suite, self._read_tile)
+        return TileReader(self.rules.suite, self._read_tile, self.rules.chain)
 
     def _read_tile(self, tile: Tile) -> bytes:
         found = self.store.get("tile", tile_key(*tile))

@@ -31,6 +31,8 @@ MAX_ANSWER_BYTES = 32 << 20
 """Of any answer that a client reads."""
 MAX_PROOFS = 200
 """Of how many transactions proofs are asked for at once."""
+LOG_PER_MINUTE = 600
+"""Pages and tiles of the log that a node gives one other member a minute, on average."""
 _LENGTH_BYTES, _DONE, _REFUSED = 4, 200, 400
 _FAULT = "server.fault"
 _END_BYTES, _BODY_BYTES = 8, 32

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
 from tests.support.naive_merkle import naive_consistency, naive_path, naive_root
 from xinglin.carrier.crypto.suite import Suite
+from xinglin.carrier.ledger.errors import StoreDamaged
 from xinglin.carrier.ledger.log import HASH_BYTES, WIDTH, Tile, TileLog, TileReader, edge_tiles
 from xinglin.carrier.ledger.merkle import verify_consistency, verify_inclusion
 
@@ -30,7 +32,7 @@ class Tiles:
         self.leaves += new
 
     def reader(self) -> TileReader:
-        return TileReader(self.suite, self.tiles.__getitem__)
+        return TileReader(self.suite, self.tiles.__getitem__, "c")
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +125,39 @@ def test_three_levels_of_tiles(gm: Suite) -> None:
         assert verify_inclusion(gm, tiles.leaves[index], index, HUGE, reader.inclusion(index, HUGE), root)
     old = WIDTH * WIDTH - 1
     assert verify_consistency(gm, old, HUGE, reader.consistency(old, HUGE), reader.root(old), root)
+
+
+@pytest.mark.parametrize("gone", [1, WIDTH, WIDTH + 1])
+def test_a_log_that_has_fewer_entries_than_were_asked_about_proves_nothing(grown: Tiles, gm: Suite, gone: int) -> None:
+    tiles = Tiles(gm)
+    tiles.grow(len(grown.leaves) - gone)
+    reader = TileReader(gm, lambda tile: tiles.tiles.get(tile, b""), "c")
+    size = len(grown.leaves)
+    for ask in (lambda: reader.inclusion(10, size), lambda: reader.root(size), lambda: reader.consistency(3, size)):
+        with pytest.raises(StoreDamaged):
+            ask()
+    assert reader.root(size - gone) == naive_root(gm.hash, tiles.leaves)
+
+
+@pytest.mark.requirement("S8.5c")
+def test_paths_of_many_entries_hash_each_subtree_once(grown: Tiles, gm: Suite) -> None:
+    hashed: list[int] = []
+
+    class Counting:
+        """Counts the hashes of which a root is made."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(gm, name)
+
+        def merkle_root(self, hashes: list[bytes]) -> bytes:
+            """Count them."""
+            hashed.append(len(hashes))
+            return gm.merkle_root(hashes)
+
+    reader = TileReader(Counting(), grown.tiles.__getitem__, "c")  # type: ignore[arg-type]  # it has all that is used
+    first = reader.inclusion(300, 700)
+    once = sum(hashed)
+    for _ in range(50):
+        assert reader.inclusion(300, 700) == first
+    reader.inclusion(301, 700)
+    assert sum(hashed) == once + 1  # its neighbour's own hash
