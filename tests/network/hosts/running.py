@@ -72,7 +72,7 @@ def look(trial: Trial, hosts: Mapping[str, Host]) -> None:
         host.sh(blocks(readme, "Commands")[0])
         links = trial.said(host, "engine links")["links"]
         assert len(links) >= len(hosts) - 1, links
-        trial.wait(f"links of {host.name}", lambda host=host: healthy(trial, host, len(hosts) - 1))
+        trial.wait(f"links of {host.name}", lambda host=host: healthy(trial, host, len(hosts) - 1), 180)
         assert '"alive":true' in fetched(host, "http://127.0.0.1:7701/health").replace(" ", "")
         assert trial.figures(host)["xinglin_ready"] == 1
 
