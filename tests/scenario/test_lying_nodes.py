@@ -382,6 +382,66 @@ def test_without_a_quorum_one_word_against_another_settles_nothing(scene: Scene)
     assert {one.facts["address"] for one in client.doubted} <= {scene.place[LIAR].address}
 
 
+def of_the_future(scene: Scene, sent: bytes, code: int) -> Lie:
+    """Say that a transaction is committed at a height that nobody has, in a log that goes with every known head."""
+    ledger = scene.place[LIAR].node.consortium
+    transaction, receipt = decode(Transaction, sent), Receipt(number=code, facts=())
+    tip = ledger.head_at(ledger.tip.height)
+    leaf = Leaf(
+        height=tip.height + 10**6,
+        time=SystemClock().now_ms() + 1_000,
+        index=0,
+        body=tagged(GM.hash, Tag.BODY, transaction.header),
+        valid_until=transaction.header.valid_until,
+        transaction=tagged(GM.hash, Tag.TRANSACTION, transaction.header, transaction.signatures),
+        receipt=tagged(GM.hash, Tag.RECEIPT, receipt),
+    )
+    path = [random_bytes(32) for _ in range(40)]
+    root = GM.leaf_hash(pack(leaf))
+    for one in path:
+        root = GM.node_hash(root, one)
+    head = Head(tip.chain, 2**40, root, tip.state_root, leaf.height, leaf.time)
+    said = {"status": "committed", "height": leaf.height, "time": leaf.time, "index": 0, "code": code}
+    said["receipt"] = leaf.receipt.hex()
+    proof: dict[str, Any] = {"status": "proven", "leaf": pack(leaf).hex(), "receipt": pack(receipt).hex()}
+    proof["path"] = [one.hex() for one in path]
+
+    def lie(method: str, path: str, body: bytes, truth: Any) -> Any:
+        if path.endswith("/transactions"):
+            return {"outcomes": [said]}
+        return {"checkpoint": head.text.decode(), "proofs": [proof]} if path.endswith("/proofs") else None
+
+    return lie
+
+
+@pytest.mark.parametrize("code", [0, 1400])
+@pytest.mark.requirement("S6.2f", part="a node that names a height that nobody has")
+def test_a_height_that_nobody_has_yet_is_not_believed(scene: Scene, code: int) -> None:
+    client = scene.client(patience=Patience(30, 10, quorum_seconds=2))
+    client.call([scene.good()], [scene.signer()])
+    built = client.build([scene.good()], [scene.signer()])
+    scene.lie(of_the_future(scene, built.raw, code), takes=False)
+    committed = client.call_built(built)
+    assert scene.logged(built.body) == [committed.index]
+    assert committed.assurance is Assurance.QUORUM
+    assert {one.facts["address"] for one in client.doubted} == {scene.place[LIAR].address}
+    assert "nothing of height" in str(client.doubted[0].facts["reason"])
+
+
+def test_a_refusing_receipt_counts_by_a_quorum_alone(scene: Scene) -> None:
+    client = scene.client(LIAR, patience=Patience(4, 4, quorum_seconds=1))
+    built = client.build([scene.good()], [scene.signer()])
+    scene.lie(of_the_future(scene, built.raw, 1400), takes=False)
+    with pytest.raises(RefusalUnproven) as refused:
+        client.call_built(built)
+    assert refused.value.facts["valid_until"] == built.valid_until
+    true = scene.client(patience=Patience(30, 10, quorum_seconds=1))
+    with scene.without_cosigners():
+        scene.lie(lambda *_: None)
+        with pytest.raises(RefusalUnproven):
+            true.call([end_account_call(new_identifier())], [scene.signer()])
+
+
 def test_a_head_that_contradicts_one_of_a_quorum_is_found_at_once(scene: Scene) -> None:
     client = scene.client()
     first = client.call([scene.good()], [scene.signer()])

@@ -46,6 +46,7 @@ from xinglin.node.network import Network
 from xinglin.node.network_setup import Place, found_network, free_ports, local_places
 from xinglin.node.node import Node, open_node
 from xinglin.node.opening import anchoring, issue_transmission_key, open_for_business
+from xinglin.node.remote.claims import Assured
 from xinglin.node.rounds import Rounds
 from xinglin.node.setup import make_home
 from xinglin.settings import load_settings
@@ -166,11 +167,11 @@ class _Through:
         self._client = node.client()
         self.chain, self.suite, self.build = self._client.chain, self._client.suite, self._client.build
 
-    def call_built(self, built: object) -> Committed:
+    def call_built(self, built: object) -> Assured:
         committed = self._client.submit(built.raw).result(60)  # type: ignore[attr-defined]
         if committed.code:
             raise self._client.refusal(committed)
-        return committed
+        return Assured(committed.height, committed.time, committed.index, committed.code, committed.receipt_hash)
 
 
 @pytest.mark.requirement("S8.2c")

@@ -46,7 +46,7 @@ from xinglin.node.membership.request import (
 from xinglin.node.network_setup import Place, engine_genesis, join_network, validator_of
 from xinglin.node.node import Node
 from xinglin.node.remote.chain import RemoteChain
-from xinglin.node.remote.claims import Assured
+from xinglin.node.remote.claims import Assurance, Assured
 from xinglin.node.remote.errors import SubmissionUnknown
 from xinglin.node.setup import NewHome, make_home
 from xinglin.settings import MAX_NAMED_PEERS
@@ -215,6 +215,7 @@ def register(new: NewHome, remote: RemoteChain) -> Assured:
 
     Raises:
         JoinedAlready: it was done before.
+        SubmissionUnknown: no quorum stands behind it yet; another try proves it.
         PlatformError: the refusal, such as of an applicant that is not admitted yet; see ``RemoteChain``.
     """
     done, kept = new.home.path / _REGISTERED, new.home.path / _REGISTRATION
@@ -239,6 +240,8 @@ def _registered(remote: RemoteChain, built: Built, kept: Path, done: Path) -> As
     except PlatformError:
         kept.unlink()
         raise
+    if committed.assurance is Assurance.NODE:  # one node's word, by which nothing is done for good
+        raise SubmissionUnknown(body=built.body, valid_until=built.valid_until)
     write_durably(done, str(committed.height).encode())
     return committed
 

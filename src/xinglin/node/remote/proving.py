@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -49,6 +49,8 @@ class _Checking:
     alike: dict[int, set[str]] = field(default_factory=dict)
     against: dict[int, dict[str, str]] = field(default_factory=dict)
     """Addresses of nodes that contradict a claim, each with how."""
+    behind: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Addresses of nodes that lack it and are not at its height; in the end that contradicts it too."""
     unfit: set[str] = field(default_factory=set)
     """Addresses whose nodes showed something that does not hold together; they are asked no more."""
 
@@ -141,32 +143,48 @@ class Prover:
         until = self._time.monotonic() + self._quorum_seconds
         for turn in count(1):
             left = [place for place, one in enumerate(checking.found) if self._is_open(one)]
-            if not left or self._time.monotonic() >= until:
+            last = self._time.monotonic() >= until
+            if not left:
                 break
-            self._time.sleep(LOOK_SECONDS)
-            asks_others = turn % _OTHERS_EVERY == 0 or any(checking.found[place] is None for place in left)
+            asks_others = last or turn % _OTHERS_EVERY == 0 or any(checking.found[place] is None for place in left)
             others = [one for one in self._nodes.ready() if one != checking.address] if asks_others else []
-            for node in [checking.address, *others]:
+            if not last:
+                self._time.sleep(LOOK_SECONDS)
+                others = [checking.address, *others]
+            for node in others:
                 if node.text not in checking.unfit:
                     self._look_again(checking, node, left)
-        for place, against in checking.against.items():
-            if against and self._is_open(checking.found[place]):
+            if last:
+                break
+        for place, one in enumerate(checking.found):
+            if self._is_open(one) and (checking.against.get(place) or checking.behind.get(place)):
                 checking.found[place] = self._disputed(checking, place)
 
     def _disputed(self, checking: _Checking, place: int) -> Shown | CommitmentUnproven | None:
-        """Decide, without a quorum, by nodes that can't all lie: more than may, on one side."""
-        alike, against = checking.alike.get(place, set()) | {checking.address.text}, checking.against[place]
+        """Decide, without a quorum, by nodes that can't all lie: more than may, on one side.
+
+        A node that lacks it below the height where it is said to be may be late. But a real block reaches the others
+        while a quorum is waited for, and a height that nobody has can be told of anything.
+        """
+        alike, against = checking.alike.get(place, set()) | {checking.address.text}, checking.against.get(place, {})
+        behind = checking.behind.get(place, {})
         faults = self._looker.trust.faults or 0
         if len(against) > faults:
-            return self._doubt(checking, place, "; ".join(f"{node} {how}" for node, how in sorted(against.items())))
-        if len(alike) > faults:
+            return self._doubt(checking, place, _told(against))
+        if len(alike) > faults and (faults or not behind):
             return checking.found[place]
+        against = behind | against
+        if len(against) > faults > 0:
+            return self._doubt(checking, place, _told(against))
         node, how = next(iter(against.items()))
         body = checking.claims[place].one.body
         return CommitmentUnproven(address=checking.address.text, body=body, reason=f"{node} {how}")
 
     def _is_open(self, one: Shown | CommitmentUnproven | None) -> bool:
-        return one is None or (self._quorum and isinstance(one, Shown) and one.assurance is not Assurance.QUORUM)
+        """Whether more is to be found out; what a contract refused counts by a quorum alone, see ``Settling``."""
+        if one is None or not isinstance(one, Shown):
+            return one is None
+        return one.assurance is not Assurance.QUORUM and (self._quorum or one.said.code != 0)
 
     def _look_again(self, checking: _Checking, node: Address, left: Sequence[int]) -> None:
         """Ask a node, the same or another, for what is open."""
@@ -189,6 +207,8 @@ class Prover:
         """Compare a claim with what a node shows of it without a quorum."""
         said = checking.claims[place].said
         alike, against = checking.alike.setdefault(place, set()), checking.against.setdefault(place, {})
+        behind = checking.behind.setdefault(place, {})
+        behind.pop(node.text, None)
         if isinstance(look, Seen) and _same(said, look.said):
             checking.found[place] = _shown(look)
             alike.add(node.text)
@@ -197,6 +217,8 @@ class Prover:
             against[node.text] = "shows another outcome"
         elif isinstance(look, AbsentSaid) and look.height >= said.height:
             against[node.text] = f"does not have it at height {look.height}"
+        elif isinstance(look, AbsentSaid):
+            behind[node.text] = f"does not have it at height {look.height}, and nothing of height {said.height}"
         if len(against) > (self._looker.trust.faults or 0):
             checking.found[place] = self._disputed(checking, place)
 
@@ -248,6 +270,11 @@ class Prover:
 def _same(said: CommittedSaid, shown: CommittedSaid) -> bool:
     """Whether a node says what is shown; facts of what was done need not be told."""
     return said == shown or (said.code == 0 and not said.facts and said == msgspec.structs.replace(shown, facts={}))
+
+
+def _told(against: Mapping[str, str]) -> str:
+    """Return which nodes contradict a claim, and how."""
+    return "; ".join(f"{node} {how}" for node, how in sorted(against.items()))
 
 
 def _shown(look: Seen) -> Shown:

@@ -17,7 +17,7 @@ from xinglin.carrier.ledger.errors import (
     TransactionTooFarAhead,
 )
 from xinglin.kernel.errors import PlatformError, Unavailable
-from xinglin.node.remote.claims import Asking, Checks, Claim, Open, Patience, Shown, Time
+from xinglin.node.remote.claims import Asking, Assurance, Checks, Claim, Open, Patience, Shown, Time
 from xinglin.node.remote.errors import (
     CommitmentUnproven,
     NodeAway,
@@ -123,7 +123,7 @@ class Settling:
         if one.outcome is not None:
             return one.outcome
         if one.uncertain:
-            return self.unknown(one)
+            return _unproven(one, one.refusal) if one.told and one.refusal is not None else self.unknown(one)
         why = one.refusal or one.turned_away
         if one.told and why is not None:
             return _unproven(one, why)
@@ -233,8 +233,7 @@ class Settling:
             return
         for claim, shown in zip(timely, found, strict=True):
             if isinstance(shown, Shown):
-                one = claim.one
-                one.outcome, one.assurance, one.cosigners = shown.said, shown.assurance, shown.cosigners
+                _take_shown(address, claim.one, shown)
         if any(isinstance(one, CommitmentUnproven) for one in found):
             self._nodes.failed(address, UNPROVEN_REST_SECONDS)
 
@@ -263,6 +262,16 @@ class Settling:
 def _unproven(one: Open, refusal: PlatformError) -> RefusalUnproven:
     nodes = len(one.told | one.refused)
     return RefusalUnproven(nodes=nodes, body=one.body, reason=refusal.code, valid_until=one.valid_until)
+
+
+def _take_shown(address: Address, one: Open, shown: Shown) -> None:
+    """Take what is shown; a receipt that refuses, from a quorum alone: else what was done would be signed anew."""
+    if shown.said.code and shown.assurance is not Assurance.QUORUM:
+        one.refusal = error_of(shown.said.code, shown.said.facts)
+        one.told.add(address.text)
+        one.refused.add(address.text)
+        return
+    one.outcome, one.assurance, one.cosigners = shown.said, shown.assurance, shown.cosigners
 
 
 def _is_own(address: Address) -> bool:
