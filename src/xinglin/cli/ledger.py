@@ -15,7 +15,7 @@ from xinglin.cli.files import move_file, read_file
 from xinglin.cli.options import HomeOption, JsonOption, PackageOption, PassphraseOption, opened
 from xinglin.cli.output import console, show, tell_refusal
 from xinglin.cli.passphrase import read_passphrase
-from xinglin.kernel.errors import Integrity
+from xinglin.kernel.errors import Integrity, PlatformError, Unavailable
 from xinglin.node.chains import SystemClock
 from xinglin.node.fetching import package_from
 from xinglin.node.rebuilding import Sources, rebuild
@@ -36,6 +36,16 @@ class HomeDamaged(Integrity):
     zh = "节点目录已损坏：{count} 处发现，第一处为 {first}。"
     hint_en = "Don't serve from it. Restore the part that is named from a backup, then verify again."
     hint_zh = "请勿用其提供服务。请从备份恢复所指部分后重新校验。"
+
+
+class HomeNotWhole(Unavailable):
+    """A home can't be verified yet: it began at a height, and has not all of the log before it."""
+
+    code, number, clause = "home.not_whole", 6380, "S6.2c2"
+    en = "The home can't be verified yet: the log before its beginning is not whole."
+    zh = "节点目录尚无法校验：其起点之前的日志尚不完整。"
+    hint_en = "Nothing is damaged by that. Serve it until 'xinglin ledger show' says that no entry is missing."
+    hint_zh = "这不表示有损坏。请运行该节点，直到 xinglin ledger show 显示没有缺少条目。"
 
 
 @app.command("show")
@@ -66,10 +76,10 @@ def verify(
         report = verify_home(home, passphrase, lambda what: progress.update(task, description=what))
     show(_report_json(home, report), _report_lines(report), as_json=as_json)
     if report.findings:
-        damage = HomeDamaged(count=len(report.findings), first=report.findings[0].code)
+        refusal = _refusal(report)
         if not as_json:
-            tell_refusal(damage)
-        raise typer.Exit(damage.exit_status)
+            tell_refusal(refusal)
+        raise typer.Exit(refusal.exit_status)
 
 
 @app.command("storage")
@@ -177,13 +187,20 @@ def _report_json(home: Path, report: HomeReport) -> dict[str, Any]:
     return {
         "home": str(home),
         "holds": not report.findings,
-        "code": HomeDamaged.code if report.findings else None,
+        "code": _refusal(report).code if report.findings else None,
         "chains": [
             {"chain": c.chain, "height": c.height, "entries": c.entries, "app_hash": c.app_hash} for c in report.chains
         ],
         "records": report.records,
         "findings": [{"code": f.code, "where": f.where, "sentence": f.sentence} for f in report.findings],
     }
+
+
+def _refusal(report: HomeReport) -> PlatformError:
+    """Return what findings come to."""
+    if report.too_early:
+        return HomeNotWhole()
+    return HomeDamaged(count=len(report.findings), first=report.findings[0].code)
 
 
 def _report_lines(report: HomeReport) -> list[str]:

@@ -18,7 +18,7 @@ from xinglin.carrier.access.registry.model import AccountState, MemberState, Nod
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
 from xinglin.carrier.ledger.checkpoint import Head
 from xinglin.carrier.ledger.cosign import NoteStore, check_signature
-from xinglin.carrier.ledger.errors import CheckpointFork, CheckpointUnavailable, StoreDamaged
+from xinglin.carrier.ledger.errors import ChainBegunLate, CheckpointFork, CheckpointUnavailable, StoreDamaged
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.recheck import Finding
 from xinglin.kernel.encoding import decode, state_key
@@ -99,10 +99,12 @@ def verify_notes(home: Home, ledger: Ledger) -> Iterator[Finding]:
 def _check_note(ledger: Ledger, said: Head) -> None:
     """Compare the head of a kept checkpoint with the chain, which must be able to prove it.
 
-    Before the height at which a home began there are no states: what is left to compare is the log.
+    Before the height at which a home began there are no states: what is left to compare is the log, once it is whole.
     """
     chain, height = ledger.rules.chain, said.height
     if ledger.begun is not None and said.height < ledger.begun.height:
+        if ledger.log_start > 0:
+            return
         if said.size > ledger.begun.size or ledger.tiles().root(said.size) != said.log_root:
             raise CheckpointFork(chain=chain, height=height)
         return
@@ -155,6 +157,11 @@ class HomeReport:
     chains: list[ChainVerdict]
     records: int
     findings: list[Finding]
+
+    @property
+    def too_early(self) -> bool:
+        """Whether nothing was found but that the log before a home's beginning is still being fetched."""
+        return bool(self.findings) and {one.code for one in self.findings} == {ChainBegunLate.code}
 
 
 def verify_home(

@@ -84,6 +84,11 @@ def healthy(trial: Trial, host: Host, others: int) -> bool:
     return len(good) == others == len(links)
 
 
+def linked(trial: Trial, host: Host) -> int:
+    """Return to how many others' engines a host's is connected."""
+    return sum(one["engine"] is not None for one in trial.said(host, "engine links")["links"])
+
+
 def restart(trial: Trial, host: Host, other: Host) -> None:
     """Shut a host down in order and start it, then take its power: its node starts by itself and catches up."""
     host.shut_down()
@@ -132,7 +137,9 @@ def move(trial: Trial, host: Host, others: list[Host]) -> None:
     trial.wire.call(old, "")
     host.readdress("10.77.0.99")
     trial.wire.call(host.called, host.address)
-    trial.level(host, others[0])
+    host.sh("systemctl restart xinglin-node")
+    trial.level(host, others[0], 300)
+    trial.wait("its engine is linked", lambda: linked(trial, host) > len(others) // 2, 300)
     host.sh(word(here, HOST=host.called))
     for other in others:
         other.sh(word(there, OLD=old, NEW=host.called))
