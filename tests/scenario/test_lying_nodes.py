@@ -249,18 +249,21 @@ LIES: dict[str, Lie] = {
 @pytest.mark.parametrize("name", LIES)
 @pytest.mark.requirement("S6.2f", part="a node that lies about a commit")
 def test_a_lie_about_a_commit_is_found(scene: Scene, name: str) -> None:
+    kept: dict[str, bytes] = {}
     scene.lie(LIES[name])
-    client = scene.client()
+    client = scene.client(keep=kept.__setitem__)
     built = client.build([scene.good()], [scene.signer()])
     committed = client.submit(built.raw)
     assert scene.logged(built.body) == [committed.index]
     assert (committed.code, committed.assurance) == (0, Assurance.QUORUM)
     assert {one.facts["address"] for one in client.doubted} == {scene.place[LIAR].address}
+    assert kept == {}  # nobody signed what was changed
 
 
 def test_a_refusal_in_the_log_can_not_be_told_as_done(scene: Scene) -> None:
+    kept: dict[str, bytes] = {}
     scene.lie(_outcome({"code": 0, "facts": {}}))
-    client = scene.client()
+    client = scene.client(keep=kept.__setitem__)
     with pytest.raises(AccountUnknown):
         client.call([end_account_call(new_identifier())], [scene.signer()])
     assert {one.facts["address"] for one in client.doubted} == {scene.place[LIAR].address}

@@ -83,7 +83,7 @@ def validate(
     named = ChainNamed(settings.consortium.id, keys.suite)
     authorities = settings.listener.ca_file if ca_file is None else str(ca_file)
     others = [parse_address(one, authorities) for one in node]
-    remote = RemoteChain(others, named, SystemClock(), random_bytes, keep=Home(home).keep_evidence)
+    remote = RemoteChain(others, named, SystemClock(), random_bytes, keep=Home(home).keep_answer)
     key = begin_validating(home, keys, remote)
     lines = [f"Registered engine key {key.hex()}. Next: xinglin serve {home}", *doubts_lines(remote)]
     show({"key": key.hex(), "validates": True, **doubts_said(remote)}, lines, as_json=as_json)

@@ -147,7 +147,7 @@ def join(
     passphrase = read_passphrase(passphrase_file)
     new = prepare(home, data, place, passphrase, members)
     named = ChainNamed(request.chain, new.keys.suite)
-    remote = RemoteChain(others, named, SystemClock(), random_bytes, keep=Home(home).keep_evidence)
+    remote = RemoteChain(others, named, SystemClock(), random_bytes, keep=Home(home).keep_answer)
     # Asked for first: without a package nothing is registered, and the command can be given again.
     with package_from(home, package, lambda: passphrase) as file:
         committed = register(new, remote)

@@ -23,6 +23,9 @@ from xinglin.settings import CONFIG_NAME
 Setting = str | int | tuple[str, ...]
 """A value of a setting as the settings file has it."""
 
+MAX_KEPT_ANSWERS = 100
+"""Answers of one node that are kept as evidence; more say nothing new, and would fill the disk."""
+
 
 class HomeExists(Conflict):
     """A home is to be made where there is something already."""
@@ -135,6 +138,12 @@ class Home:
         """Keep a piece of evidence durably."""
         self.evidence.mkdir(mode=0o700, exist_ok=True)
         write_durably(self.evidence / name, data)
+
+    def keep_answer(self, name: str, data: bytes) -> None:
+        """Keep a node's answer as evidence, unless as many of that node are kept as say anything new."""
+        of_node = "-".join(name.split("-")[:3])
+        if sum(1 for _ in self.evidence.glob(f"{of_node}-*.json")) < MAX_KEPT_ANSWERS:
+            self.keep_evidence(name, data)
 
     def write_config(
         self,

@@ -52,7 +52,7 @@ class RemoteChain:
         patience: how long to wait.
         assurance: what has to stand behind an answer. A quorum is waited for as long as ``patience`` says; an answer
             says what it has. ``TOLD`` believes every node.
-        keep: keeps signed answers that do not hold, as ``Home.keep_evidence``.
+        keep: keeps signed answers that do not hold, as ``Home.keep_answer``.
 
     Raises:
         NodeAddressInvalid: an address is none.

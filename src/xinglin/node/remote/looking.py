@@ -70,7 +70,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """What a node showed does not hold together, and why; ``evidence`` if a member signed it."""
+    """What a node showed does not hold together, and why; ``evidence`` if a member signed a head that contradicts."""
 
     reason: str
     evidence: Evidence | None = None
@@ -164,7 +164,7 @@ class Looker:
         try:
             return Seen(_committed(self._suite, one, proof, note.head), support, evidence)
         except (ProofInvalid, ProofUnknown) as refusal:
-            return Unfit(refusal.sentence(), evidence)
+            return Unfit(refusal.sentence())  # nobody signed what does not lead to the head
 
     def _read(self, address: Address, method: str, what: str, kind: type[T], until: float, body: bytes = b"") -> T:
         seconds = min(self._seconds, until - self._time.monotonic())

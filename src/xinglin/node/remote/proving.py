@@ -136,7 +136,8 @@ class Prover:
         if isinstance(look, Seen) and _same(checking.claims[place].said, look.said):
             return _shown(look)
         if isinstance(look, Seen):
-            doubt = self._doubt(checking, place, "its answer is not what its log says")
+            reason = "its answer is not what its log says"  # nobody signed the answer, and the log may be true
+            doubt = self._name(checking.address, checking.claims[place], reason, None)
             return _shown(look) if look.support.reached else doubt
         if isinstance(look, AbsentSaid):
             return self._doubt(checking, place, f"its log lacks it at height {look.height}")
@@ -264,7 +265,8 @@ class Prover:
             "known": None if known is None else known.encode().decode(),
         }
         data = msgspec.json.encode(kept)
-        name = f"answer-{self._chain}-{evidence.height}-{self._hash(data).hex()[:16]}.json"
+        node = self._hash(str(kept["node"]).encode()).hex()[:8]
+        name = f"answer-{self._chain}-{node}-{evidence.height}-{self._hash(data).hex()[:16]}.json"
         try:
             keep(name, data)
         except (OSError, PlatformError) as fault:
