@@ -165,7 +165,7 @@ class RemoteChain:
         one = Open(b"", body, valid_until, uncertain=True)
         deadline = time.monotonic() + self._patience.seconds
         while self._settling.next_node(deadline) is not None:
-            if self._settling.find(one) or self._nodes.ready():
+            if self._settling.find(one, deadline) or self._nodes.ready():
                 break
         if isinstance(one.outcome, CommittedSaid):
             return _assured(one, one.outcome)

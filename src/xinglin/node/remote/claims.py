@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -103,19 +104,22 @@ Asking = Callable[[Address, Ask], Answer]
 class Checks(Protocol):
     """What checks nodes that are not believed."""
 
-    def check(self, address: Address, claims: Sequence[Claim]) -> list[Shown | CommitmentUnproven]:
-        """Return what is shown of each claim of a node, or why it is not believed.
+    def check(
+        self, address: Address, claims: Sequence[Claim], until: float = math.inf
+    ) -> list[Shown | CommitmentUnproven]:
+        """Return what is shown of each claim of a node, or why it is not believed; ``until`` is by the client's clock.
 
         Raises:
             NodeAway, NodeUnreached: the node gives no answer.
         """
         ...
 
-    def faults(self, *, of_all: bool = False) -> int | None:
+    def faults(self, *, of_all: bool = False, until: float = math.inf) -> int | None:
         """Return how many nodes may lie at once by the chain's own measure; None while it can't be told.
 
         Args:
             of_all: whether every node of the list has to have shown its epochs just now; else more than half of them
                 at any time. This user's own node is enough.
+            until: when asking ends, by the client's clock.
         """
         ...

@@ -34,6 +34,7 @@ from xinglin.node.remote.forms import (
     EpochsSaid,
     GenesisSaid,
     NotKeptSaid,
+    PlaceSaid,
     ProofSaid,
     ProofsSaid,
     ProvenSaid,
@@ -96,15 +97,15 @@ class Looker:
         self._seconds = seconds
         self._learned: dict[str, float] = {}
 
-    def look(self, address: Address, ones: Sequence[Open]) -> list[Look]:
-        """Return what a node shows of transactions, in order.
+    def look(self, address: Address, ones: Sequence[Open], until: float = math.inf) -> list[Look]:
+        """Return what a node shows of transactions, in order, by a time of the client's clock.
 
         Raises:
             NodeAway, NodeUnreached: it gives no answer, or none in form.
         """
         looks: list[Look] = []
         for at in range(0, len(ones), MAX_PROOFS):
-            looks += self._look(address, ones[at : at + MAX_PROOFS])
+            looks += self._look(address, ones[at : at + MAX_PROOFS], until)
         return looks
 
     def learned(self, within: float = math.inf) -> set[str]:
@@ -112,7 +113,7 @@ class Looker:
         since = self._time.monotonic() - within
         return {text for text, at in list(self._learned.items()) if at >= since}
 
-    def learn(self, address: Address, *, anew: bool = False) -> None:
+    def learn(self, address: Address, until: float = math.inf, *, anew: bool = False) -> None:
         """Have the first node show the genesis, and each its epochs, once a minute: one node may hide the newest.
 
         Raises:
@@ -120,20 +121,21 @@ class Looker:
             ProofInvalid: they are not those of the chain.
         """
         if not self.trust.begun:
-            self.trust.begin(bytes.fromhex(self._read(address, "GET", "genesis", GenesisSaid).genesis))
+            self.trust.begin(bytes.fromhex(self._read(address, "GET", "genesis", GenesisSaid, until).genesis))
         now = self._time.monotonic()
         if anew or address.text not in self.learned(EPOCHS_SECONDS):
-            self.trust.extend([bytes.fromhex(one) for one in self._read(address, "GET", "epochs", EpochsSaid).epochs])
+            said = self._read(address, "GET", "epochs", EpochsSaid, until)
+            self.trust.extend([bytes.fromhex(one) for one in said.epochs])
             self._learned[address.text] = now
 
-    def _look(self, address: Address, ones: Sequence[Open]) -> Sequence[Look]:
+    def _look(self, address: Address, ones: Sequence[Open], until: float) -> Sequence[Look]:
         asked = frame_asked([(one.valid_until, one.body) for one in ones])
-        said = self._read(address, "POST", "proofs", ProofsSaid, asked)
+        said = self._read(address, "POST", "proofs", ProofsSaid, until, asked)
         if len(said.proofs) != len(ones):
             raise NodeAway(address=address.text, reason="its proofs are not in form")
         try:
             note = _note(said.checkpoint)
-            support = self._support(address, note)
+            support = self._support(address, note, until)
         except (ProofInvalid, ProofUnknown, CheckpointInvalid) as refusal:
             return [Unfit(refusal.sentence())] * len(ones)
         except HeadContradicted as refusal:
@@ -146,13 +148,13 @@ class Looker:
             self._seen(one, proof, said.checkpoint, note, support) for one, proof in zip(ones, said.proofs, strict=True)
         ]
 
-    def _support(self, address: Address, note: SignedNote) -> Support:
+    def _support(self, address: Address, note: SignedNote, until: float) -> Support:
         """Return who signed a note; what epochs are not known yet is asked for."""
-        self.learn(address)
+        self.learn(address, until)
         try:
             return self.trust.support(note)
         except ProofInvalid:
-            self.learn(address, anew=True)
+            self.learn(address, until, anew=True)
             return self.trust.support(note)
 
     def _seen(self, one: Open, proof: ProofSaid, text: str, note: SignedNote, support: Support) -> Look:
@@ -164,9 +166,12 @@ class Looker:
         except (ProofInvalid, ProofUnknown) as refusal:
             return Unfit(refusal.sentence(), evidence)
 
-    def _read(self, address: Address, method: str, what: str, kind: type[T], body: bytes = b"") -> T:
+    def _read(self, address: Address, method: str, what: str, kind: type[T], until: float, body: bytes = b"") -> T:
+        seconds = min(self._seconds, until - self._time.monotonic())
+        if seconds <= 0:
+            raise NodeAway(address=address.text, reason="there is no time to ask it")
         headers = {"content-type": "application/octet-stream"} if body else None
-        answer = self._ask(address, Ask(method, f"{PREFIX}/{what}", body, headers, self._seconds, MAX_ANSWER_BYTES))
+        answer = self._ask(address, Ask(method, f"{PREFIX}/{what}", body, headers, seconds, MAX_ANSWER_BYTES))
         said = read_answer(answer, kind)
         if said is None:
             raise NodeAway(address=address.text, reason=f"it shows no {what} in form (status {answer.status})")
@@ -177,6 +182,22 @@ def _note(text: str) -> SignedNote:
     """Return a checkpoint, or a head that nobody signed; raises CheckpointInvalid."""
     data = text.encode()
     return parse_note(data) if b"\n\n" in data else SignedNote(parse_text(data), ())
+
+
+def place_of(proof: ProofSaid) -> PlaceSaid | None:
+    """Return where a transaction went as an answer says, unchecked; None where it does not."""
+    if not isinstance(proof, ProvenSaid):
+        return proof if isinstance(proof, AbsentSaid) else None
+    try:
+        leaf, receipt = read(Leaf, bytes.fromhex(proof.leaf), "P7"), read(Receipt, bytes.fromhex(proof.receipt), "P7")
+    except (ProofInvalid, ProofUnknown):
+        return None
+    return _said(leaf, receipt)
+
+
+def _said(leaf: Leaf, receipt: Receipt) -> CommittedSaid:
+    committed = Committed(leaf.height, leaf.time, leaf.index, receipt.number, leaf.receipt)
+    return committed_said(committed, {fact.name: fact.value for fact in receipt.facts})
 
 
 def _committed(suite: Suite, one: Open, proof: ProvenSaid, head: Head) -> CommittedSaid:
@@ -199,5 +220,4 @@ def _committed(suite: Suite, one: Open, proof: ProvenSaid, head: Head) -> Commit
     path = [bytes.fromhex(one) for one in proof.path]
     held = verify_inclusion(suite, suite.leaf_hash(pack(leaf)), leaf.index, head.size, path, head.log_root)
     require("P7", held, "the path does not lead to the log root")
-    committed = Committed(leaf.height, leaf.time, leaf.index, receipt.number, leaf.receipt)
-    return committed_said(committed, {fact.name: fact.value for fact in receipt.facts})
+    return _said(leaf, receipt)

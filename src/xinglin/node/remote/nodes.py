@@ -39,6 +39,11 @@ class Nodes:
     def __len__(self) -> int:
         return len(self._known)
 
+    def all(self) -> list[Address]:
+        """Return all nodes, those that rest too."""
+        with self._lock:
+            return [one.address for one in self._known]
+
     def ready(self) -> list[Address]:
         """Return the nodes that may be asked now, the preferred one first."""
         now = self._monotonic()

@@ -30,6 +30,8 @@ UNPROVEN_REST_SECONDS = 60.0
 """So long a node rests that did not prove what it said."""
 LOOK_SECONDS = 0.15
 """How often a node is asked whether there is a quorum by now; all others every fourth time."""
+LAST_SECONDS = 2.0
+"""So long each of the others has for its last word, when the time for a quorum is over."""
 _OTHERS_EVERY = 4
 _MAX_DOUBTED = 100
 
@@ -94,7 +96,7 @@ class Prover:
         self.doubted: deque[CommitmentUnproven] = deque(maxlen=_MAX_DOUBTED)
         """What nodes said and did not prove, the newest last."""
 
-    def faults(self, *, of_all: bool = False) -> int | None:
+    def faults(self, *, of_all: bool = False, until: float = math.inf) -> int | None:
         """Return how many nodes may lie at once, see ``Checks``; every node is asked for its epochs.
 
         A node can hide the newest epochs, and make none up: of rows of epochs the longest counts.
@@ -104,7 +106,7 @@ class Prover:
             return trust.faults  # a later epoch may bear fewer: then a refusal is open for longer than it had to be
         for address in self._nodes.ready():
             try:
-                self._looker.learn(address, anew=of_all)
+                self._looker.learn(address, until, anew=of_all)
             except (NodeAway, NodeUnreached):
                 self._nodes.failed(address)
             except ProofInvalid:
@@ -113,12 +115,14 @@ class Prover:
         enough = len(self._nodes) if of_all else len(self._nodes) // 2 + 1
         return trust.faults if len(shown) >= enough or any(is_own(text) for text in shown) else None
 
-    def check(self, address: Address, claims: Sequence[Claim]) -> list[Shown | CommitmentUnproven]:
+    def check(
+        self, address: Address, claims: Sequence[Claim], until: float = math.inf
+    ) -> list[Shown | CommitmentUnproven]:
         """Return what is shown of each claim of a node, or why it is not believed; see ``Checks``."""
-        own = self._looker.look(address, [claim.one for claim in claims])
+        own = self._looker.look(address, [claim.one for claim in claims], until)
         checking = _Checking(address, claims, own)
         checking.found = [self._first(checking, place) for place in range(len(claims))]
-        self._wait(checking)
+        self._wait(checking, min(until, self._time.monotonic() + self._quorum_seconds))
         return [
             CommitmentUnproven(address=address.text, body=claim.one.body, reason="no node shows it")
             if one is None
@@ -138,22 +142,22 @@ class Prover:
             return self._doubt(checking, place, f"its log lacks it at height {look.height}")
         return self._doubt(checking, place, look.reason) if isinstance(look, Unfit) else None
 
-    def _wait(self, checking: _Checking) -> None:
-        """Look again until all is shown as it is wanted, or time is over."""
-        until = self._time.monotonic() + self._quorum_seconds
+    def _wait(self, checking: _Checking, until: float) -> None:
+        """Look again until all is shown as it is wanted, or time is over; then the others have a last word."""
         for turn in count(1):
             left = [place for place, one in enumerate(checking.found) if self._is_open(one)]
             last = self._time.monotonic() >= until
             if not left:
                 break
             asks_others = last or turn % _OTHERS_EVERY == 0 or any(checking.found[place] is None for place in left)
-            others = [one for one in self._nodes.ready() if one != checking.address] if asks_others else []
+            asked = (self._nodes.all() if last else self._nodes.ready()) if asks_others else []
+            others = [one for one in asked if one != checking.address]
             if not last:
                 self._time.sleep(LOOK_SECONDS)
                 others = [checking.address, *others]
             for node in others:
                 if node.text not in checking.unfit:
-                    self._look_again(checking, node, left)
+                    self._look_again(checking, node, left, self._time.monotonic() + LAST_SECONDS if last else until)
             if last:
                 break
         for place, one in enumerate(checking.found):
@@ -186,10 +190,10 @@ class Prover:
             return one is None
         return one.assurance is not Assurance.QUORUM and (self._quorum or one.said.code != 0)
 
-    def _look_again(self, checking: _Checking, node: Address, left: Sequence[int]) -> None:
+    def _look_again(self, checking: _Checking, node: Address, left: Sequence[int], until: float) -> None:
         """Ask a node, the same or another, for what is open."""
         try:
-            looks = self._looker.look(node, [checking.claims[place].one for place in left])
+            looks = self._looker.look(node, [checking.claims[place].one for place in left], until)
         except (NodeAway, NodeUnreached):
             self._nodes.failed(node)
             return

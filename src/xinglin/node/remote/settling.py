@@ -28,22 +28,27 @@ from xinglin.node.remote.errors import (
 )
 from xinglin.node.remote.forms import (
     MAX_ANSWER_BYTES,
+    MAX_PROOFS,
     MAX_SUBMISSION_BYTES,
     MAX_TRANSACTIONS,
     PREFIX,
+    AbsentSaid,
     Answer,
     CommittedSaid,
     OutcomeSaid,
     OutcomesSaid,
     PlaceAnswer,
     PlaceSaid,
+    ProofsSaid,
     RefusedSaid,
     UnknownSaid,
     error_of,
     frame,
+    frame_asked,
     read_answer,
     turned_away,
 )
+from xinglin.node.remote.looking import place_of
 from xinglin.node.remote.nodes import Nodes
 from xinglin.node.remote.proving import UNPROVEN_REST_SECONDS
 from xinglin.node.remote.transport import Address, Ask, is_own
@@ -53,6 +58,7 @@ _NOT_TAKEN = (400, 403, 408, 413, 429)
 _MAY_PASS = (Unavailable, OverQuota, TransactionTooFarAhead, TransactionExpired, TransactionReplayed)
 """Refusals after which it is of use to hand in again, or which are settled by the log."""
 _PAUSE_SECONDS = 0.25
+_OCTETS = {"content-type": "application/octet-stream"}
 
 Settled = CommittedSaid | PlatformError
 
@@ -82,7 +88,7 @@ class Settling:
             address = self.next_node(deadline)
             if address is None:
                 break
-            self._hand_in(address, _chunk(left))
+            self._hand_in(address, _chunk(left), deadline)
         return [self._settled(one) for one in transactions]
 
     def next_node(self, deadline: float) -> Address | None:
@@ -94,25 +100,40 @@ class Settling:
             self._time.sleep(min(self._nodes.wait_seconds(), deadline - now) + 0.001)
         return None
 
-    def find(self, one: Open) -> bool:
+    def find(self, one: Open, deadline: float) -> bool:
         """Ask every node that may be asked where a transaction went; settle it if that is certain.
 
         It is, when it is shown to be logged, or when enough nodes have committed a block past its end and lack it: more
         than can lie at once, or all that the client was given; one that is believed is enough.
         """
-        expired = 0
-        for address in self._nodes.ready():
-            place = self._place(address, one)
-            if isinstance(place, CommittedSaid):
-                self._accept(address, [Claim(one, place)])
-                if one.outcome is not None:
-                    return True
-            elif place is not None and place.time > one.valid_until:
-                one.past.add(address.text)
-                expired = max(expired, place.time)
-        if expired and self._are_enough(one.past):
-            one.outcome = one.refusal or TransactionExpired(valid_until=one.valid_until, time=expired)
+        self._look_up(self._nodes.ready(), [one], deadline)
         return one.outcome is not None
+
+    def _look_up(self, nodes: Sequence[Address], ones: Sequence[Open], deadline: float) -> None:
+        """As ``find``, of several; no node is asked once the deadline is over."""
+        expired: dict[bytes, int] = {}
+        for address in nodes:
+            left = [one for one in ones if one.outcome is None]
+            for at in range(0, len(left), MAX_PROOFS):
+                some = left[at : at + MAX_PROOFS]
+                places = self._places(address, some, deadline)
+                if places is None:
+                    break
+                claims = [
+                    Claim(one, place)
+                    for one, place in zip(some, places, strict=True)
+                    if isinstance(place, CommittedSaid)
+                ]
+                self._accept(address, claims, deadline)
+                for one, place in zip(some, places, strict=True):
+                    if isinstance(place, AbsentSaid) and place.time > one.valid_until:
+                        one.past.add(address.text)
+                        expired[one.body] = max(expired.get(one.body, 0), place.time)
+        ended = [one for one in ones if one.outcome is None and one.body in expired]
+        faults = self._checks.faults(until=deadline) if ended and self._checks is not None else None
+        for one in ended:
+            if self._are_enough(one.past, faults):
+                one.outcome = one.refusal or TransactionExpired(valid_until=one.valid_until, time=expired[one.body])
 
     @staticmethod
     def unknown(one: Open) -> SubmissionUnknown:
@@ -131,13 +152,13 @@ class Settling:
             return self.unknown(one)
         return why or NodesAway(nodes=len(self._nodes), reason="none took it in time")
 
-    def _hand_in(self, address: Address, chunk: Sequence[Open]) -> None:
+    def _hand_in(self, address: Address, chunk: Sequence[Open], deadline: float) -> None:
         asked = Ask(
             "POST",
             f"{PREFIX}/transactions",
             frame([one.raw for one in chunk]),
-            {"content-type": "application/octet-stream"},
-            self._patience.request_seconds,
+            _OCTETS,
+            self._seconds(deadline),
             MAX_ANSWER_BYTES,
         )
         try:
@@ -151,23 +172,23 @@ class Settling:
             return
         outcomes = _outcomes(answer, len(chunk))
         if outcomes is None:
-            self._not_taken(address, chunk, answer)
+            self._not_taken(address, chunk, answer, deadline)
             return
         self._nodes.answered(address)
         claims: list[Claim] = []
-        believed = any(isinstance(said, RefusedSaid) for said in outcomes) and self._may_refuse(address)
+        believed = any(isinstance(said, RefusedSaid) for said in outcomes) and self._may_refuse(address, deadline)
         for one, said in zip(chunk, outcomes, strict=True):
             if isinstance(said, CommittedSaid):
                 claims.append(Claim(one, said))
             else:
                 self._take(address, one, said, believed=believed)
-        self._accept(address, claims)
-        self._after_round(address, chunk)
+        self._accept(address, claims, deadline)
+        self._after_round(address, chunk, deadline)
 
-    def _not_taken(self, address: Address, chunk: Sequence[Open], answer: Answer) -> None:
+    def _not_taken(self, address: Address, chunk: Sequence[Open], answer: Answer, deadline: float) -> None:
         """Note an answer that is no outcomes: a problem before anything was handed in, or a death."""
         problem = turned_away(answer)
-        believed = self._may_refuse(address)  # before it rests: it may have to be asked
+        believed = self._may_refuse(address, deadline)  # before it rests: it may have to be asked
         self._nodes.failed(address, answer.retry_after)
         if problem is None and answer.status not in _NOT_TAKEN:
             _taken(chunk)
@@ -181,10 +202,16 @@ class Settling:
                 one.refusal = one.refusal or problem
                 self._end_refused(one)
 
-    def _after_round(self, address: Address, chunk: Sequence[Open]) -> None:
-        """Look up what was refused though another node may have taken it; let a node rest that settles nothing."""
-        for one in chunk:
-            if one.outcome is None and one.refusal is not None and not self.find(one):
+    def _after_round(self, address: Address, chunk: Sequence[Open], deadline: float) -> None:
+        """Look up what was refused though another node may have taken it; let a node rest that settles nothing.
+
+        The node itself is asked last, and all have the time of one request together: then it is the next one's turn.
+        """
+        refused = [one for one in chunk if one.outcome is None and one.refusal is not None]
+        nodes = sorted(self._nodes.ready(), key=lambda one: one == address)
+        self._look_up(nodes, refused, min(deadline, self._time.monotonic() + self._patience.request_seconds))
+        for one in refused:
+            if one.outcome is None:
                 self._end_refused(one)
         if all(one.outcome is None for one in chunk):
             self._nodes.failed(address)
@@ -213,7 +240,7 @@ class Settling:
         if not isinstance(refusal, _MAY_PASS):
             one.refused.add(address.text)
 
-    def _accept(self, address: Address, claims: Sequence[Claim]) -> None:
+    def _accept(self, address: Address, claims: Sequence[Claim], deadline: float) -> None:
         """Take a node's word, or its proof, that transactions are committed."""
         for claim in claims:
             claim.one.uncertain = True
@@ -227,7 +254,7 @@ class Settling:
                 claim.one.outcome = claim.said
             return
         try:
-            found = self._checks.check(address, timely)
+            found = self._checks.check(address, timely, deadline)
         except (NodeAway, NodeUnreached):
             self._nodes.failed(address)
             return
@@ -237,26 +264,45 @@ class Settling:
         if any(isinstance(one, CommitmentUnproven) for one in found):
             self._nodes.failed(address, UNPROVEN_REST_SECONDS)
 
-    def _may_refuse(self, address: Address) -> bool:
+    def _may_refuse(self, address: Address, deadline: float) -> bool:
         """Whether a node's refusal without a receipt is believed: it is this user's, or the chain bears no liar."""
-        return self._checks is None or _is_own(address) or self._checks.faults(of_all=True) == 0
+        if self._checks is None or _is_own(address):
+            return True
+        return self._checks.faults(of_all=True, until=deadline) == 0
 
-    def _are_enough(self, addresses: Collection[str]) -> bool:
+    def _are_enough(self, addresses: Collection[str], faults: int | None) -> bool:
         """Whether so many nodes can't all lie, or are all that the client has."""
         if self._checks is None or any(is_own(text) for text in addresses):
             return True
-        faults = self._checks.faults()
         return len(addresses) >= min(len(self._nodes), len(self._nodes) if faults is None else faults + 1)
 
-    def _place(self, address: Address, one: Open) -> PlaceSaid | None:
-        path = f"{PREFIX}/transactions/{one.body.hex()}?valid_until={one.valid_until}"
+    def _seconds(self, deadline: float) -> float:
+        """Return how long a request may take; too little to be answered where there is no time left."""
+        return max(0.01, min(self._patience.request_seconds, deadline - self._time.monotonic()))
+
+    def _places(self, address: Address, ones: Sequence[Open], deadline: float) -> Sequence[PlaceSaid | None] | None:
+        """Return where a node says that transactions went; None where it does not answer, or time is over."""
+        if self._time.monotonic() >= deadline:
+            return None
+        seconds = self._seconds(deadline)
+        if len(ones) == 1:
+            path = f"{PREFIX}/transactions/{ones[0].body.hex()}?valid_until={ones[0].valid_until}"
+            asked = Ask("GET", path, seconds=seconds)
+        else:
+            body = frame_asked([(one.valid_until, one.body) for one in ones])
+            asked = Ask("POST", f"{PREFIX}/proofs", body, _OCTETS, seconds, MAX_ANSWER_BYTES)
         try:
-            answer = self._ask(address, Ask("GET", path, seconds=self._patience.request_seconds))
+            answer = self._ask(address, asked)
         except (NodeAway, NodeUnreached):
             self._nodes.failed(address)
             return None
-        said = read_answer(answer, PlaceAnswer)
-        return None if said is None else said.place
+        if len(ones) == 1:
+            place = read_answer(answer, PlaceAnswer)
+            return None if place is None else [place.place]
+        said = read_answer(answer, ProofsSaid)
+        if said is None or len(said.proofs) != len(ones):
+            return None
+        return [place_of(one) for one in said.proofs]
 
 
 def _unproven(one: Open, refusal: PlatformError) -> RefusalUnproven:

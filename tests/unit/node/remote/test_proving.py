@@ -13,11 +13,12 @@ from xinglin.carrier.crypto.suite import suite
 from xinglin.carrier.ledger.errors import SignerUnknown
 from xinglin.carrier.ledger.genesis import epoch_hash, epoch_zero
 from xinglin.kernel.encoding import pack
-from xinglin.node.remote.claims import Open, Patience, Time
-from xinglin.node.remote.errors import NodeUnreached, RefusalUnproven, SubmissionUnknown
+from xinglin.node.remote.claims import Claim, Open, Patience, Time
+from xinglin.node.remote.errors import NodeAway, NodeUnreached, RefusalUnproven, SubmissionUnknown
 from xinglin.node.remote.forms import (
     AbsentSaid,
     Answer,
+    CommittedSaid,
     EpochsSaid,
     GenesisSaid,
     OutcomesSaid,
@@ -35,6 +36,7 @@ GM = suite("gm")
 END = 10**12
 REFUSED = msgspec.json.encode(OutcomesSaid([refusal_said(SignerUnknown(key=b"k"))]))
 LIAR = "liar"
+DONE = CommittedSaid(height=7, time=900, index=3, code=0, receipt="00" * 32)
 
 
 class Grown:
@@ -53,7 +55,7 @@ class Grown:
         epoch = next_epoch(first, epoch_hash(GM.hash, first), 4, *(one.entry() for one in parties))
         votes = tuple(Vote(one.member, one.vote(epoch)) for one in parties[:3])
         self.states = [pack(EpochState(epoch=first, votes=())), pack(EpochState(epoch=epoch, votes=votes))]
-        self.hide, self.dead = set(hide), set(dead)
+        self.hide, self.dead, self.slow = set(hide), set(dead), set[str]()
         self.past = END - 1
         self.now = 0.0
         self.nodes = Nodes([Address(name) for name in names], lambda: self.now, lambda: 0.5)
@@ -63,7 +65,7 @@ class Grown:
 
     def ask(self, address: Address, asked: Ask) -> Answer:
         """Answer a request."""
-        self.now += 0.01
+        self.now += asked.seconds - 0.001 if address.text in self.slow else 0.01
         if address.text in self.dead:
             raise NodeUnreached(address=address.text, reason="-")
         if asked.path.endswith("/genesis"):
@@ -118,3 +120,13 @@ def test_an_epoch_that_comes_meanwhile_takes_a_refusal_its_finality() -> None:
 
 def test_where_one_has_not_shown_its_epochs_a_refusal_is_open() -> None:
     assert isinstance(Grown("a", "b", hide=["a", "b"], dead=["b"]).settle(), RefusalUnproven)
+
+
+def test_asking_for_epochs_and_proofs_ends_in_time() -> None:
+    grown = Grown("a", "b", "c", "d")
+    grown.slow = {"a", "b", "c", "d"}
+    grown.prover.faults(until=2.0)
+    assert grown.now < 2.1
+    with pytest.raises(NodeAway):
+        grown.prover.check(Address("b"), [Claim(Open(b"raw", bytes(32), END), DONE)], until=grown.now + 2.0)
+    assert grown.now < 4.2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,14 +25,17 @@ from xinglin.node.remote.errors import (
     SubmissionUnknown,
 )
 from xinglin.node.remote.forms import (
+    PROOF_REQUEST_BYTES,
     AbsentSaid,
     Answer,
     CommittedSaid,
     OutcomesSaid,
     PlaceAnswer,
+    ProofsSaid,
     RefusedSaid,
     UnknownSaid,
     refusal_said,
+    unframe,
 )
 from xinglin.node.remote.nodes import LONGEST_REST_SECONDS, Nodes
 from xinglin.node.remote.settling import Settling
@@ -101,7 +105,9 @@ class Believing:
     believed: Collection[str] = ()
     liars: int | None = 1
 
-    def check(self, address: Address, claims: Sequence[Claim]) -> list[Shown | CommitmentUnproven]:
+    def check(
+        self, address: Address, claims: Sequence[Claim], until: float = math.inf
+    ) -> list[Shown | CommitmentUnproven]:
         """Believe a node, or not."""
         return [
             Shown(claim.said, Assurance.QUORUM, 3)
@@ -110,7 +116,7 @@ class Believing:
             for claim in claims
         ]
 
-    def faults(self, *, of_all: bool = False) -> int | None:
+    def faults(self, *, of_all: bool = False, until: float = math.inf) -> int | None:
         """Return how many may lie."""
         return self.liars
 
@@ -330,3 +336,54 @@ def test_addresses_of_nodes() -> None:
     assert parse_address("unix:/home/node.sock").path == "/home/node.sock"
     assert parse_address("https://node-1.example:443/", "/etc/ca.pem").ca_file == "/etc/ca.pem"
     assert parse_address("http://node-1.example:80", "/etc/ca.pem").ca_file == ""
+
+
+class Slow:
+    """Nodes of which one refuses all and takes its time for whatever else it is asked; the others log all.
+
+    Args:
+        absent: whether the others, too, refuse, and lack what they are asked for.
+    """
+
+    def __init__(self, *, absent: bool = False) -> None:
+        self.now = 0.0
+        self.looked: list[tuple[str, int]] = []
+        self._absent = absent
+        self.nodes = Nodes([Address(name) for name in ("liar", "b", "c")], lambda: self.now, lambda: 0.5)
+
+    def ask(self, address: Address, asked: Ask) -> Answer:
+        """Answer a request; the liar just before its time is over."""
+        if asked.path.endswith("/transactions"):
+            self.now += 0.1
+            said = UNKNOWN_SIGNER if self._absent or address.text == "liar" else DONE
+            return Answer(200, msgspec.json.encode(OutcomesSaid([said] * len(unframe(asked.body)))))
+        self.now += asked.seconds - 0.001 if address.text == "liar" else 0.01
+        if asked.method == "GET":
+            return Answer(200, msgspec.json.encode(PlaceAnswer(AbsentSaid(5, END - 1))))
+        count = len(asked.body) // PROOF_REQUEST_BYTES
+        self.looked.append((address.text, count))
+        return Answer(200, msgspec.json.encode(ProofsSaid("", [AbsentSaid(5, END - 1)] * count)))
+
+    def settle(self, count: int, patience: Patience) -> list[object]:
+        """Settle so many transactions."""
+        settling = Settling(self.nodes, self.ask, Time(lambda: self.now, self._sleep), patience, Believing("bc"))
+        return list(settling.settle([Open(b"%d" % one, one.to_bytes(32, "big"), END) for one in range(count)]))
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.requirement("S6.2f", part="a node that holds a client up")
+def test_a_slow_node_that_refuses_does_not_keep_the_others_from_settling() -> None:
+    slow = Slow()
+    assert slow.settle(2_000, Patience(120.0, 30.0)) == [DONE] * 2_000
+    assert slow.now < 40
+    assert max(count for _, count in slow.looked) == 200
+
+
+@pytest.mark.parametrize("count", [1, 2_000])
+def test_the_end_of_patience_holds_for_what_is_looked_up_too(count: int) -> None:
+    slow = Slow(absent=True)
+    outcomes = slow.settle(count, Patience(20.0, 30.0))
+    assert {type(one) for one in outcomes} == {RefusalUnproven}
+    assert slow.now < 21
