@@ -35,7 +35,7 @@ from xinglin.node.chains import SystemClock, comet_application
 from xinglin.node.misbehaviour import keep_misbehaviour
 from xinglin.node.named_peers import NamedPeers
 from xinglin.node.node import Node
-from xinglin.node.redial import reachable
+from xinglin.node.redial import reachable, silent
 
 _STANDS_MS = 20_000
 """An idle chain has a block every 2 s."""
@@ -155,12 +155,14 @@ class CometChain:
         write_peers(self.home, peers)
 
     def missed(self) -> Collection[bytes]:
-        """Return the peers that it is not connected to although they can be reached; see ``Peered``."""
+        """Return the peers that it should dial anew; see ``Peered``."""
         try:
-            connected = {one.peer for one in self.links()}
+            links = self.links()
         except PlatformError:
             return ()
-        return reachable({one.id: one.address for one in self.admitted() if one.id not in connected}, _REACH_SECONDS)
+        connected = {one.peer for one in links}
+        away = {one.id: one.address for one in self.admitted() if one.id not in connected}
+        return silent(links) | reachable(away, _REACH_SECONDS)
 
     def stands(self) -> bool:
         """Tell whether no block comes; see ``Peered``."""

@@ -57,7 +57,7 @@ class Peered(Protocol):
         ...
 
     def missed(self) -> Collection[bytes]:
-        """Return the peers that it is not connected to although they can be reached."""
+        """Return the peers that it should dial anew: they can be reached and are not connected, or are silent."""
         ...
 
     def stands(self) -> bool:
@@ -126,12 +126,12 @@ class PeersKeeper:
             self.restarts += 1
 
     def _look_for_missed(self, ids: Collection[bytes]) -> None:
-        """Restart an engine that does not dial a peer that can be reached."""
+        """Restart an engine that does not dial a peer that can be reached, or holds a dead connection."""
         if time.monotonic() < self._redials_at:
             return
         missed, stands = self._engine.missed(), self._engine.stands()
         if self._redial.due(missed, time.monotonic(), stands=stands, turn_seconds=self._rank(ids) * self._stagger):
-            logger.warning("the engine is restarted: %d peers can be reached and are not connected", len(missed))
+            logger.warning("the engine is restarted: %d peers are not connected and could be, or are silent", len(missed))
             self._engine.restart()
         self._redials_at = time.monotonic() + REDIAL_SECONDS
 

@@ -9,13 +9,26 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
+from xinglin.carrier.consensus.comet.rpc import PeerLink
+
+SILENT_MS = 90_000
+"""How long nothing may come through a connection; a CometBFT that is there sends a ping each minute."""
 STANDS_SECONDS, GOES_SECONDS = 10.0, 60.0
 """How long a peer is missed before that, while no block comes and while blocks come."""
 _FIRST_STANDS, _FIRST_GOES, _LONGEST = 30.0, 600.0, 21_600.0
 """Seconds to the next start for the same reason, twice as many each time."""
+
+
+def silent(links: Iterable[PeerLink]) -> set[bytes]:
+    """Return the peers that nothing comes from through the connection that stands.
+
+    A host that is gone, or has another address by now, leaves one behind. CometBFT holds it until TCP gives up, a
+    quarter of an hour, and refuses the same peer as doubled meanwhile.
+    """
+    return {one.peer for one in links if one.idle_ms >= SILENT_MS}
 
 
 def reachable(places: Mapping[bytes, str], seconds: float) -> set[bytes]:
@@ -54,7 +67,7 @@ class Redial:
         """Tell whether the engine is to be started again now.
 
         Args:
-            missed: peers that are not connected and can be reached.
+            missed: peers that are not connected and can be reached, or whose connection is dead.
             now: of a clock that never goes back, in seconds.
             stands: whether no block comes; then a start costs nothing.
             turn_seconds: how long this node lets others go first while blocks come.

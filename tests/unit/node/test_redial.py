@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from xinglin.node.redial import Redial, reachable
+from xinglin.carrier.consensus.comet.rpc import PeerLink
+from xinglin.node.redial import SILENT_MS, Redial, reachable, silent
 
 A, B = b"a" * 20, b"b" * 20
 
@@ -61,3 +62,12 @@ def test_what_can_be_reached_is_found_and_nothing_is_waited_for(monkeypatch: pyt
         begun = time.monotonic()
         assert reachable({**places, b"d": "slow.example:1"}, 0.5) == {A}
         assert time.monotonic() - begun < 2
+
+
+def link(peer: bytes, idle_ms: int) -> PeerLink:
+    return PeerLink(peer, "node", "192.0.2.1", True, 1_000_000, 1, 1, 0, 0, idle_ms)
+
+
+def test_a_connection_through_which_nothing_comes_is_dead_after_a_ping_and_half_of_one() -> None:
+    assert silent([link(A, 60_000), link(B, SILENT_MS)]) == {B}
+    assert silent([link(A, SILENT_MS - 1)]) == set()
