@@ -260,6 +260,18 @@ def test_a_lie_about_a_commit_is_found(scene: Scene, name: str) -> None:
     assert kept == {}  # nobody signed what was changed
 
 
+@pytest.mark.parametrize("name", ["a path that leads elsewhere", "a leaf of another height", "another receipt"])
+def test_what_nobody_signed_is_no_evidence(scene: Scene, name: str) -> None:
+    built = scene.client().build([scene.good()], [scene.signer()])
+    assert scene.client(*HONEST).submit(built.raw).assurance is Assurance.QUORUM
+    kept: dict[str, bytes] = {}
+    scene.lie(LIES[name])
+    client = scene.client(keep=kept.__setitem__)
+    client.submit(built.raw)  # the liar's lie is under a head that a quorum has signed
+    assert {one.facts["address"] for one in client.doubted} == {scene.place[LIAR].address}
+    assert kept == {}
+
+
 def test_a_refusal_in_the_log_can_not_be_told_as_done(scene: Scene) -> None:
     kept: dict[str, bytes] = {}
     scene.lie(_outcome({"code": 0, "facts": {}}))
