@@ -131,7 +131,9 @@ class PeersKeeper:
             return
         missed, stands = self._engine.missed(), self._engine.stands()
         if self._redial.due(missed, time.monotonic(), stands=stands, turn_seconds=self._rank(ids) * self._stagger):
-            logger.warning("the engine is restarted: %d peers are not connected and could be, or are silent", len(missed))
+            logger.warning(
+                "the engine is restarted: %d peers are not connected and could be, or are silent", len(missed)
+            )
             self._engine.restart()
         self._redials_at = time.monotonic() + REDIAL_SECONDS
 

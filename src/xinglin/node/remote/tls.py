@@ -1,4 +1,4 @@
-"""Whose certificates are believed of a TLS proxy before a node's listener (docs/spec/node-http.md, NH28).
+"""Whose certificates are believed of a TLS proxy before a node's listener (docs/spec/node-http.md, NH32).
 
 Whose node answers is shown by signatures; TLS hides what is asked from who listens on the way.
 """
