@@ -26,9 +26,9 @@ from tests.support.town_people import HOSPITALS, PATIENTS
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.encoding import decode, encode
 from xinglin.kernel.errors import error_for_number
-from xinglin.node.accounts import end_key
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, give_by_own_key, sign_agreement
+from xinglin.node.office.accounts import end_key
+from xinglin.node.office.consents import acknowledge, give_by_own_key, sign_agreement
 from xinglin.node.opening import transmission_key
 from xinglin.service.basic.audit.auditing import Finding, framed, reused
 from xinglin.service.basic.audit.messages import AccessRequest, Asked, SignedRequest

@@ -30,8 +30,9 @@ from xinglin.carrier.ledger.model import Header, Transaction
 from xinglin.cli.app import run
 from xinglin.kernel.encoding import decode, pack
 from xinglin.kernel.hashing import Tag, tagged
-from xinglin.node import comet_chain, node
+from xinglin.node import node
 from xinglin.node.chains import SystemClock
+from xinglin.node.consortium import comet_chain
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.home import Home
 

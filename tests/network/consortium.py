@@ -26,8 +26,8 @@ from xinglin.carrier.consensus.comet.stale import stop_strays, strays
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock, random_bytes, rules_of
+from xinglin.node.consortium.network_setup import Place, found_network, free_ports
 from xinglin.node.home import Home
-from xinglin.node.network_setup import Place, found_network, free_ports
 from xinglin.node.remote.forms import PREFIX, HeadSaid, read_answer
 from xinglin.node.remote.transport import Ask, ask, parse_address
 from xinglin.node.setup import make_home

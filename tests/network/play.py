@@ -20,8 +20,8 @@ from tests.network.manifest import Manifest, Step
 from tests.network.observe import later_rounds, proposals
 from tests.network.twin import begin_twin
 from xinglin.carrier.consensus.comet.files import identity, key_address
+from xinglin.node.consortium.misbehaviour import deeds
 from xinglin.node.home import Home
-from xinglin.node.misbehaviour import deeds
 from xinglin.settings import load_settings
 
 _SETTLE_SECONDS = 90.0

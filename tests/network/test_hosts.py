@@ -18,7 +18,7 @@ from tests.network.hosts.trial import Trial
 from tests.support.engines import needs_engine
 from tests.support.product import CHEAP
 from xinglin.carrier.consensus.comet.binary import find_engine
-from xinglin.node.network_setup import free_ports
+from xinglin.node.consortium.network_setup import free_ports
 from xinglin.node.network_tool.creating import create_network
 from xinglin.node.network_tool.exporting import export_network
 from xinglin.node.network_tool.plan import read_plan

@@ -17,7 +17,7 @@ import pytest
 from tests.property.reading_sessions import BEGIN, Act, Found, Sessions, drawn, shrunk
 from tests.support.reading_town import make_town
 from tests.support.witness import Unwitnessed
-from xinglin.node.read_ports import OpenLog
+from xinglin.node.records.read_ports import OpenLog
 from xinglin.service.basic.audit.auditing import MAX_LAG_MS
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.model import AccessEntry

@@ -24,9 +24,9 @@ from tests.support.reading_town import Town, make_town, town_in
 from tests.support.town_people import HOSPITALS, Patient, bundle_of
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.identifiers import identifier
-from xinglin.node import consents as node_consents
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.consents import GivenConsent, acknowledge, call, give_at_counter, give_by_own_key, revoke
+from xinglin.node.office import consents as node_consents
+from xinglin.node.office.consents import GivenConsent, acknowledge, call, give_at_counter, give_by_own_key, revoke
 from xinglin.node.opening import transmission_key
 from xinglin.service.basic.destruction.service import Destruction
 from xinglin.service.basic.intake.preparation import Preparation

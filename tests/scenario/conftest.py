@@ -19,9 +19,9 @@ from tests.support.product import (
     xinglin,
 )
 from tests.support.town import make_town
-from xinglin.node.archive import open_archive
 from xinglin.node.opening import anchoring
-from xinglin.node.reading import reading
+from xinglin.node.records.archive import open_archive
+from xinglin.node.records.reading import reading
 
 
 @pytest.fixture(scope="session")

@@ -20,10 +20,10 @@ from xinglin.carrier.ledger.cosign import NoteStore
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.archive import Archive, open_archive
 from xinglin.node.node import Node
+from xinglin.node.office.proofs import prove_anchor, prove_record, trust_of
 from xinglin.node.opening import anchoring, transmission_key
-from xinglin.node.proofs import prove_anchor, prove_record, trust_of
+from xinglin.node.records.archive import Archive, open_archive
 from xinglin.service.basic.coordination.bundles.check import check_bundle
 from xinglin.service.lifecycle.storage.model import StoredRecord
 

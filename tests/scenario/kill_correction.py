@@ -28,13 +28,13 @@ from xinglin.carrier.access.registry.model import KeyState
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import account_signer, add_account
-from xinglin.node.archive import open_archive
-from xinglin.node.corrections import correct_by_account, resume_corrections
-from xinglin.node.directory import Directory
 from xinglin.node.founding import SERVICE
 from xinglin.node.node import Node
+from xinglin.node.office.accounts import account_signer, add_account
+from xinglin.node.office.corrections import correct_by_account, resume_corrections
+from xinglin.node.office.directory import Directory
 from xinglin.node.private import PrivateCalls
+from xinglin.node.records.archive import open_archive
 from xinglin.node.site import Site, open_site
 from xinglin.service.basic.correction.looking import Version
 from xinglin.service.basic.correction.model import LinkCorrection, Reason

@@ -24,8 +24,8 @@ from tests.support.product import findings, opened_archive, stored_records
 from tests.support.remains import Needles, needles_of
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.archive import Archive
-from xinglin.node.replaying import standing_of
+from xinglin.node.records.archive import Archive
+from xinglin.node.records.replaying import standing_of
 from xinglin.service.basic.coordination.model import CertifyDestruction, ConfirmDestruction, OrderDestruction
 from xinglin.service.basic.destruction.model import Standing
 from xinglin.service.lifecycle.storage.vault import OpenedRecord

@@ -36,7 +36,7 @@ from tests.support.product import (
     write_passphrase,
 )
 from xinglin.kernel.encoding import decode
-from xinglin.node.archive import Archive
+from xinglin.node.records.archive import Archive
 from xinglin.node.verify import verify_home
 from xinglin.service.basic.coordination.model import RecordItem, RegisterBatch
 from xinglin.service.basic.coordination.outbox.store import BatchRow, Delivery, OutboxStore

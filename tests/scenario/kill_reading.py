@@ -30,10 +30,10 @@ from tests.support.town_audit import rows_of
 from tests.support.town_people import HOSPITALS, PATIENTS
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.access import open_trace
-from xinglin.node.archive import Archive, open_archive
 from xinglin.node.node import Node, open_node
-from xinglin.node.serving import open_protection
+from xinglin.node.records.access import open_trace
+from xinglin.node.records.archive import Archive, open_archive
+from xinglin.node.records.serving import open_protection
 from xinglin.service.basic.audit.auditing import Finding, compare_twins, framed
 from xinglin.service.basic.audit.model import TwinState
 from xinglin.service.basic.audit.projection import AccessRow

@@ -13,9 +13,9 @@ import pytest
 from tests.support.hospitals import Hospitals, hospitals, make_hospitals
 from tests.support.product import write_passphrase, xinglin
 from xinglin.kernel.encoding import encode
-from xinglin.node.archive import open_archive
 from xinglin.node.founding import SERVICE
-from xinglin.node.serving import Serving, open_serving
+from xinglin.node.records.archive import open_archive
+from xinglin.node.records.serving import Serving, open_serving
 from xinglin.service.basic.audit.auditing import MAX_LAG_MS
 from xinglin.service.basic.coordination.anchoring import ChainBehindAnchor, anchor_state
 from xinglin.stakeholders.purposes import Purpose

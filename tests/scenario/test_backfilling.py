@@ -13,9 +13,9 @@ from xinglin.carrier.ledger.errors import LogBegunLate
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.recheck import recheck
 from xinglin.carrier.ledger.snapshot import restore_snapshot, take_snapshot
-from xinglin.node.backfilling import BackfillKeeper
-from xinglin.node.locating import CommitmentNotRegistered, find_registered
-from xinglin.node.neighbours import neighbours_of
+from xinglin.node.consortium.backfilling import BackfillKeeper
+from xinglin.node.consortium.neighbours import neighbours_of
+from xinglin.node.office.locating import CommitmentNotRegistered, find_registered
 from xinglin.node.remote.forms import PREFIX
 from xinglin.node.status import chain_row
 from xinglin.server.metrics import Figures

@@ -26,19 +26,19 @@ from xinglin.carrier.consensus.ports import MARK_FORMAT
 from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.errors import LogBegunLate, SnapshotInvalid
 from xinglin.carrier.ledger.trust import encode_trust
-from xinglin.node.accounts import add_account
-from xinglin.node.backfilling import BackfillKeeper
 from xinglin.node.chains import random_bytes
-from xinglin.node.comet_chain import CometChain
+from xinglin.node.consortium.backfilling import BackfillKeeper
+from xinglin.node.consortium.comet_chain import CometChain
+from xinglin.node.consortium.neighbours import neighbours_of
+from xinglin.node.consortium.network import Network
+from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.package import PackageInvalid, make_package
+from xinglin.node.consortium.rebuilding import Sources, rebuild
 from xinglin.node.founding import ADMINISTRATOR, SEALING
-from xinglin.node.neighbours import neighbours_of
-from xinglin.node.network import Network
-from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import Node, open_node
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.proofs import collect_checkpoint, prove_anchor, trust_of
 from xinglin.node.opening import anchoring, open_for_business
-from xinglin.node.package import PackageInvalid, make_package
-from xinglin.node.proofs import collect_checkpoint, prove_anchor, trust_of
-from xinglin.node.rebuilding import Sources, rebuild
 from xinglin.node.setup import make_home
 from xinglin.stakeholders.kinds import Role
 

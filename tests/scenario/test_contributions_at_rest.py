@@ -11,12 +11,12 @@ from tests.support.product import CHEAP, PASSPHRASE, make_hospital, write_passph
 from xinglin.carrier.consensus.comet.files import EngineHome
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.carrier.consensus.comet.stale import strays
-from xinglin.node.accounts import add_account
 from xinglin.node.chains import random_bytes
+from xinglin.node.consortium.network import Network
+from xinglin.node.consortium.network_setup import found_network, free_places
 from xinglin.node.membership.contribution import contributions
-from xinglin.node.network import Network
-from xinglin.node.network_setup import found_network, free_places
 from xinglin.node.node import open_node
+from xinglin.node.office.accounts import add_account
 from xinglin.node.setup import make_home
 from xinglin.stakeholders.kinds import MemberKind, Role
 

@@ -13,9 +13,9 @@ import pytest
 from tests.support.town import Town, open_town
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import AccountKeyMissing, add_account
-from xinglin.node.corrections import correct_by_account
-from xinglin.node.notices import acknowledge_notice
+from xinglin.node.office.accounts import AccountKeyMissing, add_account
+from xinglin.node.office.corrections import correct_by_account
+from xinglin.node.office.notices import acknowledge_notice
 from xinglin.service.basic.correction.errors import NotCurrent
 from xinglin.service.basic.correction.model import Reason
 from xinglin.service.basic.notices.model import NoticeKind

@@ -21,14 +21,14 @@ from xinglin.carrier.ledger.errors import CheckpointFork, CheckpointInvalid, Che
 from xinglin.carrier.ledger.trust import encode_trust
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import random_bytes
-from xinglin.node.cosigning import Asked
-from xinglin.node.directory import Directory
+from xinglin.node.consortium.cosigning import Asked
+from xinglin.node.consortium.neighbours import CosignatureForeign, Met, Neighbour, NodeNotRegistered
 from xinglin.node.founding import ADMINISTRATOR, SEALING, SERVICE
 from xinglin.node.membership.voting import Acting, Change, propose, vote
-from xinglin.node.neighbours import CosignatureForeign, Met, Neighbour, NodeNotRegistered
 from xinglin.node.node import Node
+from xinglin.node.office.directory import Directory
+from xinglin.node.office.proofs import newest_checkpoint, newest_quorum, prove_anchor, trust_of
 from xinglin.node.opening import anchoring
-from xinglin.node.proofs import newest_checkpoint, newest_quorum, prove_anchor, trust_of
 from xinglin.node.remote.errors import NodeUnreached
 from xinglin.server.errors import SourceTooFast
 

@@ -15,8 +15,8 @@ from xinglin.carrier.access.governance.model import Approve, Propose
 from xinglin.carrier.access.registry.model import AddAccount
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.encoding import ChainObject, decode, pack
-from xinglin.node.directory import Directory
 from xinglin.node.node import open_node
+from xinglin.node.office.directory import Directory
 from xinglin.service.basic.coordination.model import AnchorState, CommitAnchor, RegisterBatch
 
 HOMES = {"hospital-a", "hospital-b", "platform", "regulator"}

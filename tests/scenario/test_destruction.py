@@ -29,11 +29,11 @@ from xinglin.kernel.encoding import ChainObject, decode, encode
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import SamePerson, add_account, end_account
-from xinglin.node.archive import open_archive
+from xinglin.node.office.accounts import SamePerson, add_account, end_account
 from xinglin.node.opening import anchoring
-from xinglin.node.replaying import require_readable, standing_of
-from xinglin.node.serving import open_deciding
+from xinglin.node.records.archive import open_archive
+from xinglin.node.records.replaying import require_readable, standing_of
+from xinglin.node.records.serving import open_deciding
 from xinglin.service.basic.coordination.anchoring import ChainBehindAnchor
 from xinglin.service.basic.coordination.errors import SameAccount
 from xinglin.service.basic.destruction.errors import (

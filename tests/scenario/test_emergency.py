@@ -15,16 +15,16 @@ import pytest
 from tests.support.agreements import agree
 from tests.support.town import YEAR_MS, Town, open_town
 from xinglin.kernel.errors import PlatformError
-from xinglin.node.access import open_trace
-from xinglin.node.accounts import add_account
-from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock
-from xinglin.node.desk import PatientNotLinked, custodians_of, give
-from xinglin.node.emergency import issued_grant, tell_patient
-from xinglin.node.linking import match_person
-from xinglin.node.notices import notice_values, open_notices
-from xinglin.node.permitted import read_record, search_person
-from xinglin.node.protecting import open_glass
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.desk import PatientNotLinked, custodians_of, give
+from xinglin.node.office.emergency import issued_grant, tell_patient
+from xinglin.node.office.linking import match_person
+from xinglin.node.office.notices import notice_values, open_notices
+from xinglin.node.office.permitted import read_record, search_person
+from xinglin.node.office.protecting import open_glass
+from xinglin.node.records.access import open_trace
+from xinglin.node.records.archive import Archive
 from xinglin.service.basic.audit.messages import EmergencyGrant, SignedGrant
 from xinglin.service.basic.protection.break_glass import Emergency
 from xinglin.service.basic.protection.consents.drafts import WantedConsent

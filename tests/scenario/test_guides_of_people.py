@@ -22,7 +22,7 @@ from tests.scenario.test_guides import GUIDES, blocks, fenced
 from tests.support.product import child_environment, stored_records
 from tests.support.town import Town, homes, open_town
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import add_account
+from xinglin.node.office.accounts import add_account
 from xinglin.node.opening import anchoring
 from xinglin.node.site import open_site
 from xinglin.service.lifecycle.collection.doors import with_institution

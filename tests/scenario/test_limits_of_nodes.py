@@ -14,9 +14,9 @@ from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.carrier.ledger.build import operation
 from xinglin.node.chains import random_bytes
+from xinglin.node.consortium.network import Network
+from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
 from xinglin.node.founding import ADMINISTRATOR, SEALING
-from xinglin.node.network import Network
-from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import Node, open_node
 from xinglin.node.remote.claims import Patience
 from xinglin.node.remote.forms import PREFIX, frame

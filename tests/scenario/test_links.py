@@ -11,10 +11,10 @@ import pytest
 
 from tests.support.neighbourhood import House, Neighbourhood, neighbourhood
 from xinglin.carrier.consensus.comet.rpc import PeerLink
-from xinglin.node import links
-from xinglin.node.clocks import ANSWERS
-from xinglin.node.links import LEAST_PROBES, Link, LinkWatch
-from xinglin.node.neighbours import neighbours_of
+from xinglin.node.consortium import links
+from xinglin.node.consortium.clocks import ANSWERS
+from xinglin.node.consortium.links import LEAST_PROBES, Link, LinkWatch
+from xinglin.node.consortium.neighbours import neighbours_of
 from xinglin.node.remote.errors import NodeUnreached
 from xinglin.server.metrics import FIGURES, Figures
 
@@ -51,7 +51,7 @@ def test_an_alarm_begins_and_ends_and_says_which_member_what_and_since_when(
     watch = hospital.running.keepers.links
     watch.look()
     platform.deaf()
-    with caplog.at_level(logging.WARNING, "xinglin.node.links"):
+    with caplog.at_level(logging.WARNING, "xinglin.node.consortium.links"):
         for _ in range(LEAST_PROBES):
             watch.look()
         [alarm] = link_to(hospital, platform).alarms
@@ -104,7 +104,7 @@ def test_a_clock_that_is_off_is_an_alarm_until_it_is_right(
     assert watch.clock.since_ms is None
     assert abs(watch.clock.offset_ms or 0.0) < 1_000
     right = links._now
-    with caplog.at_level(logging.WARNING, "xinglin.node.links"):
+    with caplog.at_level(logging.WARNING, "xinglin.node.consortium.links"):
         for ahead in (90_000, -90_000):
             monkeypatch.setattr(links, "_now", lambda ahead=ahead: right() + ahead)
             for _ in range(ANSWERS):

@@ -16,11 +16,11 @@ from tests.support.product import findings, xinglin
 from tests.support.refusals import refused
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.identifiers import identifier, identifier_bytes
-from xinglin.node import locating, patients
-from xinglin.node.access import open_trace
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, give_by_own_key
-from xinglin.node.locating import find_registered, locate_record, locator_of
+from xinglin.node.office import locating, patients
+from xinglin.node.office.consents import acknowledge, give_by_own_key
+from xinglin.node.office.locating import find_registered, locate_record, locator_of
+from xinglin.node.records.access import open_trace
 from xinglin.node.site import Site
 from xinglin.service.basic.audit.messages import Asked
 from xinglin.service.basic.coordination.model import RecordItem

@@ -26,8 +26,9 @@ from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.comet_chain import CometChain
-from xinglin.node.directory import Directory
+from xinglin.node.consortium.comet_chain import CometChain
+from xinglin.node.consortium.network import Network
+from xinglin.node.consortium.network_setup import Place, found_network, free_ports, local_places
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.membership.contribution import contributions
 from xinglin.node.membership.joining import (
@@ -42,9 +43,8 @@ from xinglin.node.membership.joining import (
 from xinglin.node.membership.request import read_request
 from xinglin.node.membership.validating import begin_validating, stop_validating
 from xinglin.node.membership.voting import Acting, Change, propose, prove_key, vote
-from xinglin.node.network import Network
-from xinglin.node.network_setup import Place, found_network, free_ports, local_places
 from xinglin.node.node import Node, open_node
+from xinglin.node.office.directory import Directory
 from xinglin.node.opening import anchoring, issue_transmission_key, open_for_business
 from xinglin.node.remote.claims import Assured
 from xinglin.node.rounds import Rounds

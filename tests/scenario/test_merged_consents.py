@@ -15,12 +15,12 @@ from tests.support.agreements import agree
 from tests.support.neighbours import B, neighbours, staff
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier, identifier_bytes
-from xinglin.node import identities, patients
-from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, give_by_own_key
-from xinglin.node.protecting import open_glass
-from xinglin.node.serving import Serving
+from xinglin.node.office import identities, patients
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.consents import acknowledge, give_by_own_key
+from xinglin.node.office.protecting import open_glass
+from xinglin.node.records.serving import Serving
 from xinglin.service.basic.patient_index.identity.model import Act
 from xinglin.service.basic.protection.break_glass import Emergency
 from xinglin.service.basic.protection.consents.drafts import WantedConsent

@@ -22,8 +22,8 @@ from xinglin.carrier.ledger.build import Built, build_transaction, operation
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
 from xinglin.node.founding import ADMINISTRATOR
-from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import open_node
 from xinglin.node.remote.claims import Assurance, Patience
 from xinglin.node.setup import make_home

@@ -24,10 +24,10 @@ from xinglin.carrier.crypto.suite import suite
 from xinglin.carrier.ledger.build import operation
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import random_bytes
+from xinglin.node.consortium.network import Network
+from xinglin.node.consortium.network_setup import Place, found_network, free_ports, local_places
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.membership.joining import Applying, apply, own_request
-from xinglin.node.network import Network
-from xinglin.node.network_setup import Place, found_network, free_ports, local_places
 from xinglin.node.node import open_node
 from xinglin.node.opening import open_for_business
 from xinglin.node.remote.forms import PREFIX, frame

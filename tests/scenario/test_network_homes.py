@@ -20,11 +20,11 @@ from xinglin.carrier.contracts.application import LedgerApplication
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.carrier.ledger.recheck import recheck
-from xinglin.node.accounts import add_account
 from xinglin.node.chains import random_bytes
-from xinglin.node.network import Network
-from xinglin.node.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network import Network
+from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import Node, open_node
+from xinglin.node.office.accounts import add_account
 from xinglin.node.opening import open_for_business
 from xinglin.node.setup import make_home
 from xinglin.stakeholders.kinds import MemberKind, Role

@@ -23,7 +23,7 @@ from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import random_bytes
-from xinglin.node.network_setup import free_ports
+from xinglin.node.consortium.network_setup import free_ports
 from xinglin.node.network_tool.creating import create_network
 from xinglin.node.network_tool.exporting import export_network
 from xinglin.node.network_tool.folder import NetworkFolder, open_folder

@@ -11,13 +11,13 @@ from tests.support.engines import needs_engine
 from tests.support.product import CHEAP, PASSPHRASE, write_passphrase, xinglin
 from tests.support.served import raw, request, serving
 from xinglin.node.chains import random_bytes, rules_of
-from xinglin.node.fetching import fetch_package
+from xinglin.node.consortium.fetching import fetch_package
+from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.package import open_package
+from xinglin.node.consortium.sharing import PackageGone
 from xinglin.node.founding import SERVICE
-from xinglin.node.network_setup import found_network, free_ports, local_places
-from xinglin.node.package import open_package
 from xinglin.node.remote.forms import PREFIX
 from xinglin.node.setup import make_home
-from xinglin.node.sharing import PackageGone
 from xinglin.stakeholders.kinds import MemberKind
 
 pytestmark = needs_engine

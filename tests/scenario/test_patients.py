@@ -15,11 +15,11 @@ from tests.support.neighbours import CARD, A, B, neighbours, staff
 from tests.support.product import findings, xinglin
 from tests.support.refusals import refused
 from xinglin.kernel.identifiers import identifier, identifier_bytes
-from xinglin.node import identities, linking, patients
-from xinglin.node.access import access_log, open_trace
 from xinglin.node.chains import SystemClock
+from xinglin.node.office import identities, linking, patients
 from xinglin.node.private import PrivateCalls
-from xinglin.node.serving import look_mark
+from xinglin.node.records.access import access_log, open_trace
+from xinglin.node.records.serving import look_mark
 from xinglin.node.site import Site
 from xinglin.service.basic.audit.model import NO_RECORD, AccessEntry, OpenedCopy
 from xinglin.service.basic.coordination.anchoring import ChainBehindAnchor

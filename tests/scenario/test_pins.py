@@ -16,11 +16,11 @@ from xinglin.carrier.ledger.build import Signer
 from xinglin.carrier.ledger.errors import CheckpointUnavailable
 from xinglin.carrier.ledger.model import Operation
 from xinglin.carrier.ledger.proof import prove_states
-from xinglin.node.archive import open_archive
 from xinglin.node.home import Home
 from xinglin.node.node import Node
+from xinglin.node.office.proofs import prove_anchor, prove_record, trust_of
 from xinglin.node.opening import anchoring
-from xinglin.node.proofs import prove_anchor, prove_record, trust_of
+from xinglin.node.records.archive import open_archive
 from xinglin.node.verify import verify_notes
 from xinglin.service.basic.coordination.bundles.check import check_bundle
 

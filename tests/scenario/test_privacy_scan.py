@@ -22,10 +22,10 @@ from xinglin.cli.demo.founding import found
 from xinglin.cli.demo.records import take_in
 from xinglin.cli.demo.stage import HOMES, Stage
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.archive import open_archive
 from xinglin.node.founding import SERVICE
 from xinglin.node.node import Node, open_node
 from xinglin.node.opening import transmission_key
+from xinglin.node.records.archive import open_archive
 from xinglin.service.basic.coordination.batching import Entry
 from xinglin.service.basic.coordination.locators import seal_batch
 from xinglin.service.basic.coordination.model import RegisterBatch

@@ -18,9 +18,9 @@ from xinglin.carrier.ledger.checkpoint import SignatureType, SignedNote, merge, 
 from xinglin.carrier.ledger.log_reading import LogReading
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock, random_bytes
+from xinglin.node.consortium.neighbours import neighbours_of
 from xinglin.node.founding import ADMINISTRATOR, SEALING
-from xinglin.node.neighbours import neighbours_of
-from xinglin.node.proofs import collect_checkpoint, newest_checkpoint, newest_quorum
+from xinglin.node.office.proofs import collect_checkpoint, newest_checkpoint, newest_quorum
 from xinglin.node.remote.claims import Open, Time
 from xinglin.node.remote.forms import MAX_PROOFS, PREFIX, frame_asked
 from xinglin.node.remote.looking import Looker, Seen

@@ -16,11 +16,10 @@ from xinglin.carrier.access.registry.model import EndKey
 from xinglin.cli.demo.stage import Stage
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import PlatformError
-from xinglin.node.access import open_trace
-from xinglin.node.accounts import AddedAccount, add_account
-from xinglin.node.archive import open_archive
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import (
+from xinglin.node.founding import ADMINISTRATOR
+from xinglin.node.office.accounts import AddedAccount, add_account
+from xinglin.node.office.consents import (
     GivenConsent,
     acknowledge,
     call,
@@ -28,9 +27,10 @@ from xinglin.node.consents import (
     give_by_own_key,
     revoke,
 )
-from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.opening import anchoring
-from xinglin.node.serving import Serving, described, open_serving, recent_requests
+from xinglin.node.records.access import open_trace
+from xinglin.node.records.archive import open_archive
+from xinglin.node.records.serving import Serving, described, open_serving, recent_requests
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.model import AccessEntry, TwinState
 from xinglin.service.basic.protection.consents.drafts import WantedConsent

@@ -20,15 +20,15 @@ from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.errors import ChainNotFound, StoreDamaged, StoreLocked
 from xinglin.carrier.ledger.store import lock_folder
 from xinglin.kernel.errors import Integrity
-from xinglin.node.accounts import add_account
 from xinglin.node.chains import random_bytes
-from xinglin.node.comet_chain import CometChain
+from xinglin.node.consortium.comet_chain import CometChain
+from xinglin.node.consortium.keepers import keepers_of
+from xinglin.node.consortium.network import Network
+from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.rebuilding import GenesisLost, GenesisOther, RebuildImpossible, Sources, rebuild
 from xinglin.node.founding import ADMINISTRATOR
-from xinglin.node.keepers import keepers_of
-from xinglin.node.network import Network
-from xinglin.node.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import Node, open_node
-from xinglin.node.rebuilding import GenesisLost, GenesisOther, RebuildImpossible, Sources, rebuild
+from xinglin.node.office.accounts import add_account
 from xinglin.node.running import Running
 from xinglin.node.setup import make_home
 from xinglin.node.verify import verify_chain

@@ -22,10 +22,17 @@ from tests.support.old_stays import (
 )
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import account_signer
-from xinglin.node.destruction import records_office
-from xinglin.node.episodes import PersonKey, draft_episode, new_person_key, open_episode, open_episodes, seal_episode
-from xinglin.node.replaying import standing_of
+from xinglin.node.office.accounts import account_signer
+from xinglin.node.office.destruction import records_office
+from xinglin.node.office.episodes import (
+    PersonKey,
+    draft_episode,
+    new_person_key,
+    open_episode,
+    open_episodes,
+    seal_episode,
+)
+from xinglin.node.records.replaying import standing_of
 from xinglin.service.basic.episodes.model import SealReason
 from xinglin.service.basic.episodes.service import NewEpisode
 from xinglin.service.lifecycle.collection.fhir.findings import Issue

@@ -18,12 +18,12 @@ from xinglin.carrier.crypto.suite import suite
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, give_by_own_key, revoke
-from xinglin.node.corrections import correct_by_account
-from xinglin.node.linking import match_person
-from xinglin.node.tracing import responsible_for, trace_record, who_has_seen
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.consents import acknowledge, give_by_own_key, revoke
+from xinglin.node.office.corrections import correct_by_account
+from xinglin.node.office.linking import match_person
+from xinglin.node.office.tracing import responsible_for, trace_record, who_has_seen
 from xinglin.service.basic.audit.messages import SignedReceipt
 from xinglin.service.basic.audit.model import NO_RECORD
 from xinglin.service.basic.audit.receipts import receipt_hash

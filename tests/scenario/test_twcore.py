@@ -18,12 +18,12 @@ from tests.support.product import findings, write_passphrase, xinglin
 from xinglin.carrier.consensus.errors import GroupRequired
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
-from xinglin.node import linking, patients
-from xinglin.node.access import open_trace
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, give_by_own_key
-from xinglin.node.corrections import correct_by_account
-from xinglin.node.serving import Serving
+from xinglin.node.office import linking, patients
+from xinglin.node.office.consents import acknowledge, give_by_own_key
+from xinglin.node.office.corrections import correct_by_account
+from xinglin.node.records.access import open_trace
+from xinglin.node.records.serving import Serving
 from xinglin.node.site import Site
 from xinglin.service.basic.correction.model import Reason
 from xinglin.service.basic.patient_index.stated import stated_traits

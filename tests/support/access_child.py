@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tests.support.access import entry
 from tests.support.product import opened
-from xinglin.node.access import access_log
 from xinglin.node.chains import SystemClock
+from xinglin.node.records.access import access_log
 
 THREADS = 6
 RECORDS = [bytes([number]) * 32 for number in range(1, 8)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import sign_agreement
 from xinglin.node.node import Node
+from xinglin.node.office.consents import sign_agreement
 from xinglin.service.basic.sharing.agreements.model import AgreementTerms
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Purpose

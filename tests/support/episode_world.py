@@ -12,10 +12,9 @@ from pathlib import Path
 from tests.support.access import entry
 from tests.support.product import make_hospital, opened
 from xinglin.carrier.ledger.trust import Trust
-from xinglin.node.access import access_log
-from xinglin.node.accounts import account_signer, add_account
-from xinglin.node.archive import Archive, open_archive
-from xinglin.node.episodes import (
+from xinglin.node.node import Node
+from xinglin.node.office.accounts import account_signer, add_account
+from xinglin.node.office.episodes import (
     PersonKey,
     draft_episode,
     new_person_key,
@@ -24,9 +23,10 @@ from xinglin.node.episodes import (
     prove_episode,
     seal_episode,
 )
-from xinglin.node.node import Node
+from xinglin.node.office.proofs import collect_checkpoint, trust_of
 from xinglin.node.opening import anchoring
-from xinglin.node.proofs import collect_checkpoint, trust_of
+from xinglin.node.records.access import access_log
+from xinglin.node.records.archive import Archive, open_archive
 from xinglin.service.basic.audit.model import Proven, ReaderProof
 from xinglin.service.basic.episodes.model import SealReason
 from xinglin.service.basic.episodes.service import NewEpisode

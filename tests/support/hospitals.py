@@ -18,11 +18,11 @@ from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.encoding import ChainObject, decode, state_key
-from xinglin.node.access import access_log, open_trace
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import SERVICE
 from xinglin.node.node import Group, Node, open_node, run_group
 from xinglin.node.opening import anchoring, open_for_business
+from xinglin.node.records.access import access_log, open_trace
 from xinglin.node.setup import GROUP, adopt, consortium_genesis, make_home
 from xinglin.service.basic.audit.auditing import AccessFinding, Anchored, anchors_of, overdue
 from xinglin.service.basic.audit.messages import AccessReceipt, AccessRequest, Asked, SignedReceipt, SignedRequest

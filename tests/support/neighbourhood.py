@@ -13,13 +13,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from tests.support.product import CHEAP, PASSPHRASE
-from xinglin.node.backfilling import BackfillKeeper
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.cosigning import CosigningKeeper
-from xinglin.node.keepers import Keepers
-from xinglin.node.links import LinkWatch
-from xinglin.node.neighbours import neighbours_of
-from xinglin.node.network_setup import free_ports
+from xinglin.node.consortium.backfilling import BackfillKeeper
+from xinglin.node.consortium.cosigning import CosigningKeeper
+from xinglin.node.consortium.keepers import Keepers
+from xinglin.node.consortium.links import LinkWatch
+from xinglin.node.consortium.neighbours import neighbours_of
+from xinglin.node.consortium.network_setup import free_ports
 from xinglin.node.node import Group, Node, open_node, run_group
 from xinglin.node.opening import open_for_business
 from xinglin.node.running import Running

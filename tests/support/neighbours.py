@@ -14,9 +14,9 @@ from tests.support.fhir_bundles import ENCOUNTER, OBSERVATION, ORGANISATION, PAT
 from tests.support.fhir_bundles import collection as bundle_of
 from tests.support.hospitals import make_hospitals
 from tests.support.product import PASSPHRASE, write_passphrase
-from xinglin.node.accounts import add_account
 from xinglin.node.node import Node
-from xinglin.node.reading import reading
+from xinglin.node.office.accounts import add_account
+from xinglin.node.records.reading import reading
 from xinglin.node.site import Site, open_site
 from xinglin.service.basic.intake.files import Refusal
 from xinglin.stakeholders.kinds import Role

@@ -18,15 +18,15 @@ from tests.support.product import make_hospital, opened, stored_records
 from xinglin.carrier.access.registry.model import KeyState
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.access import access_log, open_trace
-from xinglin.node.accounts import add_account
-from xinglin.node.archive import Archive, open_archive
-from xinglin.node.corrections import IndexedPersons, correct_record, make_corrections
-from xinglin.node.destruction import RecordsOffice, records_office
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.node import Node
-from xinglin.node.notices import open_notices
-from xinglin.node.reading import reading
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.corrections import IndexedPersons, correct_record, make_corrections
+from xinglin.node.office.destruction import RecordsOffice, records_office
+from xinglin.node.office.notices import open_notices
+from xinglin.node.records.access import access_log, open_trace
+from xinglin.node.records.archive import Archive, open_archive
+from xinglin.node.records.reading import reading
 from xinglin.service.basic.audit.model import Proven
 from xinglin.service.basic.correction.model import Reason
 from xinglin.service.basic.correction.service import Parties

@@ -23,12 +23,12 @@ from xinglin.carrier.ledger.recheck import Finding
 from xinglin.cli.app import run
 from xinglin.cli.demo.cohort import write_cohort
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import add_account
-from xinglin.node.archive import Archive, open_archive
 from xinglin.node.chains import random_bytes
 from xinglin.node.home import Home
 from xinglin.node.node import Node, open_node
+from xinglin.node.office.accounts import add_account
 from xinglin.node.opening import open_for_business
+from xinglin.node.records.archive import Archive, open_archive
 from xinglin.node.setup import ALONE, adopt, consortium_genesis, make_home
 from xinglin.node.verify import ChainVerdict, chain_verdict, verify_home
 from xinglin.node.verify_child import look_at

@@ -24,8 +24,8 @@ from xinglin.carrier.crypto.suite import suite
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, call, give_by_own_key
-from xinglin.node.serving import Serving
+from xinglin.node.office.consents import acknowledge, call, give_by_own_key
+from xinglin.node.records.serving import Serving
 from xinglin.service.basic.audit.messages import Asked, SignedRequest
 from xinglin.service.basic.audit.receipts import request_hash
 from xinglin.service.basic.protection.consents.drafts import WantedConsent

@@ -10,13 +10,13 @@ from pathlib import Path
 from tests.support.old_stays import OLD, RECENT, patient
 from tests.support.product import make_hospital, opened
 from xinglin.kernel.errors import PlatformError
-from xinglin.node.accounts import AddedAccount, add_account
-from xinglin.node.archive import Archive, open_archive
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import GivenConsent, acknowledge, give_by_own_key
-from xinglin.node.read_ports import ReadQuota
-from xinglin.node.reading import reading
-from xinglin.node.serving import Serving, open_serving
+from xinglin.node.office.accounts import AddedAccount, add_account
+from xinglin.node.office.consents import GivenConsent, acknowledge, give_by_own_key
+from xinglin.node.records.archive import Archive, open_archive
+from xinglin.node.records.read_ports import ReadQuota
+from xinglin.node.records.reading import reading
+from xinglin.node.records.serving import Serving, open_serving
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.reading.model import Disclosure
 from xinglin.service.basic.reading.ports import CustodianNode

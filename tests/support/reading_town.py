@@ -19,14 +19,14 @@ from tests.support.town_people import HOSPITALS, PATIENTS, Patient, bundle_of
 from tests.support.witness import Witness
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import add_account
-from xinglin.node.archive import Archive, open_archive
 from xinglin.node.chains import random_bytes
 from xinglin.node.node import Group, Node, open_node, run_group
+from xinglin.node.office.accounts import add_account
 from xinglin.node.opening import open_for_business
-from xinglin.node.read_ports import IndexLinks, ReadQuota
-from xinglin.node.reading import reading
-from xinglin.node.serving import Serving, described, open_serving
+from xinglin.node.records.archive import Archive, open_archive
+from xinglin.node.records.read_ports import IndexLinks, ReadQuota
+from xinglin.node.records.reading import reading
+from xinglin.node.records.serving import Serving, described, open_serving
 from xinglin.node.setup import GROUP, adopt, consortium_genesis, make_home
 from xinglin.node.site import Site
 from xinglin.service.basic.audit.messages import AccessReceipt

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 
 from xinglin.kernel.encoding import decode, encode, pack
 from xinglin.kernel.errors import Invalid
-from xinglin.node.access import open_trace
-from xinglin.node.archive import Archive
+from xinglin.node.records.access import open_trace
+from xinglin.node.records.archive import Archive
 from xinglin.service.basic.correction.store import CorrectionStore
 from xinglin.service.basic.episodes.store import EpisodeStore
 from xinglin.service.basic.notices.store import NoticeStore

@@ -20,10 +20,10 @@ from xinglin.carrier.crypto.suite import suite
 from xinglin.carrier.ledger.build import Signer, operation
 from xinglin.carrier.ledger.model import Operation
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.home import Home
 from xinglin.node.node import open_node
+from xinglin.node.office.accounts import add_account
 from xinglin.node.remote.chain import RemoteChain
 from xinglin.node.remote.claims import Assurance, Patience
 from xinglin.node.remote.member import MemberNode

@@ -16,8 +16,8 @@ from tests.support.reading_child import agree_both_ways
 from tests.support.reading_town import HOSPITALS, Town, town_in
 from tests.support.town_people import PATIENTS
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, give_by_own_key
-from xinglin.node.serving import Serving
+from xinglin.node.office.consents import acknowledge, give_by_own_key
+from xinglin.node.records.serving import Serving
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Purpose

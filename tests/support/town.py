@@ -20,12 +20,12 @@ from xinglin.cli.demo.founding import found
 from xinglin.cli.demo.records import take_in
 from xinglin.cli.demo.stage import HOMES, PASSPHRASE, Stage
 from xinglin.cli.passphrase import read_passphrase
-from xinglin.node.accounts import AddedAccount, add_account
-from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, give_by_own_key
-from xinglin.node.read_ports import decides_alone
-from xinglin.node.serving import Serving, described
+from xinglin.node.office.accounts import AddedAccount, add_account
+from xinglin.node.office.consents import acknowledge, give_by_own_key
+from xinglin.node.records.archive import Archive
+from xinglin.node.records.read_ports import decides_alone
+from xinglin.node.records.serving import Serving, described
 from xinglin.node.site import Site, open_site
 from xinglin.service.basic.patient_index.model import Grade
 from xinglin.service.basic.protection.consents.drafts import WantedConsent

@@ -14,17 +14,17 @@ from tests.support.town_people import HOSPITALS, PATIENTS, Patient, born_ms
 from tests.support.town_questions import PURPOSES, Questions, other, pick, some
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier, identifier_bytes
-from xinglin.node.accounts import add_account, end_key
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import (
+from xinglin.node.founding import ADMINISTRATOR
+from xinglin.node.office.accounts import add_account, end_key
+from xinglin.node.office.consents import (
     acknowledge,
     call,
     give_at_counter,
     give_by_own_key,
     revoke,
 )
-from xinglin.node.corrections import correct_record
-from xinglin.node.founding import ADMINISTRATOR
+from xinglin.node.office.corrections import correct_record
 from xinglin.service.basic.correction.model import Reason
 from xinglin.service.basic.protection import model as page
 from xinglin.service.basic.protection.break_glass import Emergency

@@ -17,9 +17,9 @@ from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Transaction
 from xinglin.carrier.ledger.reading import LedgerReading
 from xinglin.kernel.encoding import decode
-from xinglin.node.access import open_trace
 from xinglin.node.founding import SERVICE
 from xinglin.node.node import Node
+from xinglin.node.records.access import open_trace
 from xinglin.service.basic.audit.auditing import (
     AccessFinding,
     anchors_of,

@@ -19,10 +19,10 @@ from tests.support.reading_town import Account, Known, Town
 from tests.support.town_people import HOSPITALS, PATIENTS
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import (
+from xinglin.node.office.consents import (
     GivenConsent,
 )
-from xinglin.node.serving import described
+from xinglin.node.records.serving import described
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.reading.custodian import Custodian

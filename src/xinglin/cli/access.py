@@ -12,7 +12,7 @@ from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
 from xinglin.cli.output import show, when
 from xinglin.cli.record_trace import outcome_text
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.access import open_trace, rebuild_trace
+from xinglin.node.records.access import open_trace, rebuild_trace
 from xinglin.service.basic.audit.projection import AccessRow, Completeness, Recipient, Twin
 
 app = typer.Typer(

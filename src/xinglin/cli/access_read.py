@@ -25,8 +25,8 @@ from xinglin.cli.options import (
 from xinglin.cli.output import console, language, printable, show
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.explaining import explain_read
-from xinglin.node.permitted import (
+from xinglin.node.office.explaining import explain_read
+from xinglin.node.office.permitted import (
     ReadRecord,
     commitment_of,
     found_values,
@@ -36,7 +36,7 @@ from xinglin.node.permitted import (
     receipt_values,
     search_person,
 )
-from xinglin.node.serving import Serving
+from xinglin.node.records.serving import Serving
 from xinglin.stakeholders.purposes import Action, Purpose
 
 AtOption = Annotated[

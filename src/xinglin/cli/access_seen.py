@@ -10,7 +10,7 @@ from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOp
 from xinglin.cli.output import show, when
 from xinglin.cli.record_trace import outcome_text
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.tracing import responsible_for, who_has_seen
+from xinglin.node.office.tracing import responsible_for, who_has_seen
 from xinglin.stakeholders.purposes import Purpose
 
 

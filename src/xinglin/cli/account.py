@@ -18,8 +18,8 @@ from xinglin.cli.options import (
 from xinglin.cli.output import show
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.accounts import add_account, end_account, end_key
-from xinglin.node.directory import Directory
+from xinglin.node.office.accounts import add_account, end_account, end_key
+from xinglin.node.office.directory import Directory
 from xinglin.settings import load_settings
 from xinglin.stakeholders.kinds import Role
 

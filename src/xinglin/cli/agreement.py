@@ -22,8 +22,8 @@ from xinglin.cli.choices import (
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened, opened_site
 from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.agreements import WantedAgreement, accept, agreements, end, find, propose
 from xinglin.node.chains import SystemClock
+from xinglin.node.office.agreements import WantedAgreement, accept, agreements, end, find, propose
 from xinglin.stakeholders.labels import Category, Level
 from xinglin.stakeholders.purposes import Purpose
 

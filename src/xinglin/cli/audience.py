@@ -9,7 +9,7 @@ import typer
 from xinglin.cli.acting import acting_member
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_registry
 from xinglin.cli.output import show
-from xinglin.node.audiences import Audience, audiences, eligible_nodes, issue_next
+from xinglin.node.office.audiences import Audience, audiences, eligible_nodes, issue_next
 from xinglin.settings import load_settings
 
 app = typer.Typer(help="Audiences: which nodes have their transmission keys; the next key.", no_args_is_help=True)

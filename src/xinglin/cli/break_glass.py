@@ -19,7 +19,7 @@ from xinglin.cli.choices import (
 from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption
 from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.protecting import grant_tasks, open_glass, review_glass
+from xinglin.node.office.protecting import grant_tasks, open_glass, review_glass
 from xinglin.service.basic.protection.break_glass import Emergency
 from xinglin.service.basic.protection.store_model import Verdict
 from xinglin.stakeholders.labels import Level

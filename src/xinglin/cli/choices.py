@@ -16,8 +16,8 @@ from xinglin.cli.options import opened
 from xinglin.cli.output import LAST_MS, when
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.archive import open_archive
-from xinglin.node.serving import Deciding, open_deciding
+from xinglin.node.records.archive import open_archive
+from xinglin.node.records.serving import Deciding, open_deciding
 from xinglin.stakeholders.labels import Special
 
 E = TypeVar("E", bound=Enum)

@@ -16,7 +16,7 @@ from xinglin.cli.passphrase import read_wallet_passphrase
 from xinglin.cli.scope import Scope, takes_scope
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.chains import SystemClock
-from xinglin.node.desk import (
+from xinglin.node.office.desk import (
     Counted,
     approve,
     give,
@@ -28,8 +28,8 @@ from xinglin.node.desk import (
     view_values,
     waiting_values,
 )
-from xinglin.node.protecting import default_values, paper_hash, set_default
-from xinglin.node.serving import Serving
+from xinglin.node.office.protecting import default_values, paper_hash, set_default
+from xinglin.node.records.serving import Serving
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.protection.consents.wallet import Wallet
 from xinglin.service.basic.protection.model import PatientDefault

@@ -32,8 +32,8 @@ from xinglin.cli.demo.tracing import ENTRY_BUNDLE, READS_BUNDLE, trace
 from xinglin.cli.options import JsonOption
 from xinglin.cli.output import show
 from xinglin.kernel.errors import Invalid
+from xinglin.node.consortium.network_setup import free_places
 from xinglin.node.home import HomeExists
-from xinglin.node.network_setup import free_places
 
 _MARK, _RESULT, _COHORT = ".xinglin-demo", "demo.json", "bundles"
 _FILES = {

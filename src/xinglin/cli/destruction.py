@@ -24,8 +24,8 @@ from xinglin.cli.options import (
 from xinglin.cli.output import refusal_json, show, tell_refusal, when
 from xinglin.kernel.encoding import encode
 from xinglin.kernel.errors import PlatformError
-from xinglin.node.archive import open_archive
-from xinglin.node.destruction import certificate_values, records_office
+from xinglin.node.office.destruction import certificate_values, records_office
+from xinglin.node.records.archive import open_archive
 
 app = typer.Typer(
     help="Destruction of records: check, order, confirm, carry-out, resume, lift, list, certificate.",

@@ -16,9 +16,9 @@ from xinglin.cli.files import read_file
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened_registry
 from xinglin.cli.output import show
 from xinglin.kernel.encoding import decode, state_key
-from xinglin.node.directory import RegistryValues
+from xinglin.node.consortium.misbehaviour import Deed, deeds
 from xinglin.node.home import Home
-from xinglin.node.misbehaviour import Deed, deeds
+from xinglin.node.office.directory import RegistryValues
 
 __all__ = ["app"]
 

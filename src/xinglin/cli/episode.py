@@ -24,8 +24,7 @@ from xinglin.cli.options import (
 from xinglin.cli.output import language, show, when
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.archive import open_archive
-from xinglin.node.episodes import (
+from xinglin.node.office.episodes import (
     episode_status,
     list_episodes,
     open_episode,
@@ -34,8 +33,9 @@ from xinglin.node.episodes import (
     prove_episode,
     report_episode,
 )
-from xinglin.node.proofs import trust_of
-from xinglin.node.sealing import NotBegun, Wish, make_provable, require_sealer, seal_at_counter
+from xinglin.node.office.proofs import trust_of
+from xinglin.node.office.sealing import NotBegun, Wish, make_provable, require_sealer, seal_at_counter
+from xinglin.node.records.archive import open_archive
 from xinglin.service.basic.episodes.model import SealReason
 
 app = typer.Typer(help="Sealed episodes: seal, open, resume, list, status, export.", no_args_is_help=True)

@@ -22,8 +22,8 @@ from xinglin.cli.options import AccountOption, HomeOption, JsonOption, Passphras
 from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.chains import SystemClock
-from xinglin.node.desk import given_ms
-from xinglin.node.protecting import add_guardian, end_guardian, guardian_values
+from xinglin.node.office.desk import given_ms
+from xinglin.node.office.protecting import add_guardian, end_guardian, guardian_values
 from xinglin.service.basic.protection.guardians import GuardianEvidence
 
 app = typer.Typer(help="Guardians of minors: add, end, list.", no_args_is_help=True)

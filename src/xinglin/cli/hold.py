@@ -21,8 +21,8 @@ from xinglin.cli.options import (
 from xinglin.cli.output import show, when
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.archive import open_archive
-from xinglin.node.destruction import records_office
+from xinglin.node.office.destruction import records_office
+from xinglin.node.records.archive import open_archive
 
 app = typer.Typer(help="Holds: place, release, confirm, list.", no_args_is_help=True)
 _MAX_DOCUMENT = 64 << 20

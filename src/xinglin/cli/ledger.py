@@ -17,8 +17,8 @@ from xinglin.cli.output import console, show, tell_refusal
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Integrity, PlatformError, Unavailable
 from xinglin.node.chains import SystemClock
-from xinglin.node.fetching import package_from
-from xinglin.node.rebuilding import Sources, rebuild
+from xinglin.node.consortium.fetching import package_from
+from xinglin.node.consortium.rebuilding import Sources, rebuild
 from xinglin.node.remote.local import serving_process
 from xinglin.node.remote.served import ServedHome
 from xinglin.node.status import chain_row

@@ -12,8 +12,8 @@ from xinglin.cli.options import AccountOption, HomeOption, JsonOption, Passphras
 from xinglin.cli.output import show
 from xinglin.cli.scope import Scope, takes_scope
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.desk import given_ms
-from xinglin.node.protecting import add_mandate, mandate_values
+from xinglin.node.office.desk import given_ms
+from xinglin.node.office.protecting import add_mandate, mandate_values
 from xinglin.service.basic.protection.mandates import StatedMandate
 from xinglin.service.basic.protection.model import Article
 

@@ -11,7 +11,7 @@ from xinglin.carrier.access.registry.model import MemberState
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened_registry
 from xinglin.cli.output import show
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.directory import Directory
+from xinglin.node.office.directory import Directory
 from xinglin.stakeholders.kinds import Status
 
 app = typer.Typer(

@@ -17,12 +17,12 @@ from xinglin.cli.options import HomeOption, JsonOption, PackageOption, Passphras
 from xinglin.cli.output import show, when
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.fetching import package_from
+from xinglin.node.consortium.fetching import package_from
+from xinglin.node.consortium.network_setup import Place
+from xinglin.node.consortium.rebuilding import Sources, rebuild
 from xinglin.node.home import Home, made_whole
 from xinglin.node.membership.joining import MAX_KIT_BYTES, Applying, apply, make_kit, own_request, prepare, register
 from xinglin.node.membership.request import MAX_REQUEST_BYTES, Reviewed, read_request
-from xinglin.node.network_setup import Place
-from xinglin.node.rebuilding import Sources, rebuild
 from xinglin.node.remote.chain import RemoteChain
 from xinglin.node.remote.transport import parse_address
 from xinglin.node.remote.trusting import ChainNamed

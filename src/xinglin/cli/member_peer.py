@@ -9,7 +9,7 @@ import typer
 from xinglin.cli.member_contributions import app
 from xinglin.cli.options import HomeOption, JsonOption
 from xinglin.cli.output import show
-from xinglin.node.peer_address import say_address
+from xinglin.node.consortium.peer_address import say_address
 
 __all__ = ["app"]
 

@@ -17,7 +17,6 @@ from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOp
 from xinglin.cli.output import show
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.directory import Directory
 from xinglin.node.home import Home
 from xinglin.node.membership.request import MAX_REQUEST_BYTES, read_request
 from xinglin.node.membership.voting import (
@@ -30,6 +29,7 @@ from xinglin.node.membership.voting import (
     prove_key,
     vote,
 )
+from xinglin.node.office.directory import Directory
 from xinglin.settings import load_settings
 
 __all__ = ["RequestFile", "app"]

@@ -10,8 +10,8 @@ import typer
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened, opened_site
 from xinglin.cli.output import language, show
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.archive import open_archive
-from xinglin.node.notices import acknowledge_notice, named_notice, notice_values, open_notices, resumed_values
+from xinglin.node.office.notices import acknowledge_notice, named_notice, notice_values, open_notices, resumed_values
+from xinglin.node.records.archive import open_archive
 
 app = typer.Typer(help="Notices: list, show, acknowledge, deliver, overdue.", no_args_is_help=True)
 

@@ -13,8 +13,8 @@ import typer
 
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Invalid
-from xinglin.node.directory import RegistryValues
 from xinglin.node.node import Node, open_node
+from xinglin.node.office.directory import RegistryValues
 from xinglin.node.remote.local import serving_process
 from xinglin.node.remote.served import ServedHome
 from xinglin.node.site import Site, open_site

@@ -24,7 +24,7 @@ from xinglin.cli.options import (
 from xinglin.cli.output import show, when
 from xinglin.cli.record_trace import outcome_text
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node import identities, linking, patients
+from xinglin.node.office import identities, linking, patients
 from xinglin.service.basic.patient_index.identity.model import Act
 from xinglin.service.basic.patient_index.stated import stated_traits
 from xinglin.stakeholders.purposes import Purpose

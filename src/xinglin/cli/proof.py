@@ -16,9 +16,9 @@ from xinglin.cli.output import language, show
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.archive import open_archive
-from xinglin.node.permitted import own_serving, prove_with_content
-from xinglin.node.proofs import cosign_together, prove_anchor, prove_entry, prove_reads, prove_record, trust_of
+from xinglin.node.office.permitted import own_serving, prove_with_content
+from xinglin.node.office.proofs import cosign_together, prove_anchor, prove_entry, prove_reads, prove_record, trust_of
+from xinglin.node.records.archive import open_archive
 from xinglin.node.remote.local import serving_process
 from xinglin.node.remote.served import ServedHome
 from xinglin.service.basic.coordination.bundles.check import BundleReport, unread

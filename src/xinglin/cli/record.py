@@ -26,12 +26,12 @@ from xinglin.cli.progress import records_progress
 from xinglin.kernel.errors import NotFound
 from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.kernel.identifiers import urn as make_urn
-from xinglin.node.archive import open_archive
 from xinglin.node.node import Node
+from xinglin.node.office.proofs import keep_checkpoint
 from xinglin.node.opening import anchoring
-from xinglin.node.proofs import keep_checkpoint
-from xinglin.node.reading import reading
-from xinglin.node.replaying import standing_of
+from xinglin.node.records.archive import open_archive
+from xinglin.node.records.reading import reading
+from xinglin.node.records.replaying import standing_of
 from xinglin.service.basic.intake.files import Refusal
 from xinglin.service.basic.intake.model import IntakeReport
 from xinglin.service.lifecycle.collection.doors import ALWAYS

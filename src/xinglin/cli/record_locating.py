@@ -8,7 +8,7 @@ import typer
 
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_site, read_hash
 from xinglin.cli.output import show
-from xinglin.node.locating import locate_record
+from xinglin.node.office.locating import locate_record
 from xinglin.stakeholders.purposes import Purpose
 
 

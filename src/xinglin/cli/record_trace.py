@@ -11,7 +11,7 @@ from xinglin.cli.output import language, show, when
 from xinglin.cli.record import RecordArgument
 from xinglin.kernel.errors import error_for_number
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.tracing import trace_record
+from xinglin.node.office.tracing import trace_record
 from xinglin.stakeholders.purposes import Purpose
 
 

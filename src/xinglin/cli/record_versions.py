@@ -16,10 +16,16 @@ from xinglin.cli.record_locating import locate
 from xinglin.cli.record_trace import trace
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.access import open_trace
-from xinglin.node.archive import open_archive
-from xinglin.node.corrections import correct_by_account, looking_in, radius_values, resume_corrections, version_values
-from xinglin.node.notices import open_notices
+from xinglin.node.office.corrections import (
+    correct_by_account,
+    looking_in,
+    radius_values,
+    resume_corrections,
+    version_values,
+)
+from xinglin.node.office.notices import open_notices
+from xinglin.node.records.access import open_trace
+from xinglin.node.records.archive import open_archive
 from xinglin.service.basic.correction.model import Reason
 from xinglin.service.lifecycle.collection.fhir.model import Limits
 

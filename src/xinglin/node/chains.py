@@ -25,8 +25,8 @@ from xinglin.carrier.ledger.cosign import NoteStore
 from xinglin.carrier.ledger.genesis import chain_id, check_genesis
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Genesis, Profile, SuiteNumber
+from xinglin.node.consortium.marks import PackagedHeights
 from xinglin.node.home import Home
-from xinglin.node.marks import PackagedHeights
 from xinglin.service.basic.audit.contract import CONTRACT as ACCESS
 from xinglin.service.basic.coordination.anchors.contract import CONTRACT as ANCHOR
 from xinglin.service.basic.coordination.audience.contract import CONTRACT as AUDIENCE

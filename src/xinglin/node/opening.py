@@ -13,9 +13,9 @@ from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.ledger.build import Signer, operation
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Integrity, NotFound
-from xinglin.node.audiences import epoch_call
 from xinglin.node.founding import ADMINISTRATOR, SEALING, SERVICE
 from xinglin.node.node import Node
+from xinglin.node.office.audiences import epoch_call
 from xinglin.service.basic.coordination.anchoring import Anchoring
 from xinglin.service.basic.coordination.locators import audience_key_commitment
 from xinglin.service.basic.coordination.model import (

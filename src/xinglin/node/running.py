@@ -22,21 +22,21 @@ from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.trust import encode_trust
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.archive import open_archive
 from xinglin.node.chains import SystemClock
 from xinglin.node.client import ChainClient
-from xinglin.node.comet_chain import CometChain
-from xinglin.node.keepers import Keepers, keepers_of
+from xinglin.node.consortium.comet_chain import CometChain
+from xinglin.node.consortium.keepers import Keepers, keepers_of
+from xinglin.node.consortium.misbehaviour import misbehaviour_kept
+from xinglin.node.consortium.package import Made, make_package
+from xinglin.node.consortium.peers import closing_on_departed
+from xinglin.node.consortium.rebuilding import RebuildImpossible
 from xinglin.node.membership.joining import await_registration
-from xinglin.node.misbehaviour import misbehaviour_kept
 from xinglin.node.node import Node, open_node
-from xinglin.node.package import Made, make_package
-from xinglin.node.peers import closing_on_departed
-from xinglin.node.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
-from xinglin.node.rebuilding import RebuildImpossible
+from xinglin.node.office.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
+from xinglin.node.records.archive import open_archive
+from xinglin.node.records.serving import Serving, open_serving
 from xinglin.node.remote.forms import CallAsked
 from xinglin.node.remote.signed import Addressee
-from xinglin.node.serving import Serving, open_serving
 from xinglin.node.setup import COMETBFT, GROUP
 from xinglin.node.status import chain_row
 from xinglin.node.storage_use import storage_use

@@ -18,7 +18,6 @@ from xinglin.carrier.crypto.suite import suite
 from xinglin.carrier.ledger.genesis import chain_id
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.model import Founder, Genesis, Profile
-from xinglin.node.archive import patient_index
 from xinglin.node.chains import Randomness, SystemClock, rules_of, suite_of
 from xinglin.node.founding import (
     ADMINISTRATOR,
@@ -33,6 +32,7 @@ from xinglin.node.founding import (
     person_commitment,
 )
 from xinglin.node.home import Home, Setting, new_home
+from xinglin.node.records.archive import patient_index
 from xinglin.service.basic.intake.preparation import commitment_rule
 from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.lifecycle.storage.keyring import Keyring

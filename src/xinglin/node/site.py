@@ -13,14 +13,14 @@ from pathlib import Path
 
 from xinglin.carrier.consensus.errors import GroupRequired
 from xinglin.kernel.errors import NotFound
-from xinglin.node.archive import Archive, open_archive
-from xinglin.node.corrections import IndexedPersons, make_corrections
-from xinglin.node.destruction import RecordsOffice, records_office
-from xinglin.node.network import Network
+from xinglin.node.consortium.network import Network
 from xinglin.node.node import Node, open_node, run_group
-from xinglin.node.notices import open_notices
-from xinglin.node.post import SitePost
-from xinglin.node.serving import Serving, open_serving
+from xinglin.node.office.corrections import IndexedPersons, make_corrections
+from xinglin.node.office.destruction import RecordsOffice, records_office
+from xinglin.node.office.notices import open_notices
+from xinglin.node.records.archive import Archive, open_archive
+from xinglin.node.records.post import SitePost
+from xinglin.node.records.serving import Serving, open_serving
 from xinglin.node.setup import COMETBFT, GROUP
 from xinglin.service.basic.audit.projection import AccessProjection
 from xinglin.service.basic.correction.service import Corrections, Parties

@@ -23,16 +23,16 @@ from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.recheck import Finding
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Integrity, PlatformError
-from xinglin.node.access import trace_findings
-from xinglin.node.archive import identity_findings, open_archive, registration_findings
 from xinglin.node.child import run_module
-from xinglin.node.corrections import correction_findings
-from xinglin.node.episodes import episode_findings
 from xinglin.node.founding import person_commitment
 from xinglin.node.home import Home
 from xinglin.node.node import Node, open_node
-from xinglin.node.notices import notice_findings
-from xinglin.node.replaying import orders_in
+from xinglin.node.office.corrections import correction_findings
+from xinglin.node.office.episodes import episode_findings
+from xinglin.node.office.notices import notice_findings
+from xinglin.node.records.access import trace_findings
+from xinglin.node.records.archive import identity_findings, open_archive, registration_findings
+from xinglin.node.records.replaying import orders_in
 from xinglin.service.basic.coordination.model import MemberAnchor
 from xinglin.service.basic.protection.store import ProtectionStore
 from xinglin.service.lifecycle.storage.verification import findings as vault_findings

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import msgspec
 
 from xinglin.carrier.ledger.store import MAX_KEY_BYTES
-from xinglin.node.proofs import checkpoint_said, newest_quorum
+from xinglin.node.office.proofs import checkpoint_said, newest_quorum
 from xinglin.node.remote.forms import (
     AppHashSaid,
     BundleSaid,
@@ -108,7 +108,7 @@ class LocalRoutes:
 
         Raises:
             ParameterInvalid: there is no proof of that kind, or it is not said of what.
-            PlatformError: see ``node/proofs.py``.
+            PlatformError: see ``node/office/proofs.py``.
         """
         return BundleSaid(self._running.prove(question.parts["kind"], question.query.get("of", "")).hex())
 

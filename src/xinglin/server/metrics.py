@@ -13,9 +13,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from xinglin.node.chains import SystemClock
-from xinglin.node.links import Link
-from xinglin.node.misbehaviour import misbehaviour_kept
-from xinglin.node.proofs import newest_quorum
+from xinglin.node.consortium.links import Link
+from xinglin.node.consortium.misbehaviour import misbehaviour_kept
+from xinglin.node.office.proofs import newest_quorum
 from xinglin.node.running import Running
 from xinglin.node.storage_use import StorageUse, storage_use
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from xinglin.node.consortium.sharing import PART_BYTES, PackageShelf, PackageUnavailable
 from xinglin.node.remote.forms import SharedPackageSaid
 from xinglin.node.running import Running
-from xinglin.node.sharing import PART_BYTES, PackageShelf, PackageUnavailable
 from xinglin.server.asking import Octets, Question
 
 

@@ -11,7 +11,7 @@ from xinglin.carrier.ledger.errors import LogBegunLate, LogEntryNotFound
 from xinglin.carrier.ledger.log import TileReader
 from xinglin.carrier.ledger.model import Leaf, Receipt
 from xinglin.kernel.encoding import pack
-from xinglin.node.proofs import newest_covering
+from xinglin.node.office.proofs import newest_covering
 from xinglin.node.remote.forms import (
     AbsentSaid,
     GenesisSaid,

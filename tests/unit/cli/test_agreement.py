@@ -13,9 +13,9 @@ from tests.support.hospitals import make_hospitals
 from tests.support.neighbours import DAY_MS, A, B, neighbours
 from tests.support.product import Said, opened, xinglin
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import sign_agreement
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.consents import sign_agreement
 from xinglin.service.basic.sharing.agreements.model import AgreementTerms
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.labels import Category, Level

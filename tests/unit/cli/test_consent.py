@@ -13,10 +13,10 @@ import pytest
 from tests.support.product import Said, opened, opened_archive, xinglin
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import add_account
-from xinglin.node.archive import open_archive
-from xinglin.node.read_ports import decides_alone
-from xinglin.node.serving import open_deciding
+from xinglin.node.office.accounts import add_account
+from xinglin.node.records.archive import open_archive
+from xinglin.node.records.read_ports import decides_alone
+from xinglin.node.records.serving import open_deciding
 from xinglin.service.basic.audit.messages import SignedReceipt
 from xinglin.service.basic.protection.store_model import KeptDraft, KeptPaper
 from xinglin.stakeholders.kinds import Role

@@ -12,8 +12,8 @@ from tests.unit.cli.conftest import Place
 from xinglin.carrier.access.governance.validators import KnownValidator
 from xinglin.carrier.consensus.comet.binary import VERSION
 from xinglin.carrier.consensus.comet.handler import Misbehaviour
+from xinglin.node.consortium.misbehaviour import VotesKeeper, keep_misbehaviour
 from xinglin.node.home import Home
-from xinglin.node.misbehaviour import VotesKeeper, keep_misbehaviour
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_evidence_is_shown_and_its_votes_verify_by_the_file_alone(
     with opened(place.home) as node:
         signing = Signing(node.consortium.rules.chain)
         known = KnownValidator(signing.key, node.member)
-        monkeypatch.setattr("xinglin.node.misbehaviour.known_validator", lambda *_: known)
+        monkeypatch.setattr("xinglin.node.consortium.misbehaviour.known_validator", lambda *_: known)
         keep_misbehaviour(node, Misbehaviour("duplicate_vote", signing.address, 7, 1_000, 10, 40, 9))
     assert "not kept" in str(xinglin("engine", "evidence", "--home", place.home).out)
     VotesKeeper(Home(place.home), lambda _: block_with(signing.twice())).look()

@@ -14,10 +14,10 @@ from tests.support.product import Said, opened, opened_archive, stored_records, 
 from xinglin.cli.episode import PersonKeyUnfit
 from xinglin.kernel.encoding import state_key
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import add_account
-from xinglin.node.archive import open_archive
-from xinglin.node.destruction import records_office
-from xinglin.node.sealing import NotBegun
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.destruction import records_office
+from xinglin.node.office.sealing import NotBegun
+from xinglin.node.records.archive import open_archive
 from xinglin.service.basic.destruction.errors import HoldTooLate
 from xinglin.service.basic.episodes.service import Episodes
 from xinglin.stakeholders.kinds import Role

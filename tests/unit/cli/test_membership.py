@@ -14,11 +14,11 @@ from tests.support.product import CHEAP, PASSPHRASE, Said, opened, xinglin
 from xinglin.carrier.crypto.keystore import open_keystore
 from xinglin.kernel.encoding import decode, encode
 from xinglin.node.chains import random_bytes
-from xinglin.node.directory import Directory
 from xinglin.node.founding import COSIGNING
 from xinglin.node.home import Home
 from xinglin.node.membership import joining
 from xinglin.node.membership.request import SignedRequest, request_message, request_suite
+from xinglin.node.office.directory import Directory
 from xinglin.node.setup import GROUP, adopt, consortium_genesis, make_home
 from xinglin.node.site import open_site
 from xinglin.stakeholders.kinds import MemberKind, Status

@@ -8,11 +8,11 @@ import pytest
 
 from tests.support.neighbourhood import neighbourhood
 from tests.support.product import make_hospital, opened
-from xinglin.node.archive import open_archive
 from xinglin.node.chains import SystemClock
+from xinglin.node.records.archive import open_archive
+from xinglin.node.records.serving import open_deciding
 from xinglin.node.remote.forms import CallAsked
 from xinglin.node.running import NodeBehind
-from xinglin.node.serving import open_deciding
 from xinglin.service.basic.protection.permit_errors import ChainStale
 
 

@@ -21,15 +21,15 @@ from xinglin.carrier.access.registry.model import EndKey
 from xinglin.kernel.encoding import decode, encode
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.access import open_trace
-from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.consents import call, revoke
-from xinglin.node.corrections import correct_by_account, make_corrections
-from xinglin.node.destruction import records_office
 from xinglin.node.founding import ADMINISTRATOR
-from xinglin.node.notices import open_notices
-from xinglin.node.serving import REFUSALS_PER_MINUTE
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.consents import call, revoke
+from xinglin.node.office.corrections import correct_by_account, make_corrections
+from xinglin.node.office.destruction import records_office
+from xinglin.node.office.notices import open_notices
+from xinglin.node.records.access import open_trace
+from xinglin.node.records.serving import REFUSALS_PER_MINUTE
 from xinglin.service.basic.audit.log import Logged
 from xinglin.service.basic.audit.messages import AccessRequest, Asked, SignedRequest
 from xinglin.service.basic.audit.model import AccessEntry

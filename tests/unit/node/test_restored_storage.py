@@ -10,8 +10,8 @@ import pytest
 from tests.support.product import PASSPHRASE, make_hospital, opened, some_bundles, stored_records
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.encoding import decode
-from xinglin.node.archive import open_archive
-from xinglin.node.reading import reading
+from xinglin.node.records.archive import open_archive
+from xinglin.node.records.reading import reading
 from xinglin.node.verify import verify_home
 from xinglin.service.basic.coordination.model import NoteIntake
 from xinglin.service.basic.coordination.outbox.errors import BatchMissing
@@ -100,7 +100,7 @@ def test_every_registered_batch_is_noted_once_whatever_crashes(
         raise Stopped
 
     with monkeypatch.context() as patch:
-        patch.setattr("xinglin.node.archive.Archive.note", stop)
+        patch.setattr("xinglin.node.records.archive.Archive.note", stop)
         with pytest.raises(Stopped):
             take_in(hospital, bundles[1:])
     with monkeypatch.context() as patch:

@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.product import make_hospital, opened
 from xinglin.node import storage_use as module
-from xinglin.node.accounts import add_account
 from xinglin.node.node import Node
+from xinglin.node.office.accounts import add_account
 from xinglin.node.storage_use import StorageUse, storage_use
 from xinglin.stakeholders.kinds import Role
 

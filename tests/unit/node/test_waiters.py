@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from xinglin.carrier.consensus.ports import BlockAnswer
-from xinglin.node.comet_chain import CometChain, at_once
-from xinglin.node.network import Together
+from xinglin.node.consortium.comet_chain import CometChain, at_once
+from xinglin.node.consortium.network import Together
 
 ANSWER = BlockAnswer(bytes(32), [])
 

@@ -13,9 +13,9 @@ from xinglin.cli.bench.ledger import fresh_home
 from xinglin.cli.bench.measure import Result, Timer, anonymous_mib, report
 from xinglin.cli.demo.cohort import write_cohort
 from xinglin.cli.demo.stage import NoBundles
-from xinglin.node.archive import open_archive
 from xinglin.node.opening import anchoring
-from xinglin.node.reading import reading
+from xinglin.node.records.archive import open_archive
+from xinglin.node.records.reading import reading
 from xinglin.service.basic.intake.files import Refusal
 
 

@@ -25,11 +25,11 @@ from xinglin.cli.bench.measure import Result, anonymous_mib, report
 from xinglin.cli.bench.syncs import syncs_per_block
 from xinglin.cli.bench.wards import PER_PATIENT, consenting, fill
 from xinglin.kernel.encoding import encode
-from xinglin.node.accounts import add_account
-from xinglin.node.archive import open_archive
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.read_ports import ReadQuota
-from xinglin.node.serving import Serving, open_serving
+from xinglin.node.office.accounts import add_account
+from xinglin.node.records.archive import open_archive
+from xinglin.node.records.read_ports import ReadQuota
+from xinglin.node.records.serving import Serving, open_serving
 from xinglin.service.basic.audit.messages import AccessRequest, Asked
 from xinglin.service.basic.audit.receipts import MAX_REQUEST_MS, sign_request
 from xinglin.service.basic.reading.reader import ReaderAccount

@@ -10,9 +10,9 @@ from typing import Any
 from xinglin.cli.bench.ledger import fresh_home
 from xinglin.cli.bench.measure import Result, anonymous_mib, report
 from xinglin.cli.bench.syncs import syncs_per_block
-from xinglin.node.access import access_log
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.node import Node
+from xinglin.node.records.access import access_log
 from xinglin.service.basic.audit.log import AccessLog
 from xinglin.service.basic.audit.model import AccessEntry, OpenedCopy, Proven, ReaderProof
 

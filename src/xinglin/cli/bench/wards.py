@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from xinglin.cli.bench.people import people
-from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, give_by_own_key
-from xinglin.node.serving import Serving
+from xinglin.node.office.consents import acknowledge, give_by_own_key
+from xinglin.node.records.archive import Archive
+from xinglin.node.records.serving import Serving
 from xinglin.service.basic.intake.model import Incoming
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.lifecycle.collection.fhir.model import CollectedResource, Processed

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xinglin.cli.demo.stage import Stage
-from xinglin.node.archive import Archive
+from xinglin.node.records.archive import Archive
 from xinglin.service.basic.intake.files import Refusal, read_files, reader_of
 from xinglin.service.basic.intake.processing import Processor
 from xinglin.service.lifecycle.collection.fhir.fhirkit_validator import FhirkitValidator

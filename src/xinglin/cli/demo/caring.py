@@ -11,14 +11,14 @@ from xinglin.cli.demo.choosing import Cast, a_child, the_dead
 from xinglin.cli.demo.records import SOURCE
 from xinglin.cli.demo.scene import YEAR_MS, Scene, code_of, refusal_of
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.access import open_trace
-from xinglin.node.accounts import AddedAccount, add_account
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, give_by_own_key
-from xinglin.node.explaining import explain_read
-from xinglin.node.permitted import read_record
-from xinglin.node.protecting import add_guardian, grant_tasks, open_glass, review_glass
-from xinglin.node.read_ports import IndexPersons
+from xinglin.node.office.accounts import AddedAccount, add_account
+from xinglin.node.office.consents import acknowledge, give_by_own_key
+from xinglin.node.office.explaining import explain_read
+from xinglin.node.office.permitted import read_record
+from xinglin.node.office.protecting import add_guardian, grant_tasks, open_glass, review_glass
+from xinglin.node.records.access import open_trace
+from xinglin.node.records.read_ports import IndexPersons
 from xinglin.service.basic.audit.messages import Asked
 from xinglin.service.basic.protection.break_glass import Emergency
 from xinglin.service.basic.protection.guardians import GuardianEvidence

@@ -9,7 +9,7 @@ from datetime import date
 from xinglin.cli.demo.records import SOURCE
 from xinglin.cli.demo.scene import Scene
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.read_ports import IndexPersons, decides_alone
+from xinglin.node.records.read_ports import IndexPersons, decides_alone
 from xinglin.service.basic.destruction.facts import ENCOUNTER, encounter_of, occasion_of
 from xinglin.service.basic.destruction.model import Stay
 from xinglin.service.basic.destruction.rules import CLASSES

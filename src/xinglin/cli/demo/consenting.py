@@ -10,10 +10,10 @@ from xinglin.carrier.crypto.files import write_durably
 from xinglin.cli.demo.choosing import Cast
 from xinglin.cli.demo.scene import YEAR_MS, Scene, code_of
 from xinglin.cli.demo.tampering import flipped
-from xinglin.node.access import open_trace
-from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, give_at_counter, give_by_own_key
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.consents import acknowledge, give_at_counter, give_by_own_key
+from xinglin.node.records.access import open_trace
 from xinglin.service.basic.audit.receipts import receipt_hash
 from xinglin.stakeholders.kinds import Role
 from xinglin.stakeholders.purposes import Basis, Copy

@@ -9,9 +9,9 @@ from typing import Any
 from xinglin.cli.demo.choosing import Cast
 from xinglin.cli.demo.scene import CATEGORIES, Scene, code_of
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import add_account
-from xinglin.node.corrections import correct_by_account, radius_values
-from xinglin.node.notices import acknowledge_notice
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.corrections import correct_by_account, radius_values
+from xinglin.node.office.notices import acknowledge_notice
 from xinglin.service.basic.correction.model import Reason
 from xinglin.service.basic.notices.model import NoticeKind
 from xinglin.service.lifecycle.storage.model import StoredRecord

@@ -17,11 +17,11 @@ from xinglin.cli.demo.choosing import inpatient_stays, today_at
 from xinglin.cli.demo.scene import CATEGORIES, YEAR_MS, Scene, code_of, refusal_of, turned
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import acknowledge, give_by_own_key
-from xinglin.node.destruction import RecordsOffice, records_office
-from xinglin.node.read_ports import decides_alone
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.consents import acknowledge, give_by_own_key
+from xinglin.node.office.destruction import RecordsOffice, records_office
+from xinglin.node.records.read_ports import decides_alone
 from xinglin.service.basic.destruction.checks import Checks
 from xinglin.service.basic.destruction.facts import ENCOUNTER, occasion_of
 from xinglin.service.basic.reading.model import Disclosure

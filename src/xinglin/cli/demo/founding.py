@@ -16,12 +16,12 @@ from xinglin.carrier.ledger.model import Epoch, EpochMember, Founder, Genesis
 from xinglin.cli.demo.stage import HOMES, PASSPHRASE, Stage, Together
 from xinglin.kernel.encoding import ChainObject
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.accounts import add_account
 from xinglin.node.chains import random_bytes, rules_of
-from xinglin.node.directory import Directory
+from xinglin.node.consortium.network_setup import found_network, join_network, set_validator
 from xinglin.node.founding import ADMINISTRATOR, COSIGNING, SEALING
-from xinglin.node.network_setup import found_network, join_network, set_validator
 from xinglin.node.node import Node
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.directory import Directory
 from xinglin.node.opening import open_for_business
 from xinglin.node.setup import GROUP, NewHome, adopt, consortium_genesis, make_home
 from xinglin.stakeholders.kinds import MemberKind, Role

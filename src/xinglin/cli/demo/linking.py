@@ -6,8 +6,8 @@ from collections import Counter
 
 from xinglin.cli.demo.scene import Scene, agree, refusal_of
 from xinglin.kernel.encoding import decode
-from xinglin.node.linking import match_person
-from xinglin.node.serving import described
+from xinglin.node.office.linking import match_person
+from xinglin.node.records.serving import described
 from xinglin.service.basic.patient_index.model import Grade, Traits
 from xinglin.stakeholders.purposes import Purpose
 

@@ -12,9 +12,9 @@ from xinglin.carrier.crypto.files import write_durably
 from xinglin.carrier.ledger.trust import Trust, encode_trust
 from xinglin.cli.demo.stage import Stage
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.archive import open_archive
 from xinglin.node.chains import random_bytes
-from xinglin.node.proofs import collect_checkpoint, prove_anchor, prove_record, trust_of
+from xinglin.node.office.proofs import collect_checkpoint, prove_anchor, prove_record, trust_of
+from xinglin.node.records.archive import open_archive
 from xinglin.service.basic.coordination.bundles.check import Verdict, check_bundle
 from xinglin.service.lifecycle.storage.model import StoredRecord
 

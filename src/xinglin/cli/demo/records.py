@@ -13,9 +13,9 @@ from xinglin.cli.demo.localise import localise
 from xinglin.cli.demo.stage import NoBundles, Stage
 from xinglin.cli.progress import records_progress
 from xinglin.kernel.errors import Invalid, PlatformError
-from xinglin.node.archive import open_archive
 from xinglin.node.node import Node
 from xinglin.node.opening import anchoring
+from xinglin.node.records.archive import open_archive
 from xinglin.service.basic.intake.files import refused_file
 from xinglin.service.basic.intake.model import Incoming, IntakeReport, Refused
 from xinglin.service.basic.intake.processing import Processor

@@ -16,12 +16,12 @@ from xinglin.cli.demo.scene import CATEGORIES, YEAR_MS, Refusal, Scene
 from xinglin.kernel.encoding import ChainObject, decode, encode
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
-from xinglin.node.access import open_trace
-from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.consents import acknowledge, call, give_by_own_key, revoke
 from xinglin.node.founding import ADMINISTRATOR, SERVICE
-from xinglin.node.read_ports import READS_PER_MINUTE, decides_alone
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.consents import acknowledge, call, give_by_own_key, revoke
+from xinglin.node.records.access import open_trace
+from xinglin.node.records.read_ports import READS_PER_MINUTE, decides_alone
 from xinglin.service.basic.audit.messages import AccessRequest, Asked
 from xinglin.service.basic.audit.receipts import check_receipt, request_hash, sign_request
 from xinglin.service.basic.protection.service import STALE_AFTER_MS

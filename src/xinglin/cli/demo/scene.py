@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from xinglin.cli.demo.stage import Stage, Together
 from xinglin.kernel.encoding import decode
 from xinglin.kernel.errors import PlatformError
-from xinglin.node.access import open_trace
-from xinglin.node.accounts import AddedAccount, add_account
 from xinglin.node.chains import SystemClock
-from xinglin.node.consents import GivenConsent, sign_agreement
 from xinglin.node.node import Node
-from xinglin.node.serving import Serving
+from xinglin.node.office.accounts import AddedAccount, add_account
+from xinglin.node.office.consents import GivenConsent, sign_agreement
+from xinglin.node.records.access import open_trace
+from xinglin.node.records.serving import Serving
 from xinglin.node.site import Site
 from xinglin.service.basic.audit.messages import Asked
 from xinglin.service.basic.audit.model import AccessEntry

@@ -12,11 +12,10 @@ from xinglin.cli.demo.proving import verified
 from xinglin.cli.demo.records import SOURCE
 from xinglin.cli.demo.scene import Scene, refusal_of
 from xinglin.cli.demo.stage import Stage
-from xinglin.node.accounts import add_account
-from xinglin.node.archive import Archive
 from xinglin.node.chains import SystemClock
-from xinglin.node.destruction import records_office
-from xinglin.node.episodes import (
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.destruction import records_office
+from xinglin.node.office.episodes import (
     PersonKey,
     draft_episode,
     new_person_key,
@@ -26,8 +25,9 @@ from xinglin.node.episodes import (
     report_episode,
     seal_episode,
 )
+from xinglin.node.office.proofs import collect_checkpoint, trust_of
 from xinglin.node.opening import anchoring
-from xinglin.node.proofs import collect_checkpoint, trust_of
+from xinglin.node.records.archive import Archive
 from xinglin.service.basic.destruction.facts import ENCOUNTER, occasion_of
 from xinglin.service.basic.episodes.model import SealReason
 from xinglin.service.basic.episodes.service import Draft, Episodes, NewEpisode

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from xinglin.kernel.errors import Integrity, NotFound
 from xinglin.node.chains import random_bytes
-from xinglin.node.network import Network
-from xinglin.node.network_setup import Place
+from xinglin.node.consortium.network import Network
+from xinglin.node.consortium.network_setup import Place
 from xinglin.node.node import Group, Node, open_node, run_group
 from xinglin.node.setup import NewHome
 from xinglin.stakeholders.kinds import MemberKind

@@ -14,10 +14,10 @@ from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.store import Store, Write, number_key
 from xinglin.cli.demo.stage import Stage
 from xinglin.kernel.errors import Integrity, PlatformError
-from xinglin.node.archive import open_archive
 from xinglin.node.founding import COSIGNING, SERVICE
 from xinglin.node.node import Node
 from xinglin.node.opening import anchoring
+from xinglin.node.records.archive import open_archive
 from xinglin.node.verify import verify_home
 from xinglin.service.basic.coordination.anchoring import ChainBehindAnchor, chain_head
 from xinglin.service.basic.coordination.model import CommitAnchor

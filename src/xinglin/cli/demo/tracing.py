@@ -11,11 +11,11 @@ from xinglin.cli.demo.choosing import Cast
 from xinglin.cli.demo.proving import verified
 from xinglin.cli.demo.scene import CATEGORIES, Scene
 from xinglin.kernel.errors import error_for_number
-from xinglin.node.accounts import add_account
 from xinglin.node.chains import SystemClock
+from xinglin.node.office.accounts import add_account
+from xinglin.node.office.proofs import collect_checkpoint, prove_entry, prove_reads
+from xinglin.node.office.tracing import responsible_for, who_has_seen
 from xinglin.node.opening import anchoring
-from xinglin.node.proofs import collect_checkpoint, prove_entry, prove_reads
-from xinglin.node.tracing import responsible_for, who_has_seen
 from xinglin.service.basic.audit.messages import Asked
 from xinglin.service.basic.protection.mandates import StatedMandate
 from xinglin.service.basic.protection.model import Article

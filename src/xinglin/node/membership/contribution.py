@@ -26,9 +26,9 @@ from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.carrier.ledger.model import Transaction
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Invalid
-from xinglin.node.directory import Directory, RegistryValues
 from xinglin.node.membership.errors import ContributionUnknown
 from xinglin.node.node import Node
+from xinglin.node.office.directory import Directory, RegistryValues
 from xinglin.node.setup import COMETBFT
 from xinglin.stakeholders.kinds import Status
 

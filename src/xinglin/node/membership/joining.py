@@ -30,7 +30,7 @@ from xinglin.kernel.encoding import ChainObject, decode, encode, state_key
 from xinglin.kernel.errors import Invalid, PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.node.chains import SystemClock, random_bytes, rules_of
-from xinglin.node.directory import Directory, RegistryValues
+from xinglin.node.consortium.network_setup import Place, engine_genesis, join_network, validator_of
 from xinglin.node.founding import ADMINISTRATOR, COSIGNING, SEALING, Organisation
 from xinglin.node.home import Home
 from xinglin.node.membership.errors import JoinedAlready, JoinKitInvalid, NotAnApplicant
@@ -43,8 +43,8 @@ from xinglin.node.membership.request import (
     request_message,
     write_request,
 )
-from xinglin.node.network_setup import Place, engine_genesis, join_network, validator_of
 from xinglin.node.node import Node
+from xinglin.node.office.directory import Directory, RegistryValues
 from xinglin.node.remote.chain import RemoteChain
 from xinglin.node.remote.claims import Assurance, Assured
 from xinglin.node.remote.errors import SubmissionUnknown

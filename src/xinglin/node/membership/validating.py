@@ -12,10 +12,10 @@ from xinglin.carrier.crypto.keystore import KeyStore
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.build import Signer, operation
 from xinglin.carrier.ledger.model import Operation
+from xinglin.node.consortium.network_setup import validator_of
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.home import Home
 from xinglin.node.membership.voting import Acting
-from xinglin.node.network_setup import validator_of
 from xinglin.node.remote.errors import NodeServed
 from xinglin.node.remote.local import serving_process
 from xinglin.settings import load_settings

@@ -30,7 +30,6 @@ from xinglin.kernel.encoding import ChainId, ChainObject, Identifier, PublicKey,
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import random_bytes
-from xinglin.node.directory import Directory, RegistryValues
 from xinglin.node.founding import COSIGNING
 from xinglin.node.membership.errors import (
     ChangeInvalid,
@@ -41,6 +40,7 @@ from xinglin.node.membership.errors import (
     ProposalNotOpen,
 )
 from xinglin.node.membership.request import Reviewed, read_request
+from xinglin.node.office.directory import Directory, RegistryValues
 from xinglin.stakeholders.kinds import Status
 
 AHEAD = 20_000

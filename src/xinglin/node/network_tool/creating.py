@@ -11,9 +11,9 @@ from xinglin.carrier.consensus.comet.binary import find_engine
 from xinglin.carrier.crypto.files import write_durably
 from xinglin.carrier.crypto.keystore import DEFAULT_STRETCHING, Stretching
 from xinglin.node.chains import random_bytes, rules_of
+from xinglin.node.consortium.network import Network
+from xinglin.node.consortium.network_setup import found_network
 from xinglin.node.home import made_whole
-from xinglin.node.network import Network
-from xinglin.node.network_setup import found_network
 from xinglin.node.network_tool.errors import PlaceTaken
 from xinglin.node.network_tool.folder import PASSPHRASE, NetworkFolder, NetworkNode, open_folder, write_description
 from xinglin.node.network_tool.plan import MemberPlan

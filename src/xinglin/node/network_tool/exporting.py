@@ -21,9 +21,9 @@ from xinglin.carrier.crypto.keystore import DEFAULT_STRETCHING, Stretching, chan
 from xinglin.carrier.ledger.build import operation
 from xinglin.node.chains import random_bytes
 from xinglin.node.client import ChainClient
+from xinglin.node.consortium.network import Network
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.home import Home, made_whole
-from xinglin.node.network import Network
 from xinglin.node.network_tool.creating import Tell, require_free
 from xinglin.node.network_tool.errors import AddressInvalid, NetworkRuns
 from xinglin.node.network_tool.folder import LEFT, PASSPHRASE, NetworkFolder

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from xinglin.carrier.consensus.comet.config import check_address, check_loopback
 from xinglin.kernel.errors import PlatformError
-from xinglin.node.network_setup import Place
+from xinglin.node.consortium.network_setup import Place
 from xinglin.node.network_tool.reading_toml import Table, invalid, read_toml
 from xinglin.stakeholders.kinds import MemberKind
 

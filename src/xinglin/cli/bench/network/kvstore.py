@@ -27,7 +27,7 @@ from xinglin.cli.bench.network.nodes import BenchNetworkFailed, stopped
 from xinglin.cli.bench.network.rounds import Round, measured
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.network_setup import Place, free_ports, local_places
+from xinglin.node.consortium.network_setup import Place, free_ports, local_places
 from xinglin.settings import EngineGroup
 
 _START_SECONDS = 30.0

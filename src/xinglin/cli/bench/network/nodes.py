@@ -16,8 +16,8 @@ from xinglin.carrier.crypto.keystore import Stretching
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.kernel.errors import Unavailable
 from xinglin.node.chains import random_bytes, rules_of
-from xinglin.node.network import Network
-from xinglin.node.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network import Network
+from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
 from xinglin.node.node import open_node
 from xinglin.node.opening import open_for_business
 from xinglin.node.remote.local import SOCKET_NAME

@@ -17,9 +17,8 @@ from xinglin.carrier.ledger.reading import KEPT_UNDO_HEIGHTS
 from xinglin.carrier.ledger.trust import encode_trust
 from xinglin.kernel.encoding import encode
 from xinglin.kernel.errors import PlatformError
-from xinglin.node.access import open_trace
 from xinglin.node.founding import SERVICE
-from xinglin.node.proofs import (
+from xinglin.node.office.proofs import (
     NoAnchor,
     NoCheckpoint,
     NoSuchEntry,
@@ -28,6 +27,7 @@ from xinglin.node.proofs import (
     prove_reads,
     trust_of,
 )
+from xinglin.node.records.access import open_trace
 from xinglin.service.basic.audit.bundles.check import check_proof
 from xinglin.service.basic.audit.model import LogAccess
 from xinglin.service.basic.coordination.bundles.check import Verdict

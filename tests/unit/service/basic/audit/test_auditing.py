@@ -23,9 +23,9 @@ from xinglin.carrier.contracts.api import Contract, Method
 from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.recheck import recheck
 from xinglin.kernel.encoding import encode
-from xinglin.node.access import access_log, open_trace
 from xinglin.node.founding import ADMINISTRATOR, SERVICE
 from xinglin.node.opening import anchoring
+from xinglin.node.records.access import access_log, open_trace
 from xinglin.service.basic.audit.auditing import (
     DEFAULT_STALE_MS,
     MAX_LAG_MS,

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.access_child import RECORDS
 from tests.support.product import child, child_environment, findings, make_hospital, opened
-from xinglin.node.access import open_trace
+from xinglin.node.records.access import open_trace
 
 CRASHES = int(os.environ.get("XINGLIN_CRASHES", "4"))
 

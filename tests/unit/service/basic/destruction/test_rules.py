@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from xinglin.node.destruction import retention_table
+from xinglin.node.office.destruction import retention_table
 from xinglin.service.basic.destruction.errors import RetentionUnknown, TermShorter
 from xinglin.service.basic.destruction.facts import encounter_of
 from xinglin.service.basic.destruction.model import Encounter, Stay, Term

@@ -27,8 +27,8 @@ from xinglin.carrier.ledger.trust import Trust, encode_trust
 from xinglin.kernel.encoding import decode, pack, state_key
 from xinglin.kernel.identifiers import identifier
 from xinglin.node import chains
-from xinglin.node.accounts import account_signer, add_account, end_key
-from xinglin.node.proofs import last_anchor, prove_record
+from xinglin.node.office.accounts import account_signer, add_account, end_key
+from xinglin.node.office.proofs import last_anchor, prove_record
 from xinglin.service.basic.coordination.bundles.check import Verdict
 from xinglin.service.basic.episodes.bundles import make
 from xinglin.service.basic.episodes.bundles.check import check_proof
@@ -303,7 +303,7 @@ def test_an_account_that_is_not_the_institutions_key_fails_at_p24(liar: EpisodeW
 def test_a_key_that_no_registry_knows_fails_at_p24(liar: EpisodeWorld, monkeypatch: Any) -> None:
     stranger = liar.person.signer
     monkeypatch.setattr("tests.support.episode_world.account_signer", lambda *_: stranger)
-    monkeypatch.setattr("xinglin.node.episodes.account_signer", lambda *_: stranger)
+    monkeypatch.setattr("xinglin.node.office.episodes.account_signer", lambda *_: stranger)
     liar.seal()
     assert proven(liar) == 24
 

@@ -12,7 +12,7 @@ from tests.support.episode_world import STATEMENT, Proofs, proofs
 from xinglin.carrier.ledger.bundle_model import EpisodeBundle
 from xinglin.carrier.ledger.errors import ProofInvalid
 from xinglin.kernel.encoding import decode, pack
-from xinglin.node.episodes import report_episode
+from xinglin.node.office.episodes import report_episode
 from xinglin.service.basic.episodes.report import EpisodeReport, Row, report_of, shown_time
 from xinglin.service.basic.episodes.report_html import html_of
 from xinglin.service.basic.episodes.report_pdf import pdf_of

@@ -1,0 +1,150 @@
+"""Closes the connections to engines that the registry admits no more (docs/spec/membership.md; S8.2c).
+
+CometBFT asks whether a peer is let in when it connects, and has no way to close a connection that stands. So a node
+whose peers have become fewer writes the others into its engine's settings and restarts its engine, in order: one node
+after the other, so that more than two thirds go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from xinglin.carrier.consensus.comet.config import Peer
+from xinglin.kernel.errors import PlatformError
+from xinglin.node.consortium.redial import Redial
+
+logger = logging.getLogger(__name__)
+LOOK_SECONDS = 0.5
+REDIAL_SECONDS = 10.0
+"""How often it is looked whether peers are missed that can be reached."""
+
+
+@contextmanager
+def closing_on_departed(engine: Peered, stagger_seconds: float) -> Iterator[None]:
+    """Look after the peers of an engine until the block ends; see ``PeersKeeper``."""
+    keeper = PeersKeeper(engine, stagger_seconds)
+    keeper.start()
+    try:
+        yield
+    finally:
+        keeper.close()
+
+
+class Peered(Protocol):
+    """An engine whose peers the registry names; ``CometChain`` is one."""
+
+    @property
+    def begun_with(self) -> Sequence[Peer]:
+        """The peers that it was told when it was started first."""
+        ...
+
+    @property
+    def own_peer(self) -> bytes:
+        """Its own peer id."""
+        ...
+
+    def admitted(self) -> Sequence[Peer]:
+        """Return the peers that are admitted now, its own not among them."""
+        ...
+
+    def write_peers(self, peers: Sequence[Peer]) -> None:
+        """Have the engine dial these from its next start on."""
+        ...
+
+    def missed(self) -> Collection[bytes]:
+        """Return the peers that it should dial anew: they can be reached and are not connected, or are silent."""
+        ...
+
+    def stands(self) -> bool:
+        """Tell whether no block comes."""
+        ...
+
+    def restart(self) -> None:
+        """Stop the engine in order and start it."""
+        ...
+
+
+class PeersKeeper:
+    """Looks after the peers of one engine, on a thread of its own. Start it; close it before the engine.
+
+    Args:
+        engine: the engine, which has been started; blocks may have come since.
+        stagger_seconds: between the restarts of two nodes; alike on all of them.
+    """
+
+    def __init__(self, engine: Peered, stagger_seconds: float) -> None:
+        self._engine = engine
+        self._stagger = stagger_seconds
+        self._written = tuple(engine.begun_with)
+        self._known = {one.id for one in self._written}
+        self._due: float | None = None
+        self._rests_until = 0.0
+        self._redial, self._redials_at = Redial(), time.monotonic() + REDIAL_SECONDS
+        self.restarts = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="peers-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop; a restart that is under way is waited for."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def look(self) -> None:
+        """Compare the registry's peers with those that the engine may be connected to; restart it if it is its turn.
+
+        Who is new is only written down: the new node dials the others. Who is gone may be connected, whoever dialled.
+        """
+        admitted = tuple(self._engine.admitted())
+        if admitted != self._written:
+            self._engine.write_peers(admitted)
+            self._written = admitted
+        ids = {one.id for one in admitted}
+        self._look_for_missed(ids)
+        self._known |= ids
+        if self._known == ids:
+            self._due = None
+            return
+        now = time.monotonic()
+        if self._due is None:
+            self._due = max(now, self._rests_until) + self._rank(ids) * self._stagger
+        if now >= self._due:
+            logger.warning("the engine is restarted: %d peers are admitted no more", len(self._known - ids))
+            self._engine.restart()
+            self._known, self._due = ids, None
+            # A member that changes its peer again and again must not keep all engines restarting.
+            self._rests_until = time.monotonic() + (len(ids) + 1) * self._stagger
+            self.restarts += 1
+
+    def _look_for_missed(self, ids: Collection[bytes]) -> None:
+        """Restart an engine that does not dial a peer that can be reached, or holds a dead connection."""
+        if time.monotonic() < self._redials_at:
+            return
+        missed, stands = self._engine.missed(), self._engine.stands()
+        if self._redial.due(missed, time.monotonic(), stands=stands, turn_seconds=self._rank(ids) * self._stagger):
+            logger.warning(
+                "the engine is restarted: %d peers are not connected and could be, or are silent", len(missed)
+            )
+            self._engine.restart()
+        self._redials_at = time.monotonic() + REDIAL_SECONDS
+
+    def _rank(self, ids: Collection[bytes]) -> int:
+        return sum(one < self._engine.own_peer for one in ids)
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_SECONDS):
+            try:
+                self.look()
+            except PlatformError as refusal:
+                logger.error("peers can't be changed: %s", refusal.code)
+            except Exception as fault:  # noqa: BLE001  (a thread that ended would close no connection any more)
+                logger.error("changing peers met a fault: %s", type(fault).__name__)
