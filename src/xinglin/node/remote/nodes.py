@@ -65,16 +65,12 @@ class Nodes:
             self._known.insert(0, one)
 
     def failed(self, address: Address, seconds: float = 0.0) -> None:
-        """Let a node rest that gave no answer or is busy: twice as long each time, at least ``seconds``.
-
-        A rest that is longer already stays.
-        """
+        """Let a node rest that gave no answer or is busy: twice as long each time, at least ``seconds``."""
         with self._lock:
             one = self._of(address)
             rest = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** min(one.failures, 16))
             one.failures += 1
-            pause = max(seconds, rest * (0.5 + self._chance() / 2))
-            one.rests_until = max(one.rests_until, self._monotonic() + pause)
+            one.rests_until = self._monotonic() + max(seconds, rest * (0.5 + self._chance() / 2))
             self._known.remove(one)
             self._known.append(one)
 
