@@ -24,6 +24,7 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock
 from xinglin.node.consortium.clocks import ANSWERS, Clock, ahead_of, middle_of
 from xinglin.node.consortium.neighbours import Met, Neighbour
+from xinglin.node.consortium.repeating import Repeating
 from xinglin.node.node import Node
 
 logger = logging.getLogger(__name__)
@@ -105,9 +106,8 @@ class LinkWatch:
         self._links: tuple[Link, ...] = ()
         self._clock = Clock(None, 0, 1000 * self._settings.clock_seconds)
         self._lock = threading.Lock()
-        self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(max(1, len(self._probed)), "links")
-        self._thread = threading.Thread(target=self._run, name="link-watch", daemon=True)
+        self._repeating = Repeating("watching links", self._round, self._settings.interval_seconds)
 
     @property
     def links(self) -> Sequence[Link]:
@@ -121,13 +121,11 @@ class LinkWatch:
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._repeating.start()
 
     def close(self) -> None:
         """Stop; a probe that is under way is waited for, a few seconds."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._repeating.close()
         self._pool.shutdown(cancel_futures=True)
 
     def look(self) -> None:
@@ -147,16 +145,13 @@ class LinkWatch:
             self._links = tuple(found)
         self._clock = self._judged_clock()
 
-    def _run(self) -> None:
-        while not self._stop.wait(self._settings.interval_seconds):
-            try:
-                for one in self._probed:
-                    if not one.busy:
-                        one.busy = True
-                        self._pool.submit(self._probe, one)
-                self.judge()
-            except Exception as fault:  # noqa: BLE001  (a thread that ended would watch nothing any more)
-                logger.error("watching links met a fault: %s", getattr(fault, "code", type(fault).__name__))
+    def _round(self) -> None:
+        """Have every address probed that is not being probed, and judge by what is known."""
+        for one in self._probed:
+            if not one.busy:
+                one.busy = True
+                self._pool.submit(self._probe, one)
+        self.judge()
 
     def _probe(self, one: _Probed) -> None:
         """Ask one address for its newest block; note how long it took and how far it is."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +28,8 @@ from xinglin.carrier.consensus.comet.votes import (
 )
 from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.encoding import encode
-from xinglin.kernel.errors import PlatformError, Unavailable
+from xinglin.kernel.errors import Unavailable
+from xinglin.node.consortium.repeating import Repeating
 from xinglin.node.home import Home
 from xinglin.node.node import Node
 
@@ -125,18 +125,15 @@ class VotesKeeper:
         self._home = home
         self._blocks = blocks
         self._vain: set[str] = set()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="votes-keeper", daemon=True)
+        self._repeating = Repeating("keeping votes", self.look, LOOK_SECONDS)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._repeating.start()
 
     def close(self) -> None:
         """Stop; a call of the engine that is under way is waited for."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._repeating.close()
 
     def look(self) -> None:
         """Fetch what is missing and can be had; what the engine has no more is tried again after the next start.
@@ -164,15 +161,6 @@ class VotesKeeper:
         logger.warning(
             "kept two votes of member %s at height %d that contradict each other", said["member"], found.height
         )
-
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
-            try:
-                self.look()
-            except PlatformError as refusal:
-                logger.error("votes can't be kept: %s", refusal.code)
-            except Exception as fault:  # noqa: BLE001  (a thread that ended would keep nothing any more)
-                logger.error("keeping votes met a fault: %s", type(fault).__name__)
 
 
 def _votes_of(path: Path, said: Mapping[str, Any]) -> DoubleVote | None:

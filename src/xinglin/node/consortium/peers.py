@@ -8,15 +8,14 @@ after the other, so that more than two thirds go on.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 from xinglin.carrier.consensus.comet.config import Peer
-from xinglin.kernel.errors import PlatformError
 from xinglin.node.consortium.redial import Redial
+from xinglin.node.consortium.repeating import Repeating
 
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
@@ -86,18 +85,15 @@ class PeersKeeper:
         self._rests_until = 0.0
         self._redial, self._redials_at = Redial(), time.monotonic() + REDIAL_SECONDS
         self.restarts = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="peers-keeper", daemon=True)
+        self._repeating = Repeating("changing peers", self.look, LOOK_SECONDS)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._repeating.start()
 
     def close(self) -> None:
         """Stop; a restart that is under way is waited for."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._repeating.close()
 
     def look(self) -> None:
         """Compare the registry's peers with those that the engine may be connected to; restart it if it is its turn.
@@ -139,12 +135,3 @@ class PeersKeeper:
 
     def _rank(self, ids: Collection[bytes]) -> int:
         return sum(one < self._engine.own_peer for one in ids)
-
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
-            try:
-                self.look()
-            except PlatformError as refusal:
-                logger.error("peers can't be changed: %s", refusal.code)
-            except Exception as fault:  # noqa: BLE001  (a thread that ended would close no connection any more)
-                logger.error("changing peers met a fault: %s", type(fault).__name__)
