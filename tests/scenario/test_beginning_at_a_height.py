@@ -17,6 +17,7 @@ from tests.scenario.test_rebuilding import KINDS, NOW, contents, wait_for
 from tests.support.engines import needs_engine
 from tests.support.neighbourhood import House, running_of
 from tests.support.neighbourhood import wait_for as wait_until
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, findings, write_passphrase, xinglin
 from tests.support.served import new_identifier
 from xinglin.carrier.access.registry.model import AddNode
@@ -31,7 +32,7 @@ from xinglin.node.consortium.backfilling import BackfillKeeper
 from xinglin.node.consortium.comet_chain import CometChain
 from xinglin.node.consortium.neighbours import neighbours_of
 from xinglin.node.consortium.network import Network
-from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.consortium.package import PackageInvalid, make_package
 from xinglin.node.consortium.rebuilding import Sources, rebuild
 from xinglin.node.founding import ADMINISTRATOR, SEALING

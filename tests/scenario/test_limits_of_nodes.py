@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, xinglin
 from tests.support.served import home_to_serve, new_identifier, raw, request, serving
 from xinglin.carrier.access.registry.model import AddNode
@@ -15,7 +16,7 @@ from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.carrier.ledger.build import operation
 from xinglin.node.chains import random_bytes
 from xinglin.node.consortium.network import Network
-from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.node import Node, open_node
 from xinglin.node.remote.claims import Patience

@@ -16,10 +16,11 @@ import pytest
 
 from tests.scenario.test_guides import GUIDES, fenced
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, write_passphrase, xinglin
 from tests.support.served import home_to_serve, serving, start
 from xinglin.node.chains import random_bytes, rules_of
-from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.remote.served import ServedHome
 from xinglin.node.setup import make_home
 from xinglin.stakeholders.kinds import MemberKind

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE
 from xinglin.carrier.access.governance.validators import peers_of, validators_of
 from xinglin.carrier.access.registry.model import AddNode
@@ -28,7 +29,7 @@ from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.consortium.comet_chain import CometChain
 from xinglin.node.consortium.network import Network
-from xinglin.node.consortium.network_setup import Place, found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import Place, found_network, local_places
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.membership.contribution import contributions
 from xinglin.node.membership.joining import (

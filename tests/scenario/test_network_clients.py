@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.engines import needs_engine
 from tests.support.lying import lying_before
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, write_passphrase
 from tests.support.served import Served, start
 from xinglin.carrier.access.registry.model import AddNode
@@ -22,7 +23,7 @@ from xinglin.carrier.ledger.build import Built, build_transaction, operation
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.node import open_node
 from xinglin.node.remote.claims import Assurance, Patience

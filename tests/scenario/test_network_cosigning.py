@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.engines import needs_engine
 from tests.support.neighbourhood import KINDS, wait_for
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, Said, child, run_child, write_passphrase, xinglin
 from tests.support.served import Served, new_identifier, raw, request, start
 from xinglin.carrier.access.registry.model import AddNode
@@ -25,7 +26,7 @@ from xinglin.carrier.ledger.build import operation
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import random_bytes
 from xinglin.node.consortium.network import Network
-from xinglin.node.consortium.network_setup import Place, found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import Place, found_network, local_places
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.membership.joining import Applying, apply, own_request
 from xinglin.node.node import open_node

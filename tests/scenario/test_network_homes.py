@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE
 from xinglin.carrier.access.governance.validators import peers_of, validators_of
 from xinglin.carrier.consensus.comet.files import EngineHome, identity
@@ -22,7 +23,7 @@ from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.carrier.ledger.recheck import recheck
 from xinglin.node.chains import random_bytes
 from xinglin.node.consortium.network import Network
-from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.node import Node, open_node
 from xinglin.node.office.accounts import add_account
 from xinglin.node.opening import open_for_business

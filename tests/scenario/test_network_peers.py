@@ -9,12 +9,13 @@ import pytest
 
 from tests.support.engines import needs_engine
 from tests.support.neighbourhood import KINDS, wait_for
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE
 from xinglin.cli.demo.founding import suspend
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import random_bytes
 from xinglin.node.consortium.network import Network
-from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.consortium.peers import PeersKeeper
 from xinglin.node.node import open_node
 from xinglin.node.setup import make_home

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, Said, child, run_child
 from xinglin.carrier.access.governance.validators import peers_of
 from xinglin.carrier.access.registry.model import NAMESPACE, AddNode, NodeState, PeerState
@@ -23,7 +24,6 @@ from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import random_bytes
-from xinglin.node.consortium.network_setup import free_ports
 from xinglin.node.network_tool.creating import create_network
 from xinglin.node.network_tool.exporting import export_network
 from xinglin.node.network_tool.folder import NetworkFolder, open_folder

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, write_passphrase, xinglin
 from tests.support.served import raw, request, serving
 from xinglin.node.chains import random_bytes, rules_of
 from xinglin.node.consortium.fetching import fetch_package
-from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.consortium.package import open_package
 from xinglin.node.consortium.sharing import PackageGone
 from xinglin.node.founding import SERVICE

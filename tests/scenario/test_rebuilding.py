@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.damage import data_file
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, make_hospital, xinglin
 from xinglin.carrier.access.registry.model import SetPeer
 from xinglin.carrier.consensus.comet.errors import EngineDataDamaged, EngineFileDamaged, EngineSigningStateLost
@@ -24,7 +25,7 @@ from xinglin.node.chains import random_bytes
 from xinglin.node.consortium.comet_chain import CometChain
 from xinglin.node.consortium.keepers import keepers_of
 from xinglin.node.consortium.network import Network
-from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.consortium.rebuilding import GenesisLost, GenesisOther, RebuildImpossible, Sources, rebuild
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.node import Node, open_node

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.support.neighbourhood import wait_for
-from xinglin.node.consortium.network_setup import free_ports
+from tests.support.ports import free_ports
 from xinglin.node.remote.transport import Ask, ask, parse_address
 
 Lie = Callable[[str, str, bytes, Any], Any]

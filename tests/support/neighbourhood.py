@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.consortium.backfilling import BackfillKeeper
@@ -19,7 +20,6 @@ from xinglin.node.consortium.cosigning import CosigningKeeper
 from xinglin.node.consortium.keepers import Keepers
 from xinglin.node.consortium.links import LinkWatch
 from xinglin.node.consortium.neighbours import neighbours_of
-from xinglin.node.consortium.network_setup import free_ports
 from xinglin.node.node import Group, Node, open_node, run_group
 from xinglin.node.opening import open_for_business
 from xinglin.node.running import Running

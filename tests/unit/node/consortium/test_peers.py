@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 
 from xinglin.carrier.consensus.comet.config import Peer
-from xinglin.node.consortium.peers import PeersKeeper
+from xinglin.node.consortium.peers import REDIAL_SECONDS, PeersKeeper
+from xinglin.node.consortium.redial import STANDS_SECONDS
 
 OWN = b"m" * 20
-STAGGER = 0.2
+STAGGER = 24.0
 
 
 def peer(letter: str, port: int = 1) -> Peer:
     """Return a peer whose id is one letter."""
     return Peer(letter.encode() * 20, f"127.0.0.1:{port}")
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    now = 1_000.0
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Give keepers a clock that the test holds."""
+    held = Clock()
+    monkeypatch.setattr("xinglin.node.consortium.peers.time", SimpleNamespace(monotonic=lambda: held.now))
+    return held
 
 
 class Engine:
@@ -58,16 +73,14 @@ def test_nothing_is_done_while_nothing_changes() -> None:
     assert engine.did == []
 
 
-def test_an_engine_that_does_not_dial_a_peer_that_can_be_reached_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xinglin.node.consortium.peers.REDIAL_SECONDS", 0.1)
-    monkeypatch.setattr("xinglin.node.consortium.redial.STANDS_SECONDS", 0.05)
+def test_an_engine_that_does_not_dial_a_peer_that_can_be_reached_is_restarted(clock: Clock) -> None:
     engine = Engine(peer("a"))
     keeper = PeersKeeper(engine, 0.0)
     engine.away = [b"a" * 20]
     keeper.look()
     assert engine.did == []  # it has only just begun
     for _ in range(3):
-        time.sleep(0.12)
+        clock.now += max(REDIAL_SECONDS, STANDS_SECONDS)
         keeper.look()
     assert engine.did == ["restart"]
     assert keeper.restarts == 0  # nobody was removed
@@ -113,14 +126,17 @@ def test_who_was_there_when_the_engine_was_started_is_shut_out_if_it_is_gone_sin
     assert engine.did == [["a"], "restart"]
 
 
-def test_nodes_restart_one_after_the_other_in_the_order_of_their_peers() -> None:
+def test_nodes_restart_one_after_the_other_in_the_order_of_their_peers(clock: Clock) -> None:
     first, second = Engine(peer("x"), peer("z")), Engine(peer("a"), peer("x"), peer("z"))
     keepers = [PeersKeeper(engine, STAGGER) for engine in (first, second)]
     first.peers, second.peers = (peer("z"),), (peer("a"), peer("z"))
     for keeper in keepers:
         keeper.look()
     assert ("restart" in first.did, "restart" in second.did) == (True, False)
-    time.sleep(STAGGER)
+    clock.now += STAGGER - 0.1
+    keepers[1].look()
+    assert "restart" not in second.did
+    clock.now += 0.1
     keepers[1].look()
     assert second.did == [["a", "z"], "restart"]
 
@@ -144,7 +160,7 @@ def test_another_address_alone_is_written_and_closes_nothing() -> None:
     assert engine.did == [["a"]]
 
 
-def test_a_member_that_changes_its_peer_again_and_again_does_not_keep_engines_restarting() -> None:
+def test_a_member_that_changes_its_peer_again_and_again_does_not_keep_engines_restarting(clock: Clock) -> None:
     """All of them at once would be down, and one member alone would stop the chain."""
     engine = Engine(peer("x"), peer("z"))
     keeper = PeersKeeper(engine, STAGGER)
@@ -155,6 +171,6 @@ def test_a_member_that_changes_its_peer_again_and_again_does_not_keep_engines_re
         engine.peers = (peer(letter), peer("z"))
         keeper.look()
     assert keeper.restarts == 1
-    time.sleep(3 * STAGGER)
+    clock.now += 3 * STAGGER
     keeper.look()
     assert keeper.restarts == 2
