@@ -110,6 +110,11 @@ class Home:
         return self.path / "destruction"
 
     @property
+    def validator_registration(self) -> Path:
+        """The signed transaction that registers the validator's next key, until its outcome is certain."""
+        return self.path / "validator-registration"
+
+    @property
     def evidence(self) -> Path:
         """What contradicts others, kept for people."""
         return self.path / "evidence"

@@ -35,6 +35,7 @@ from xinglin.node.chains import SystemClock, comet_application
 from xinglin.node.consortium.misbehaviour import keep_misbehaviour
 from xinglin.node.consortium.named_peers import NamedPeers
 from xinglin.node.consortium.redial import reachable, silent
+from xinglin.node.consortium.validator_key import take_registered_key
 from xinglin.node.node import Node
 
 _STANDS_MS = 20_000
@@ -68,6 +69,7 @@ class CometChain:
         self.home = EngineHome(node.home.engine(ledger.rules.chain).resolve())
         self._told = told
         self.package_turn = threading.Lock()
+        take_registered_key(node, self.home)
         self.own_peer = identity(self.home).peer
         # Of a chain that was begun anew: the checkpoints that are kept, until it has their heights again.
         self._notes_ahead = {height for height in node.notes.heights() if height > ledger.tip.height}
