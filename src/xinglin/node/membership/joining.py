@@ -51,7 +51,7 @@ from xinglin.stakeholders.kinds import MemberKind, Role, Status
 
 REQUEST_NAME = "join-request"
 """The applicant's own request, in its home."""
-_REGISTRATION, _REGISTERED = "registration", "registered"
+_REGISTRATION = "registration"
 MAX_KIT_BYTES = 64 << 20
 _LOOK_SECONDS = 0.2
 _Transaction = Annotated[bytes, msgspec.Meta(min_length=1, max_length=16 << 20)]
@@ -215,7 +215,7 @@ def register(new: NewHome, remote: RemoteChain) -> Assured:
         SubmissionUnknown: no quorum stands behind it yet; another try proves it.
         PlatformError: the refusal, such as of an applicant that is not admitted yet; see ``RemoteChain``.
     """
-    done, kept = new.home.path / _REGISTERED, new.home.path / _REGISTRATION
+    done, kept = new.home.registered, new.home.path / _REGISTRATION
     if done.exists():
         raise JoinedAlready(home=str(new.home.path), chain=remote.chain)
     committed = submit_kept(remote, kept, lambda: remote.build(_calls(new), [_administrator(new)]))
@@ -249,7 +249,7 @@ def await_registration(node: Node, failure: Callable[[], PlatformError | None]) 
         PlatformError: what ``failure`` gives: no further block will come.
     """
     key = state_key(NAMESPACE, "node", node.settings.node)
-    while (node.home.path / _REGISTERED).exists() and node.consortium.value(key) is None:
+    while node.home.registered.exists() and node.consortium.value(key) is None:
         failed = failure()
         if failed is not None:
             raise failed
@@ -261,7 +261,7 @@ def names_private_chain(node: Node) -> bool:
 
     That needs its cosigning key, which is in force from its epoch's height on.
     """
-    if not (node.home.path / _REGISTERED).exists():
+    if not node.home.registered.exists():
         return False
     key = node.private_ledger().rules.genesis.founders[0].key
     return any(one.key == key for one in Directory(node.consortium).epoch().members)

@@ -12,6 +12,7 @@ from tests.support.chain import found_chain
 from xinglin.carrier.crypto.suite import suite
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.consortium.network_setup import free_ports
+from xinglin.node.home import Home
 from xinglin.node.membership.joining import register
 from xinglin.node.remote.chain import RemoteChain
 from xinglin.node.remote.claims import Assurance, Assured, Patience
@@ -32,7 +33,7 @@ def test_what_one_node_shows_registers_nothing_for_good(tmp_path: Path, assuranc
 
     raw = chain.sign(chain.add())
     (tmp_path / "registration").write_bytes(raw)
-    new: Any = SimpleNamespace(home=SimpleNamespace(path=tmp_path))
+    new: Any = SimpleNamespace(home=Home(tmp_path))
     remote: Any = SimpleNamespace(chain="c", suite=suite("gm"), call_built=call_built)
     with pytest.raises(SubmissionUnknown):
         register(new, remote)
@@ -46,7 +47,7 @@ def test_a_registration_that_may_be_committed_is_not_forgotten_while_no_node_ans
     chain = found_chain()
     raw = chain.sign(chain.add())
     (tmp_path / "registration").write_bytes(raw)
-    new: Any = SimpleNamespace(home=SimpleNamespace(path=tmp_path))
+    new: Any = SimpleNamespace(home=Home(tmp_path))
     named = ChainNamed(chain.rules.chain, suite("gm"))
     remote = RemoteChain(
         [f"http://127.0.0.1:{free_ports(1)}"], named, SystemClock(), random_bytes, Patience(0.5, 0.2, 0.2)
