@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 import pytest
 
 from xinglin.carrier.consensus.comet.config import Peer
-from xinglin.node.consortium.peers import REDIAL_SECONDS, PeersKeeper
-from xinglin.node.consortium.redial import STANDS_SECONDS
+from xinglin.node.consortium.peers import PeersKeeper
 
 OWN = b"m" * 20
 STAGGER = 24.0
@@ -18,20 +16,6 @@ STAGGER = 24.0
 def peer(letter: str, port: int = 1) -> Peer:
     """Return a peer whose id is one letter."""
     return Peer(letter.encode() * 20, f"127.0.0.1:{port}")
-
-
-class Clock:
-    """A clock that stands until it is set."""
-
-    now = 1_000.0
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Give keepers a clock that the test holds."""
-    held = Clock()
-    monkeypatch.setattr("xinglin.node.consortium.peers.time", SimpleNamespace(monotonic=lambda: held.now))
-    return held
 
 
 class Engine:
@@ -44,14 +28,20 @@ class Engine:
         self.peers: Sequence[Peer] = peers
         self.did: list[object] = []
         self.away: list[bytes] = []
+        self.dead_ones: list[bytes] = []
+        self.standing = True
 
     def missed(self) -> Sequence[bytes]:
         """Return what the test set."""
         return self.away
 
+    def dead(self) -> Sequence[bytes]:
+        """Return what the test set."""
+        return self.dead_ones
+
     def stands(self) -> bool:
-        """Tell that no block comes."""
-        return True
+        """Return what the test set."""
+        return self.standing
 
     def admitted(self) -> Sequence[Peer]:
         """Return what the test set."""
@@ -66,6 +56,27 @@ class Engine:
         self.did.append("restart")
 
 
+class Clock:
+    """What a keeper uses of ``time``."""
+
+    def __init__(self, seconds: list[float]) -> None:
+        self._seconds = seconds
+
+    def time(self) -> float:
+        """Return the last second."""
+        return self._seconds[-1]
+
+    monotonic = time
+
+
+@pytest.fixture(autouse=True)
+def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Give keepers a clock whose time is the last of the list that is returned."""
+    held = [1000.0]
+    monkeypatch.setattr("xinglin.node.consortium.peers.time", Clock(held))
+    return held
+
+
 def test_nothing_is_done_while_nothing_changes() -> None:
     engine = Engine(peer("a"), peer("z"))
     keeper = PeersKeeper(engine, 0.0)
@@ -73,17 +84,43 @@ def test_nothing_is_done_while_nothing_changes() -> None:
     assert engine.did == []
 
 
-def test_an_engine_that_does_not_dial_a_peer_that_can_be_reached_is_restarted(clock: Clock) -> None:
+def test_an_engine_that_does_not_dial_a_peer_that_can_be_reached_is_restarted(seconds: list[float]) -> None:
     engine = Engine(peer("a"))
     keeper = PeersKeeper(engine, 0.0)
     engine.away = [b"a" * 20]
     keeper.look()
     assert engine.did == []  # it has only just begun
-    for _ in range(3):
-        clock.now += max(REDIAL_SECONDS, STANDS_SECONDS)
+    for _ in range(12):
+        seconds.append(seconds[-1] + 2.0)
         keeper.look()
+        keeper.look()  # twice at one second is once
     assert engine.did == ["restart"]
     assert keeper.restarts == 0  # nobody was removed
+
+
+def test_engines_with_dead_connections_are_restarted_one_after_the_other(seconds: list[float]) -> None:
+    """Nodes look at the same seconds of the clock, so that no two turns are one."""
+    engine = Engine(peer("a"), peer("b"))  # two go before it
+    engine.standing, engine.dead_ones = False, [b"a" * 20]
+    keeper = PeersKeeper(engine, 8.0)
+    restarted = []
+    for second in range(1001, 1030):
+        seconds.append(float(second))
+        keeper.look()
+        if engine.did:
+            restarted.append(second)
+            engine.did.clear()
+    assert restarted == [1018]
+
+
+def test_no_connection_is_taken_for_dead_while_the_chain_stands(seconds: list[float]) -> None:
+    engine = Engine(peer("a"))
+    engine.dead_ones = [b"a" * 20]
+    keeper = PeersKeeper(engine, 0.0)
+    for second in range(1001, 1060):
+        seconds.append(float(second))
+        keeper.look()
+    assert engine.did == []
 
 
 def test_who_is_new_is_written_and_nothing_is_restarted() -> None:
@@ -126,17 +163,17 @@ def test_who_was_there_when_the_engine_was_started_is_shut_out_if_it_is_gone_sin
     assert engine.did == [["a"], "restart"]
 
 
-def test_nodes_restart_one_after_the_other_in_the_order_of_their_peers(clock: Clock) -> None:
+def test_nodes_restart_one_after_the_other_in_the_order_of_their_peers(seconds: list[float]) -> None:
     first, second = Engine(peer("x"), peer("z")), Engine(peer("a"), peer("x"), peer("z"))
     keepers = [PeersKeeper(engine, STAGGER) for engine in (first, second)]
     first.peers, second.peers = (peer("z"),), (peer("a"), peer("z"))
     for keeper in keepers:
         keeper.look()
     assert ("restart" in first.did, "restart" in second.did) == (True, False)
-    clock.now += STAGGER - 0.1
+    seconds.append(seconds[-1] + STAGGER - 0.1)
     keepers[1].look()
     assert "restart" not in second.did
-    clock.now += 0.1
+    seconds.append(seconds[-1] + 0.1)
     keepers[1].look()
     assert second.did == [["a", "z"], "restart"]
 
@@ -160,7 +197,7 @@ def test_another_address_alone_is_written_and_closes_nothing() -> None:
     assert engine.did == [["a"]]
 
 
-def test_a_member_that_changes_its_peer_again_and_again_does_not_keep_engines_restarting(clock: Clock) -> None:
+def test_a_member_that_changes_its_peer_again_and_again_does_not_keep_engines_restarting(seconds: list[float]) -> None:
     """All of them at once would be down, and one member alone would stop the chain."""
     engine = Engine(peer("x"), peer("z"))
     keeper = PeersKeeper(engine, STAGGER)
@@ -171,6 +208,6 @@ def test_a_member_that_changes_its_peer_again_and_again_does_not_keep_engines_re
         engine.peers = (peer(letter), peer("z"))
         keeper.look()
     assert keeper.restarts == 1
-    clock.now += 3 * STAGGER
+    seconds.append(seconds[-1] + 3 * STAGGER)
     keeper.look()
     assert keeper.restarts == 2
