@@ -302,9 +302,8 @@ class Vault:
         found: list[OpenedRecord | Integrity] = []
         good: list[tuple[int, StoredRecord, RecordSecrets]] = []
         sealed: list[bytes] = []
-        for one, secret in zip(stored, secrets, strict=True):
+        for one, secret, entries in zip(stored, secrets, self._entries(stored), strict=True):
             at = location_of(one.details)
-            entries = self._entries(one)
             if isinstance(secret, RecordSecrets) and entries is not None:
                 good.append((len(found), one, secret))
                 sealed += entries
@@ -323,12 +322,14 @@ class Vault:
                 found[place] = OpenedRecord(one, _parts(one.details, secret, original, kept))
         return found
 
-    def _entries(self, stored: StoredRecord) -> tuple[bytes, bytes] | None:
-        """Return the sealed original and copy of a record, None when they are not where its row says."""
-        at, copied = location_of(stored.details), stored.details.copy_length
-        original = self.segments.read(stored.record, at)
-        copy = self.segments.read(stored.record, at.next(copied)) if copied else b""
-        return None if original is None or copy is None else (original, copy)
+    def _entries(self, stored: Sequence[StoredRecord]) -> Iterator[tuple[bytes, bytes] | None]:
+        """Yield the sealed original and copy of each record, None when they are not where its row says."""
+        places = [(one.record, location_of(one.details), one.details.copy_length) for one in stored]
+        originals = self.segments.read_many([(record, at) for record, at, _ in places])
+        copies = iter(self.segments.read_many([(record, at.next(size)) for record, at, size in places if size]))
+        for (_, _, size), original in zip(places, originals, strict=True):
+            copy = next(copies) if size else b""
+            yield None if original is None or copy is None else (original, copy)
 
     def _take_lock(self) -> None:
         self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
