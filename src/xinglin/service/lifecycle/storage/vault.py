@@ -299,16 +299,13 @@ class Vault:
         self, stored: Sequence[StoredRecord], secrets: Sequence[RecordSecrets | Integrity]
     ) -> list[OpenedRecord | Integrity]:
         """Return each record with the parts of its commitment not yet checked; all are opened in one call."""
-        found: list[OpenedRecord | Integrity] = []
+        found: dict[int, OpenedRecord] = {}
         good: list[tuple[int, StoredRecord, RecordSecrets]] = []
         sealed: list[bytes] = []
-        for one, secret, entries in zip(stored, secrets, self._entries(stored), strict=True):
-            at = location_of(one.details)
+        for place, (one, secret, entries) in enumerate(zip(stored, secrets, self._entries(stored), strict=True)):
             if isinstance(secret, RecordSecrets) and entries is not None:
-                good.append((len(found), one, secret))
+                good.append((place, one, secret))
                 sealed += entries
-            damage = EntryDamaged(record=identifier(one.record), segment=at.segment, offset=at.offset)
-            found.append(secret if isinstance(secret, Integrity) else damage)
         named = [(secret.key, one.record) for _, one, secret in good]
         # Two for each: the entry of the copy is empty where there is none, and opens to nothing.
         contents = self._suite.open_many(
@@ -320,7 +317,10 @@ class Vault:
             kept = copy if one.details.copy_length else NO_COPY
             if original is not None and kept is not None:
                 found[place] = OpenedRecord(one, _parts(one.details, secret, original, kept))
-        return found
+        return [
+            found.get(place) or (secret if isinstance(secret, Integrity) else _damaged(one))
+            for place, (one, secret) in enumerate(zip(stored, secrets, strict=True))
+        ]
 
     def _entries(self, stored: Sequence[StoredRecord]) -> Iterator[tuple[bytes, bytes] | None]:
         """Yield the sealed original and copy of each record, None when they are not where its row says."""
@@ -357,6 +357,11 @@ class Vault:
 def location_of(details: RecordDetails) -> Location:
     """Return where the entry of a record's original is."""
     return Location(details.segment, details.offset, details.length)
+
+
+def _damaged(stored: StoredRecord) -> EntryDamaged:
+    at = location_of(stored.details)
+    return EntryDamaged(record=identifier(stored.record), segment=at.segment, offset=at.offset)
 
 
 def last_entry(details: RecordDetails) -> Location:
