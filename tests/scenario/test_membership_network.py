@@ -167,7 +167,7 @@ class _Through:
         self._client = node.client()
         self.chain, self.suite, self.build = self._client.chain, self._client.suite, self._client.build
 
-    def call_built(self, built: object) -> Assured:
+    def call_built(self, built: object, *, again: bool = False) -> Assured:
         committed = self._client.submit(built.raw).result(60)  # type: ignore[attr-defined]
         if committed.code:
             raise self._client.refusal(committed)
@@ -298,7 +298,7 @@ def _fifth_decides_whether_it_validates(consortium: Consortium, home: Path, key:
         Acting(fifth.member, client.chain, fifth.keys, first.consortium, lambda calls: client.call(calls, [signer]))
     )
     assert key not in validators_of(CommittedState(first.consortium))
-    again = begin_validating(home, fifth.keys, client)
+    again = begin_validating(home, fifth.keys, _Through(first))
     assert again != key
     assert again in validators_of(CommittedState(first.consortium))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from xinglin.cli.options import HomeOption, JsonOption, PackageOption, Passphras
 from xinglin.cli.output import console, show, tell_refusal
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Integrity, PlatformError, Unavailable
+from xinglin.node.behind import KnownBy
 from xinglin.node.chains import SystemClock
 from xinglin.node.consortium.fetching import package_from
 from xinglin.node.consortium.rebuilding import Sources, rebuild
@@ -24,6 +26,14 @@ from xinglin.node.remote.served import ServedHome
 from xinglin.node.status import chain_row
 from xinglin.node.storage_use import storage_use
 from xinglin.node.verify import HomeReport, verify_home
+
+_LEFT_OUT = ["settings", "accounts", "records"]
+"""What verifying leaves out where the consortium chain is behind."""
+_KNOWN_BY = {
+    KnownBy.CHECKPOINT: "a checkpoint that is kept",
+    KnownBy.SET_ASIDE: "the chain that was set aside",
+    KnownBy.REGISTRATION: "the registration of this node",
+}
 
 app = typer.Typer(help="Chains of a home: show, verify, storage, rebuild.", no_args_is_help=True)
 
@@ -46,6 +56,22 @@ class HomeNotWhole(Unavailable):
     zh = "节点目录尚无法校验：其起点之前的日志尚不完整。"
     hint_en = "Nothing is damaged by that. Serve it until 'xinglin ledger show' says that no entry is missing."
     hint_zh = "这不表示有损坏。请运行该节点，直到 xinglin ledger show 显示没有缺少条目。"
+
+
+class HomeBehind(Unavailable):
+    """A home can't be verified whole yet: its consortium chain is not as far as the home has known it."""
+
+    code, number, clause = "home.behind", 6381, "S6.2c2"
+    en = "The home is behind: chain {chain} is at height {height} here, and the home knows of height {known}."
+    zh = "节点目录落后：链 {chain} 在此处高度为 {height}，而该目录已知高度 {known}。"
+    hint_en = (
+        "What is here holds. After a rebuild or a join: serve it until 'xinglin ledger show' tells that height, then"
+        " verify again. Otherwise the chain was set back: find out by whom, and rebuild it."
+    )
+    hint_zh = (
+        "现有内容无误。若刚重建或加入：请运行节点直至 xinglin ledger show 显示该高度，再行校验；"
+        "否则说明链被回退：请查明原因并重建。"
+    )
 
 
 @app.command("show")
@@ -75,8 +101,8 @@ def verify(
         task = progress.add_task("verify")
         report = verify_home(home, passphrase, lambda what: progress.update(task, description=what))
     show(_report_json(home, report), _report_lines(report), as_json=as_json)
-    if report.findings:
-        refusal = _refusal(report)
+    refusal = _refusal(report)
+    if refusal is not None:
         if not as_json:
             tell_refusal(refusal)
         raise typer.Exit(refusal.exit_status)
@@ -184,10 +210,12 @@ def _lines(row: Mapping[str, Any]) -> list[str]:
 
 
 def _report_json(home: Path, report: HomeReport) -> dict[str, Any]:
+    refusal = _refusal(report)
     return {
         "home": str(home),
-        "holds": not report.findings,
-        "code": _refusal(report).code if report.findings else None,
+        "holds": refusal is None,
+        "code": None if refusal is None else refusal.code,
+        "behind": None if report.behind is None else asdict(report.behind) | {"not_compared": _LEFT_OUT},
         "chains": [
             {"chain": c.chain, "height": c.height, "entries": c.entries, "app_hash": c.app_hash} for c in report.chains
         ],
@@ -196,18 +224,29 @@ def _report_json(home: Path, report: HomeReport) -> dict[str, Any]:
     }
 
 
-def _refusal(report: HomeReport) -> PlatformError:
-    """Return what findings come to."""
+def _refusal(report: HomeReport) -> PlatformError | None:
+    """Return what a report comes to, None when everything holds."""
     if report.too_early:
         return HomeNotWhole()
-    return HomeDamaged(count=len(report.findings), first=report.findings[0].code)
+    if report.findings:
+        return HomeDamaged(count=len(report.findings), first=report.findings[0].code)
+    late = report.behind
+    return None if late is None else HomeBehind(chain=late.chain, height=late.height, known=late.known)
 
 
 def _report_lines(report: HomeReport) -> list[str]:
     lines = [f"{c.chain}: {c.height} blocks and {c.entries} entries executed again" for c in report.chains]
-    lines.append(f"vault: {report.records} records compared with their commitments")
+    late = report.behind
+    if late is None:
+        lines.append(f"vault: {report.records} records compared with their commitments")
+    else:
+        lines.append(f"{late.chain}: behind, at height {late.height} of {late.known} ({_KNOWN_BY[late.by]})")
+        lines.append(f"not compared yet: {late.checkpoints} checkpoints of later heights, {', '.join(_LEFT_OUT)}")
     lines += [_finding_line(finding) for finding in report.findings]
-    lines.append("does not hold" if report.findings else "holds")
+    if report.findings:
+        lines.append("does not hold")
+    else:
+        lines.append("holds" if late is None else f"holds so far, up to height {late.height}")
     return lines
 
 

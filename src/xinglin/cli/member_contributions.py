@@ -77,7 +77,10 @@ def validate(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let this member's node make blocks (again), with a new engine key. The home's node does not run meanwhile."""
+    """Let this member's node make blocks (again), with a new engine key. The home's node does not run meanwhile.
+
+    When the outcome stays open, give it again: it goes on with the same key.
+    """
     keys = open_keystore(Home(home).keys, read_passphrase(passphrase_file))
     settings = load_settings(home)
     named = ChainNamed(settings.consortium.id, keys.suite)

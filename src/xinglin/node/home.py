@@ -110,6 +110,16 @@ class Home:
         return self.path / "destruction"
 
     @property
+    def registered(self) -> Path:
+        """At which height the node of a member that joined was registered; not there in a founder's home."""
+        return self.path / "registered"
+
+    @property
+    def validator_registration(self) -> Path:
+        """The signed transaction that registers the validator's next key, until its outcome is certain."""
+        return self.path / "validator-registration"
+
+    @property
     def evidence(self) -> Path:
         """What contradicts others, kept for people."""
         return self.path / "evidence"

@@ -23,6 +23,7 @@ from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.recheck import Finding
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Integrity, PlatformError
+from xinglin.node.behind import Behind, behind
 from xinglin.node.child import run_module
 from xinglin.node.founding import person_commitment
 from xinglin.node.home import Home
@@ -80,13 +81,13 @@ def chain_verdict(chain: str, said: dict[str, Any]) -> ChainVerdict:
 
 
 def verify_notes(home: Home, ledger: Ledger) -> Iterator[Finding]:
-    """Yield what is wrong with the checkpoints that a home keeps of a chain."""
+    """Yield what is wrong with the checkpoints that a home keeps of a chain, as far as it has their heights."""
     notes = NoteStore(home.chain(ledger.rules.chain))
     epochs = epochs_of(ledger.value)
     for height in notes.heights():
         try:
             note = notes.load(height)
-            if note is None:
+            if note is None or height > ledger.tip.height:
                 continue
             _check_note(ledger, note.head)
             keys = {member.member: member.key for member in epoch_at(epochs, height).members}
@@ -152,11 +153,15 @@ def verify_keys(keys: KeyStore) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class HomeReport:
-    """What verifying a home said: a verdict for each chain, how many records were compared, all findings."""
+    """What verifying a home said: a verdict for each chain, how many records were compared, all findings.
+
+    ``behind``: the consortium chain is not as far as this home has known it; what rests on later blocks was left out.
+    """
 
     chains: list[ChainVerdict]
     records: int
     findings: list[Finding]
+    behind: Behind | None = None
 
     @property
     def too_early(self) -> bool:
@@ -190,21 +195,24 @@ def verify_home(
         verdicts.append(check_chain(home, chain))
     findings = [finding for verdict in verdicts for finding in verdict.findings]
     findings += verify_keys(keys)
-    records = 0
+    records, late = 0, None
     if not findings:
         # Only a sound store is opened in this process; what else there is to find is told when it has been mended.
         tell("checkpoints, openings, records")
         node = open_node(path, passphrase, keys)
         try:
-            findings += [*verify_notes(home, node.consortium), *verify_openings(home, settings, node.consortium)]
-            more, records = verify_records(node)
-            findings += more
+            late = behind(home, node.consortium)
+            findings += verify_notes(home, node.consortium)
+            if late is None:  # else what contradicts the chain here may not contradict the one that is to come
+                findings += verify_openings(home, settings, node.consortium)
+                more, records = verify_records(node)
+                findings += more
             findings += [_finding(one, "projections") for one in trace_findings(node)]
         except PlatformError as refusal:
             findings.append(_finding(refusal, "home"))
         finally:
             node.close()
-    return HomeReport(verdicts, records, findings)
+    return HomeReport(verdicts, records, findings, late)
 
 
 def verify_records(node: Node) -> tuple[list[Finding], int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.network.hosts.founding import found
 from tests.network.hosts.joining import join, lose
 from tests.network.hosts.machine import missing
+from tests.network.hosts.power import power_cut
 from tests.network.hosts.running import cut, firewall, forget_names, look, move, restart, start
 from tests.network.hosts.tls import encrypt
 from tests.network.hosts.trial import Trial
@@ -18,7 +19,7 @@ from tests.network.hosts.trial import Trial
 def main(arguments: list[str]) -> int:
     """Play the chapters that are asked for; the first two always."""
     parser = argparse.ArgumentParser(prog="python -m tests.network.hosts", description=__doc__)
-    chapters = ("firewall", "restart", "cut", "names", "move", "join", "lose", "tls")
+    chapters = ("firewall", "restart", "power", "cut", "names", "move", "join", "lose", "tls")
     parser.add_argument("--only", choices=chapters, action="append", help="this chapter; may be repeated; else all")
     parser.add_argument("--cut", type=float, default=120.0, help="for how many seconds a host is cut off")
     parser.add_argument("--folder", type=Path, default="/var/tmp", help="for hosts and packages, on a real disk")  # noqa: S108
@@ -56,6 +57,8 @@ def play(trial: Trial, chosen: list[str] | tuple[str, ...], seconds: float) -> N
         look(trial, hosts)
     if "restart" in chosen:
         restart(trial, hosts["hospital-b"], hosts["hospital-a"])
+    if "power" in chosen:
+        power_cut(trial, founders)
     if "cut" in chosen:
         cut(trial, hosts["regulator"], seconds)
     if "names" in chosen:

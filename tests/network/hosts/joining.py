@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.network.hosts.founding import put_transactions
 from tests.network.hosts.machine import Host, blocks
-from tests.network.hosts.running import firewall_again, healthy
+from tests.network.hosts.running import firewall_again, healthy, prepare
 from tests.network.hosts.trial import AGAIN, HOME, PROMPT, RUN, Trial, word
 from xinglin.node.network_tool.units import HostPlan, readme_text
 
@@ -18,6 +18,7 @@ LIB = "/var/lib/xinglin"
 def programs(trial: Trial, name: str, number: int = 0) -> Host:
     """Return a new host with the program and the user, as the page says for a member that joins later."""
     host = trial.new_host(name, number)
+    prepare(trial, host)
     commands = blocks(readme_text(HostPlan(name, name, {})), "With systemd")[0]
     host.sh("".join(commands.splitlines(keepends=True)[:5]), folder="/srv/package")
     host.sh(trial.page("separate-hosts.md", "7. A member that joins later")[0])

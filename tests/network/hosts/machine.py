@@ -40,6 +40,7 @@ mount -o remount,ro,bind {root}/usr
 mount -t proc proc {root}/proc
 mount --bind {root}/proc/sys {root}/proc/sys
 mount -o remount,ro,bind {root}/proc/sys
+mount --bind /proc/sys/net {root}/proc/sys/net
 mount -t sysfs -o ro sysfs {root}/sys
 mount -t cgroup2 cgroup2 {root}/sys/fs/cgroup
 mount -t tmpfs -o mode=0755 tmpfs {root}/dev
@@ -249,14 +250,27 @@ class Host:
 
     # --- commands ---
 
-    def sh(self, script: str, *, fails: bool = False, seconds: float = 300.0, folder: str = "/root") -> Told:
-        """Run a script as root would at a shell of it; it may not fail, or has to where ``fails``."""
+    def sh(
+        self, script: str, *, fails: bool = False, seconds: float = 300.0, folder: str = "/root", given: str = ""
+    ) -> Told:
+        """Run a script as root would at a shell of it; it may not fail, or has to where ``fails``.
+
+        ``given`` is its standard input.
+        """
         command = [*self._inside(), "bash", "-e", "-o", "pipefail", "-c", f"cd {folder}\n{script}"]
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=seconds, check=False,
-            stdin=subprocess.DEVNULL, env={"PATH": _PATH},
+            input=given, env={"PATH": _PATH},
         )  # fmt: skip
         return self._checked(script, Told(done.returncode, done.stdout, done.stderr), fails=fails)
+
+    def begin(self, script: str, out: Path) -> subprocess.Popen[bytes]:
+        """Begin a script as root and return it; what it says goes to a file of this machine."""
+        with out.open("wb") as said:
+            return subprocess.Popen(
+                [*self._inside(), "bash", "-e", "-c", f"cd /root\n{script}"],
+                stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.DEVNULL, env={"PATH": _PATH},
+            )  # fmt: skip
 
     def typed(self, script: str, answers: Sequence[tuple[str, str]], *, seconds: float = 120) -> Told:
         """Run a script at a terminal and type an answer after each prompt."""

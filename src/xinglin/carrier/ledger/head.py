@@ -70,24 +70,37 @@ class HeadFile:
 
     def read(self) -> SlotReading:
         """Return what the file says."""
-        data = os.pread(self._descriptor, 2 * _SLOT_BYTES + 1, 0)
-        slots = [data[start : start + _SLOT_BYTES] for start in range(0, len(data), _SLOT_BYTES)]
-        good: list[HeadSlot] = []
-        damaged = 0
-        for slot in slots:
-            found = self._slot(slot)
-            if found is not None:
-                good.append(found)
-            elif slot.strip(b"\x00"):
-                damaged += 1
-        return SlotReading(max(good, key=lambda one: one.height, default=None), damaged)
+        return _read_slots(os.pread(self._descriptor, 2 * _SLOT_BYTES + 1, 0), self._hash)
 
-    def _slot(self, data: bytes) -> HeadSlot | None:
-        try:
-            sealed = decode(_Sealed, data[2 : 2 + int.from_bytes(data[:2], "big")])
-        except Invalid:
-            return None
-        return sealed.slot if tagged(self._hash, Tag.HEAD_SLOT, sealed.slot) == sealed.checksum else None
+
+def newest_slot(path: Path, hash_: Hash) -> HeadSlot | None:
+    """Return the newest good slot of a head file that nobody writes; None where there is none."""
+    try:
+        with path.open("rb") as file:
+            return _read_slots(file.read(2 * _SLOT_BYTES + 1), hash_).newest
+    except OSError:
+        return None
+
+
+def _read_slots(data: bytes, hash_: Hash) -> SlotReading:
+    good: list[HeadSlot] = []
+    damaged = 0
+    for start in range(0, len(data), _SLOT_BYTES):
+        slot = data[start : start + _SLOT_BYTES]
+        found = _slot(slot, hash_)
+        if found is not None:
+            good.append(found)
+        elif slot.strip(b"\x00"):
+            damaged += 1
+    return SlotReading(max(good, key=lambda one: one.height, default=None), damaged)
+
+
+def _slot(data: bytes, hash_: Hash) -> HeadSlot | None:
+    try:
+        sealed = decode(_Sealed, data[2 : 2 + int.from_bytes(data[:2], "big")])
+    except Invalid:
+        return None
+    return sealed.slot if tagged(hash_, Tag.HEAD_SLOT, sealed.slot) == sealed.checksum else None
 
 
 def check_head(chain: str, reading: SlotReading, height: int, app_hash: bytes, store_transaction: int) -> None:

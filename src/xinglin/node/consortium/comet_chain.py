@@ -8,6 +8,7 @@ how far it is.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -34,11 +35,10 @@ from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock, comet_application
 from xinglin.node.consortium.misbehaviour import keep_misbehaviour
 from xinglin.node.consortium.named_peers import NamedPeers
-from xinglin.node.consortium.redial import reachable, silent
+from xinglin.node.consortium.redial import Growth, dead, reachable, silent
+from xinglin.node.consortium.validator_key import take_registered_key
 from xinglin.node.node import Node
 
-_STANDS_MS = 20_000
-"""An idle chain has a block every 2 s."""
 _REACH_SECONDS = 2.0
 Told = Callable[[int, Callable[[], None]], None]
 """Is told that a height is durable here, and given what answers those who wait for it."""
@@ -68,10 +68,12 @@ class CometChain:
         self.home = EngineHome(node.home.engine(ledger.rules.chain).resolve())
         self._told = told
         self.package_turn = threading.Lock()
+        take_registered_key(node, self.home)
         self.own_peer = identity(self.home).peer
         # Of a chain that was begun anew: the checkpoints that are kept, until it has their heights again.
         self._notes_ahead = {height for height in node.notes.heights() if height > ledger.tip.height}
         self._opening = opening = check_founding(ledger.rules, read_opening(self.home).transactions)
+        self._growth = Growth()
         self._named = NamedPeers(node, self.home)
         keep_blocks = node.settings.engine.keep_blocks
         self.application = comet_application(node.home, ledger, opening, keep_blocks, self._named.now)
@@ -164,9 +166,18 @@ class CometChain:
         away = {one.id: one.address for one in self.admitted() if one.id not in connected}
         return silent(links) | reachable(away, _REACH_SECONDS)
 
+    def dead(self) -> Collection[bytes]:
+        """Return the peers whose connection is dead for sure; see ``Peered``."""
+        now = time.monotonic()
+        doubled = {peer: now - at for peer, at in self.process.doubled().items()}
+        try:
+            return dead(self.links(), doubled) if doubled else ()
+        except PlatformError:
+            return ()
+
     def stands(self) -> bool:
         """Tell whether no block comes; see ``Peered``."""
-        return SystemClock().now_ms() - self.node.consortium.tip.time > _STANDS_MS
+        return self._growth.stands(self.node.consortium.tip.height, time.monotonic())
 
     def restart(self) -> None:
         """Stop the engine in order and start it; what is handed in meanwhile waits.

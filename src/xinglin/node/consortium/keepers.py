@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from xinglin.node.consortium.backfilling import BackfillKeeper
 from xinglin.node.consortium.comet_chain import CometChain
@@ -13,7 +13,14 @@ from xinglin.node.consortium.cosigning import CosigningKeeper
 from xinglin.node.consortium.links import LinkWatch
 from xinglin.node.consortium.misbehaviour import VotesKeeper
 from xinglin.node.consortium.neighbours import neighbours_of
+from xinglin.node.consortium.validator_key import ValidatorKeyKeeper
 from xinglin.node.node import Node
+
+
+class _Keeper(Protocol):
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +68,14 @@ def keepers_of(node: Node, comet: CometChain | None) -> Iterator[Keepers]:
         cosigning = CosigningKeeper(node, neighbours)
         links = LinkWatch(node, neighbours, None if comet is None else comet.links)
         backfill = BackfillKeeper(node.consortium, neighbours)
-        keepers: list[CosigningKeeper | LinkWatch | VotesKeeper | BackfillKeeper] = [cosigning, links, backfill]
+        keepers: list[CosigningKeeper | LinkWatch | VotesKeeper | BackfillKeeper | ValidatorKeyKeeper] = [
+            cosigning,
+            links,
+            backfill,
+        ]
         if comet is not None:
             keepers.append(VotesKeeper(node.home, comet.block))
+            keepers.append(ValidatorKeyKeeper(node, comet.home, comet.restart))
         for keeper in keepers:
             keeper.start()
             stack.callback(keeper.close)

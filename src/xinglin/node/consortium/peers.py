@@ -19,8 +19,8 @@ from xinglin.node.consortium.repeating import Repeating
 
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
-REDIAL_SECONDS = 10.0
-"""How often it is looked whether peers are missed that can be reached."""
+DEAD_SECONDS, REDIAL_SECONDS = 2.0, 10.0
+"""How often it is looked whether a connection is dead, and whether peers are missed that can be reached."""
 
 
 @contextmanager
@@ -59,6 +59,10 @@ class Peered(Protocol):
         """Return the peers that it should dial anew: they can be reached and are not connected, or are silent."""
         ...
 
+    def dead(self) -> Collection[bytes]:
+        """Return the peers whose connection is dead for sure."""
+        ...
+
     def stands(self) -> bool:
         """Tell whether no block comes."""
         ...
@@ -83,7 +87,8 @@ class PeersKeeper:
         self._known = {one.id for one in self._written}
         self._due: float | None = None
         self._rests_until = 0.0
-        self._redial, self._redials_at = Redial(), time.monotonic() + REDIAL_SECONDS
+        self._redial, self._looked = Redial(), _tick()
+        self._missed: Collection[bytes] = ()
         self.restarts = 0
         self._repeating = Repeating("changing peers", self.look, LOOK_SECONDS)
 
@@ -122,16 +127,29 @@ class PeersKeeper:
             self.restarts += 1
 
     def _look_for_missed(self, ids: Collection[bytes]) -> None:
-        """Restart an engine that does not dial a peer that can be reached, or holds a dead connection."""
-        if time.monotonic() < self._redials_at:
+        """Restart an engine that does not dial a peer that can be reached, or holds a dead connection.
+
+        All nodes look at the same seconds of the clock: who counts from another look on is in another's turn.
+        """
+        before, self._looked = self._looked, _tick()
+        if before == self._looked:
             return
-        missed, stands = self._engine.missed(), self._engine.stands()
-        if self._redial.due(missed, time.monotonic(), stands=stands, turn_seconds=self._rank(ids) * self._stagger):
+        parts = round(REDIAL_SECONDS / DEAD_SECONDS)
+        if before // parts != self._looked // parts:
+            self._missed = self._engine.missed()
+        stands, turn = self._engine.stands(), self._rank(ids) * self._stagger
+        dead = () if stands else self._engine.dead()
+        missed = {*self._missed, *dead}
+        if self._redial.due(missed, time.monotonic(), stands=stands, turn_seconds=turn, known_dead=dead):
             logger.warning(
                 "the engine is restarted: %d peers are not connected and could be, or are silent", len(missed)
             )
             self._engine.restart()
-        self._redials_at = time.monotonic() + REDIAL_SECONDS
+            self._missed = ()
 
     def _rank(self, ids: Collection[bytes]) -> int:
         return sum(one < self._engine.own_peer for one in ids)
+
+
+def _tick() -> int:
+    return int(time.time() / DEAD_SECONDS)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,14 +20,12 @@ from xinglin.carrier.consensus.comet.files import EngineHome, identity, make_key
 from xinglin.carrier.consensus.comet.opening import read_opening
 from xinglin.carrier.crypto.files import write_durably
 from xinglin.carrier.crypto.keystore import KeyStore, Stretching, open_keystore
-from xinglin.carrier.ledger.build import Built, Signer, operation
+from xinglin.carrier.ledger.build import Signer, operation
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.cosign import NoteStore
-from xinglin.carrier.ledger.errors import TransactionExpired
-from xinglin.carrier.ledger.model import Genesis, Operation, Transaction
+from xinglin.carrier.ledger.model import Genesis, Operation
 from xinglin.kernel.encoding import ChainObject, decode, encode, state_key
 from xinglin.kernel.errors import Invalid, PlatformError
-from xinglin.kernel.hashing import Tag, tagged
 from xinglin.node.chains import SystemClock, random_bytes, rules_of
 from xinglin.node.consortium.network_setup import Place, engine_genesis, join_network, validator_of
 from xinglin.node.founding import ADMINISTRATOR, COSIGNING, SEALING, Organisation
@@ -46,15 +43,15 @@ from xinglin.node.membership.request import (
 from xinglin.node.node import Node
 from xinglin.node.office.directory import Directory, RegistryValues
 from xinglin.node.remote.chain import RemoteChain
-from xinglin.node.remote.claims import Assurance, Assured
-from xinglin.node.remote.errors import SubmissionUnknown
+from xinglin.node.remote.claims import Assured
+from xinglin.node.remote.kept import submit_kept
 from xinglin.node.setup import NewHome, make_home
 from xinglin.settings import MAX_NAMED_PEERS
 from xinglin.stakeholders.kinds import MemberKind, Role, Status
 
 REQUEST_NAME = "join-request"
 """The applicant's own request, in its home."""
-_REGISTRATION, _REGISTERED = "registration", "registered"
+_REGISTRATION = "registration"
 MAX_KIT_BYTES = 64 << 20
 _LOOK_SECONDS = 0.2
 _Transaction = Annotated[bytes, msgspec.Meta(min_length=1, max_length=16 << 20)]
@@ -218,30 +215,10 @@ def register(new: NewHome, remote: RemoteChain) -> Assured:
         SubmissionUnknown: no quorum stands behind it yet; another try proves it.
         PlatformError: the refusal, such as of an applicant that is not admitted yet; see ``RemoteChain``.
     """
-    done, kept = new.home.path / _REGISTERED, new.home.path / _REGISTRATION
+    done, kept = new.home.registered, new.home.path / _REGISTRATION
     if done.exists():
         raise JoinedAlready(home=str(new.home.path), chain=remote.chain)
-    if kept.exists():
-        raw = kept.read_bytes()
-        header = decode(Transaction, raw).header
-        again = Built(raw, tagged(remote.suite.hash, Tag.BODY, header), header.valid_until)
-        with suppress(TransactionExpired):  # then it is in no block, and a new one may be made
-            return _registered(remote, again, kept, done)
-    built = remote.build(_calls(new), [_administrator(new)])
-    write_durably(kept, built.raw)
-    return _registered(remote, built, kept, done)
-
-
-def _registered(remote: RemoteChain, built: Built, kept: Path, done: Path) -> Assured:
-    try:
-        committed = remote.call_built(built)
-    except SubmissionUnknown:
-        raise
-    except PlatformError:
-        kept.unlink()
-        raise
-    if committed.assurance is Assurance.NODE:  # one node's word, by which nothing is done for good
-        raise SubmissionUnknown(body=built.body, valid_until=built.valid_until)
+    committed = submit_kept(remote, kept, lambda: remote.build(_calls(new), [_administrator(new)]))
     write_durably(done, str(committed.height).encode())
     return committed
 
@@ -272,7 +249,7 @@ def await_registration(node: Node, failure: Callable[[], PlatformError | None]) 
         PlatformError: what ``failure`` gives: no further block will come.
     """
     key = state_key(NAMESPACE, "node", node.settings.node)
-    while (node.home.path / _REGISTERED).exists() and node.consortium.value(key) is None:
+    while node.home.registered.exists() and node.consortium.value(key) is None:
         failed = failure()
         if failed is not None:
             raise failed
@@ -284,7 +261,7 @@ def names_private_chain(node: Node) -> bool:
 
     That needs its cosigning key, which is in force from its epoch's height on.
     """
-    if not (node.home.path / _REGISTERED).exists():
+    if not node.home.registered.exists():
         return False
     key = node.private_ledger().rules.genesis.founders[0].key
     return any(one.key == key for one in Directory(node.consortium).epoch().members)

@@ -6,28 +6,35 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from xinglin.carrier.access.registry.model import NAMESPACE, EndValidator, SetValidator
-from xinglin.carrier.consensus.comet.files import EngineHome, replace_validator_key
+from xinglin.carrier.access.registry.errors import ValidatorKeyExists
+from xinglin.carrier.access.registry.model import NAMESPACE, VALIDATOR, EndValidator, SetValidator
+from xinglin.carrier.consensus.comet.files import (
+    EngineHome,
+    begin_signing,
+    identity,
+    next_validator_key,
+    sign_as_next_validator,
+    take_next_validator_key,
+)
 from xinglin.carrier.crypto.keystore import KeyStore
-from xinglin.carrier.crypto.suite import Suite
-from xinglin.carrier.ledger.build import Signer, operation
+from xinglin.carrier.ledger.build import Built, Signer, operation
+from xinglin.carrier.ledger.genesis import key_proof_message
 from xinglin.carrier.ledger.model import Operation
-from xinglin.node.consortium.network_setup import validator_of
+from xinglin.node.consortium.validator_key import forget_registration
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.home import Home
 from xinglin.node.membership.voting import Acting
+from xinglin.node.remote import kept
 from xinglin.node.remote.errors import NodeServed
 from xinglin.node.remote.local import serving_process
 from xinglin.settings import load_settings
 
 
-class Calls(Protocol):
+class Submits(kept.Submits, Protocol):
     """A client of a chain that other nodes keep; ``RemoteChain`` is one."""
 
-    suite: Suite
-
-    def call(self, operations: Sequence[Operation], signers: Sequence[Signer]) -> object:
-        """Sign, submit and wait; raises the refusal."""
+    def build(self, operations: Sequence[Operation], signers: Sequence[Signer]) -> Built:
+        """Return a signed transaction."""
         ...
 
 
@@ -40,23 +47,42 @@ def stop_validating(acting: Acting) -> None:
     acting.call([operation(acting.suite, NAMESPACE, "end_validator", EndValidator())])
 
 
-def begin_validating(folder: Path, keys: KeyStore, others: Calls) -> bytes:
+def begin_validating(folder: Path, keys: KeyStore, others: Submits) -> bytes:
     """Give a home's engine a new validator key and register it, in place of one that there may be; return it.
 
-    An engine key serves once. The engine must not run: the home is not served; others' nodes take the transaction.
+    An engine key serves once. The engine must not run: the home is not served; others' nodes take the transaction. Key
+    and signed transaction are durable before that goes out. A call whose outcome stayed open is finished by the next
+    one, or by the node when its chain has the key; the key before votes until then, and no other one is made.
 
     Raises:
         NodeServed: a running node has the home open.
-        PlatformError: the refusal; the next try makes another key.
+        SubmissionUnknown: the outcome is open.
+        PlatformError: the refusal; the next call registers the same key.
     """
     process = serving_process(folder)
     if process is not None:
         raise NodeServed(home=str(folder), process=process)
-    settings = load_settings(folder)
-    engine = EngineHome(Home(folder).engine(settings.consortium.id).resolve())
-    key = replace_validator_key(engine).validator_key
-    offered = validator_of(others.suite, settings.consortium.id, settings.member, engine)
-    call = operation(others.suite, NAMESPACE, "set_validator", SetValidator(settings.node, *offered))
+    settings, home = load_settings(folder), Home(folder)
+    engine = EngineHome(home.engine(settings.consortium.id).resolve())
+    if home.validator_registration.exists() and not engine.next_validator_key.exists():
+        return _finish(home, engine)  # it was taken, and the process ended before it could say so
+    key = next_validator_key(engine)
+    message = key_proof_message(others.suite.hash, settings.consortium.id, settings.member, VALIDATOR, key)
+    offered = SetValidator(settings.node, key, sign_as_next_validator(engine, message))
+    call = operation(others.suite, NAMESPACE, "set_validator", offered)
     signer = Signer(keys.public(ADMINISTRATOR), lambda message: keys.sign(ADMINISTRATOR, message))
-    others.call([call], [signer])
+    try:
+        kept.submit_kept(others, home.validator_registration, lambda: others.build([call], [signer]))
+    except ValidatorKeyExists:
+        # A copy of this home has registered it: it may be in force there, and is not ours to use or to lose.
+        engine.next_validator_key.rename(engine.next_validator_key.with_name(f"used_validator_key-{key.hex()}.json"))
+        raise
+    take_next_validator_key(engine)
+    return _finish(home, engine)
+
+
+def _finish(home: Home, engine: EngineHome) -> bytes:
+    begin_signing(engine)
+    key = identity(engine).validator_key
+    forget_registration(home, engine)
     return key

@@ -31,6 +31,7 @@ from xinglin.node.network_tool.plan import check_host
 from xinglin.node.network_tool.processes import process_of
 from xinglin.node.network_tool.units import (
     COMPOSE,
+    IGNORE,
     IMAGE,
     LISTEN_PORT,
     METRICS_PORT,
@@ -40,6 +41,7 @@ from xinglin.node.network_tool.units import (
     UNIT,
     HostPlan,
     compose_text,
+    ignore_text,
     image_text,
     readme_text,
     unit_text,
@@ -144,6 +146,7 @@ def _write_packages(
             (UNIT, unit_text(plan.name)),
             (COMPOSE, compose_text(plan)),
             (IMAGE, image_text()),
+            (IGNORE, ignore_text()),
             (README, readme_text(plan)),
         ):
             write_durably(folder / name, text.encode(), 0o644)

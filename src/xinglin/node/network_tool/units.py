@@ -6,7 +6,9 @@ import sys
 from dataclasses import dataclass
 
 P2P_PORT, RPC_PORT, LISTEN_PORT, METRICS_PORT = 26_656, 26_657, 7_700, 7_701
-UNIT, COMPOSE, IMAGE, README = "xinglin-node.service", "compose.yaml", "Dockerfile", "README.md"
+UNIT, COMPOSE, IMAGE, IGNORE, README = (
+    "xinglin-node.service", "compose.yaml", "Dockerfile", ".dockerignore", "README.md",
+)  # fmt: skip
 STATE = "/var/lib/xinglin"
 """Where home and passphrase lie on the node's host."""
 PROGRAM, ENGINE = "/opt/xinglin/bin/xinglin", "/opt/xinglin/engine/cometbft"
@@ -96,6 +98,10 @@ services:
     read_only: true
     tmpfs: [/tmp]
     init: true
+    ulimits:
+      nofile: 65536
+    sysctls:
+      net.ipv4.tcp_retries2: "5"
     cap_drop: [ALL]
     security_opt: ["no-new-privileges:true"]
     stop_grace_period: 90s
@@ -119,6 +125,11 @@ RUN --mount=type=bind,source=software,target=/software \\
     useradd --uid 10001 --user-group --no-create-home xinglin
 ENTRYPOINT ["xinglin"]
 """
+
+
+def ignore_text() -> str:
+    """Return what of the folder a build may see: the software, neither keys nor the passphrase."""
+    return "*\n!software\n"
 
 
 def readme_text(plan: HostPlan) -> str:
@@ -147,7 +158,8 @@ The guide "Going to separate hosts" (docs/guide/separate-hosts.md) tells more; d
 - The firewall lets in what the guide says: TCP {P2P_PORT} from the other members' hosts, TCP {LISTEN_PORT} from members
   and clients, neither {METRICS_PORT} (metrics) nor {RPC_PORT} (the engine's RPC): these two are on loopback.
 - The names above mean these hosts, on this host too.
-- The clock is right to the second: an NTP client runs (chrony, systemd-timesyncd).
+- The clock is right to the second: an NTP client runs (chrony, systemd-timesyncd). Dead connections are given up soon
+  (`net.ipv4.tcp_retries2 = 5`), as the guide says; a container has that from `compose.yaml`.
 - `software/`, which the guide says how to make, lies beside this file, and `sha256sum -c SHA256SUMS` in it finds
   nothing wrong. It is for Python {".".join(map(str, sys.version_info[:2]))}, which has to be here, with its venv.
 
@@ -202,6 +214,10 @@ chown -R 10001:10001 home passphrase
 docker compose up --build --detach
 docker compose exec node xinglin ledger show --home {STATE}/home
 ```
+
+Docker lets in what it publishes past the `input` chain of the host: let the members' hosts alone through in its chain
+`DOCKER-USER`. The container asks the host's resolvers and does not see its `/etc/hosts`; names that are there alone go
+into `compose.yaml` as `extra_hosts`. The image is built from `software/` alone: `.dockerignore` keeps keys out.
 
 Metrics listen on loopback of the container; set `[listener] metrics` in `home/config.toml` and publish the port to the
 monitoring network alone where you need them. `home` is then the only one: never copy it.

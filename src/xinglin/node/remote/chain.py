@@ -142,13 +142,18 @@ class RemoteChain:
         """
         return self.call_built(self.build(operations, signers))
 
-    def call_built(self, built: Built) -> Assured:
+    def call_built(self, built: Built, *, again: bool = False) -> Assured:
         """As ``call``, of a transaction that was signed before; the very same may be handed in again.
+
+        Args:
+            built: the transaction.
+            again: whether it may have been handed in before, by whomever: then no refusal is final that such a node
+                could not have given, and nodes that are away leave it open.
 
         Raises:
             PlatformError: the refusal; see ``submit``.
         """
-        one = Open(built.raw, built.body, built.valid_until)
+        one = Open(built.raw, built.body, built.valid_until, uncertain=again)
         (settled,) = self._settling.settle([one])
         if isinstance(settled, PlatformError):
             raise settled

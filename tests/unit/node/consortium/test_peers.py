@@ -29,14 +29,20 @@ class Engine:
         self.peers: Sequence[Peer] = peers
         self.did: list[object] = []
         self.away: list[bytes] = []
+        self.dead_ones: list[bytes] = []
+        self.standing = True
 
     def missed(self) -> Sequence[bytes]:
         """Return what the test set."""
         return self.away
 
+    def dead(self) -> Sequence[bytes]:
+        """Return what the test set."""
+        return self.dead_ones
+
     def stands(self) -> bool:
-        """Tell that no block comes."""
-        return True
+        """Return what the test set."""
+        return self.standing
 
     def admitted(self) -> Sequence[Peer]:
         """Return what the test set."""
@@ -59,18 +65,65 @@ def test_nothing_is_done_while_nothing_changes() -> None:
 
 
 def test_an_engine_that_does_not_dial_a_peer_that_can_be_reached_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xinglin.node.consortium.peers.REDIAL_SECONDS", 0.1)
-    monkeypatch.setattr("xinglin.node.consortium.redial.STANDS_SECONDS", 0.05)
+    seconds = quick(monkeypatch)
     engine = Engine(peer("a"))
     keeper = PeersKeeper(engine, 0.0)
     engine.away = [b"a" * 20]
     keeper.look()
     assert engine.did == []  # it has only just begun
-    for _ in range(3):
-        time.sleep(0.12)
+    for _ in range(12):
+        seconds.append(seconds[-1] + 2.0)
         keeper.look()
+        keeper.look()  # twice at one second is once
     assert engine.did == ["restart"]
     assert keeper.restarts == 0  # nobody was removed
+
+
+def test_engines_with_dead_connections_are_restarted_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes look at the same seconds of the clock, so that no two turns are one."""
+    seconds = quick(monkeypatch)
+    engine = Engine(peer("a"), peer("b"))  # two go before it
+    engine.standing, engine.dead_ones = False, [b"a" * 20]
+    keeper = PeersKeeper(engine, 8.0)
+    restarted = []
+    for second in range(1001, 1030):
+        seconds.append(float(second))
+        keeper.look()
+        if engine.did:
+            restarted.append(second)
+            engine.did.clear()
+    assert restarted == [1018]
+
+
+def test_no_connection_is_taken_for_dead_while_the_chain_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = quick(monkeypatch)
+    engine = Engine(peer("a"))
+    engine.dead_ones = [b"a" * 20]
+    keeper = PeersKeeper(engine, 0.0)
+    for second in range(1001, 1060):
+        seconds.append(float(second))
+        keeper.look()
+    assert engine.did == []
+
+
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Give keepers a clock whose time is the last of the list that is returned."""
+    seconds = [1000.0]
+    monkeypatch.setattr("xinglin.node.consortium.peers.time", Clock(seconds))
+    return seconds
+
+
+class Clock:
+    """What a keeper uses of ``time``."""
+
+    def __init__(self, seconds: list[float]) -> None:
+        self._seconds = seconds
+
+    def time(self) -> float:
+        """Return the last second."""
+        return self._seconds[-1]
+
+    monotonic = time
 
 
 def test_who_is_new_is_written_and_nothing_is_restarted() -> None:

@@ -1,8 +1,8 @@
 """A home of the engine: its files, its keys, who it is (design D7).
 
-``config/`` has ``config.toml``, ``genesis.json``, ``node_key.json`` and ``priv_validator_key.json``; ``data/`` is
-CometBFT's. Keys are Ed25519 and say only who connects and who votes; they lie open as CometBFT wants them, for the
-owner alone.
+``config/`` has ``config.toml``, ``genesis.json``, ``node_key.json`` and ``priv_validator_key.json``, for a while the
+validator's next key too; ``data/`` is CometBFT's. Keys are Ed25519 and say only who connects and who votes; they lie
+open as CometBFT wants them, for the owner alone.
 """
 
 from __future__ import annotations
@@ -66,6 +66,11 @@ class EngineHome:
         return self.folder / "config" / "priv_validator_key.json"
 
     @property
+    def next_validator_key(self) -> Path:
+        """The private key by which it is to vote once the chain has it; not there when none is on its way."""
+        return self.folder / "config" / "next_validator_key.json"
+
+    @property
     def signing_state(self) -> Path:
         """What it has signed last; never restored from a backup."""
         return self.folder / "data" / "priv_validator_state.json"
@@ -100,20 +105,39 @@ def make_keys(home: EngineHome) -> EngineIdentity:
         _write_json(home.node_key, {"priv_key": _private_json(_new_key())})
     if not home.validator_key.exists():
         # The state first: a key without it is one whose state was lost.
-        _begin_signing(home)
-        _write_validator_key(home)
+        begin_signing(home)
+        _write_validator_key(home.validator_key)
     return identity(home)
 
 
-def replace_validator_key(home: EngineHome) -> EngineIdentity:
-    """Give the validator a new key, which has signed nothing yet; its old one is gone.
+def next_validator_key(home: EngineHome) -> bytes:
+    """Return the public key by which the validator is to vote next; it is made, durably, if it is not there.
 
-    Call it only while the engine is stopped. The new key votes once it is registered.
+    The key that votes now stays until ``take_next_validator_key``.
+
+    Raises:
+        EngineFileDamaged: one is there that can't be read.
     """
-    _write_validator_key(home)
+    if not home.next_validator_key.exists():
+        _write_validator_key(home.next_validator_key)
+    return _read_private(home.next_validator_key)[32:]
+
+
+def take_next_validator_key(home: EngineHome) -> None:
+    """Have the validator vote with its next key, which the chain has; the key before is gone, what it signed is not.
+
+    The next key has signed no vote. An engine that runs votes with it from its next start on.
+    """
+    # The key first: the one before must never begin with a new state.
+    home.next_validator_key.replace(home.validator_key)
+    sync_folder(home.validator_key.parent)
+    begin_signing(home)
+
+
+def begin_signing(home: EngineHome) -> None:
+    """Write the state of a validator's key that has signed nothing, where there is no state."""
     if not home.signing_state.exists():
-        _begin_signing(home)
-    return identity(home)
+        write_durably(home.signing_state, _FRESH_STATE.encode())
 
 
 def identity(home: EngineHome) -> EngineIdentity:
@@ -137,6 +161,11 @@ def sign_as_validator(home: EngineHome, message: bytes) -> bytes:
         EngineFileDamaged: the key is not there, or not whole.
     """
     return suite("intl").sign(_read_private(home.validator_key)[:32], message)
+
+
+def sign_as_next_validator(home: EngineHome, message: bytes) -> bytes:
+    """As ``sign_as_validator``, with the key by which the validator is to vote next."""
+    return suite("intl").sign(_read_private(home.next_validator_key)[:32], message)
 
 
 def write_genesis(home: EngineHome, genesis: EngineGenesis) -> None:
@@ -175,7 +204,7 @@ def write_peers(home: EngineHome, peers: Sequence[Peer]) -> bool:
     return after != before
 
 
-def _write_validator_key(home: EngineHome) -> None:
+def _write_validator_key(path: Path) -> None:
     private = _new_key()
     public = private[32:]
     document = {
@@ -183,13 +212,7 @@ def _write_validator_key(home: EngineHome) -> None:
         "pub_key": public_key_json(public),
         "priv_key": _private_json(private),
     }
-    _write_json(home.validator_key, document)
-
-
-def _begin_signing(home: EngineHome) -> None:
-    """Write the state of a validator that has signed nothing, where there is none."""
-    if not home.signing_state.exists():
-        write_durably(home.signing_state, _FRESH_STATE.encode())
+    _write_json(path, document)
 
 
 def _new_key() -> bytes:

@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,6 +31,25 @@ _DAMAGE = re.compile(
     rb"[^\n]*",
     re.MULTILINE | re.IGNORECASE,
 )
+
+# What it says when a peer that has proven its id connects while there is a connection with it.
+_DOUBLED = re.compile(
+    rb"^I\[[^\]\n]{1,40}\] Ignoring inbound connection: error while adding peer +module=p2p "
+    rb'err="duplicate ID<([0-9a-f]{40})>"',
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an engine has said since the last look.
+
+    ``failure``: the line in which it left consensus, empty for none. ``doubled``: the peers whose connection it
+    refused since it had one with them.
+    """
+
+    failure: str
+    doubled: frozenset[bytes]
 
 
 class EngineLog:
@@ -69,8 +89,8 @@ class EngineLog:
         os.truncate(self._path, 0)
         self._seen = self._begun = 0
 
-    def failure(self) -> str:
-        """Return the line in which the engine left consensus, empty if there is none since the last look."""
+    def news(self) -> News:
+        """Return what of the engine's words since the last look its node has to act on."""
         with self._path.open("rb") as file:
             if file.seek(0, os.SEEK_END) < self._seen:
                 self._seen = 0  # somebody else has emptied it
@@ -78,11 +98,10 @@ class EngineLog:
             said = file.read(self._maximum)
         whole = said[: said.rfind(b"\n") + 1]
         self._seen += len(whole)
+        doubled = frozenset(bytes.fromhex(one.decode()) for one in _DOUBLED.findall(whole))
         at = whole.find(FAILURE)
-        if at < 0:
-            return ""
-        line = whole[whole.rfind(b"\n", 0, at) + 1 : whole.find(b"\n", at)]
-        return _shown(line)
+        failure = "" if at < 0 else _shown(whole[whole.rfind(b"\n", 0, at) + 1 : whole.find(b"\n", at)])
+        return News(failure, doubled)
 
     def damage(self) -> str:
         """Return the line in which an engine that has ended says that its data are damaged, empty if it did not."""

@@ -13,13 +13,13 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from xinglin.carrier.consensus.comet.errors import EngineNotReady
 from xinglin.carrier.consensus.comet.files import EngineHome, identity
-from xinglin.carrier.consensus.comet.log import EngineLog
+from xinglin.carrier.consensus.comet.log import EngineLog, News
 from xinglin.carrier.consensus.comet.rpc import EngineRpc, EngineStatus
 from xinglin.carrier.consensus.comet.stale import stop_strays
 from xinglin.carrier.crypto.files import write_durably
@@ -86,6 +86,7 @@ class _Watched:
     damaged: int = 0
     healthy_since: float | None = None
     answered: float | None = None
+    doubled: dict[bytes, float] = field(default_factory=dict)
 
 
 class EngineProcess:
@@ -176,6 +177,11 @@ class EngineProcess:
                 self._log.tail(),
             )
 
+    def doubled(self) -> Mapping[bytes, float]:
+        """Return when, by the monotonic clock, the engine last refused peers since it had a connection with them."""
+        with self._lock:
+            return dict(self._state.doubled)
+
     def wait_ready(self, seconds: float, condition: Callable[[EngineStatus], bool] | None = None) -> EngineStatus:
         """Wait until the engine answers, and, if given, until a condition holds of its status, which is returned.
 
@@ -224,6 +230,7 @@ class EngineProcess:
             self._state.failure = ""
             self._state.healthy_since = None
             self._state.answered = None
+            self._state.doubled = {}
         with contextlib.suppress(OSError):  # it is for people; an engine is found without it
             write_durably(self.home.pid, f"{child.pid}\n".encode())
 
@@ -273,21 +280,22 @@ class EngineProcess:
 
     def _look(self, rpc: EngineRpc) -> None:
         """See whether it answers and what it says; stop it if it takes no more part or is silent too long."""
-        failure = ""
+        news = News("", frozenset())
         with contextlib.suppress(OSError):  # a full disk is no reason to stop watching
-            failure = self._log.failure()
+            news = self._log.news()
             self._log.rotate()
         answers = self._ask(rpc) is not None
         now = time.monotonic()
         with self._lock:
             state = self._state
-            state.answers, state.failure = answers, failure or state.failure
+            state.answers, state.failure = answers, news.failure or state.failure
+            state.doubled |= dict.fromkeys(news.doubled, now)
             state.answered = now if answers else state.answered
             state.healthy_since = (state.healthy_since or now) if answers else None
             if state.healthy_since is not None and now - state.healthy_since >= self._policy.healthy:
                 state.failures = 0
             silent = state.answered is not None and now - state.answered >= self._policy.silent
-        if failure or silent:
+        if news.failure or silent:
             self._finish(STOP_SECONDS)
 
     def _finish(self, seconds: float) -> None:

@@ -20,8 +20,10 @@ from xinglin.carrier.consensus.comet.files import (
     identity,
     key_address,
     make_keys,
-    replace_validator_key,
+    next_validator_key,
+    sign_as_next_validator,
     sign_as_validator,
+    take_next_validator_key,
     write_genesis,
     write_peers,
     write_settings,
@@ -228,7 +230,8 @@ def test_keys_are_made_once_for_the_owner_alone(engine: EngineHome) -> None:
 def test_what_was_signed_is_never_forgotten(engine: EngineHome) -> None:
     engine.signing_state.write_text('{"height": "12", "round": 0, "step": 3}')
     make_keys(engine)
-    replace_validator_key(engine)
+    next_validator_key(engine)
+    take_next_validator_key(engine)
     assert '"12"' in engine.signing_state.read_text()
 
     before = identity(engine)
@@ -237,10 +240,24 @@ def test_what_was_signed_is_never_forgotten(engine: EngineHome) -> None:
         with refused("engine.signing_state"):
             call(engine)
     assert not engine.signing_state.exists()
-    after = replace_validator_key(engine)
-    assert after.validator_key != before.validator_key
+    following = next_validator_key(engine)
+    assert not engine.signing_state.exists()  # the key before is still there: it must never begin anew
+    take_next_validator_key(engine)
+    after = identity(engine)
+    assert after.validator_key == following != before.validator_key
     assert after.peer == before.peer
-    assert identity(engine) == after
+
+
+def test_the_next_key_is_made_once_and_votes_when_it_is_taken(engine: EngineHome) -> None:
+    before = identity(engine)
+    following = next_validator_key(engine)
+    assert next_validator_key(engine) == following != before.validator_key
+    assert identity(engine) == before
+    assert stat.S_IMODE(engine.next_validator_key.stat().st_mode) == 0o600
+    assert suite("intl").verify(following, b"proof", sign_as_next_validator(engine, b"proof"))
+    take_next_validator_key(engine)
+    assert identity(engine).validator_key == following
+    assert not engine.next_validator_key.exists()
 
 
 @pytest.mark.parametrize(

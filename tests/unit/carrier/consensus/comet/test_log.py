@@ -47,16 +47,16 @@ def test_a_failure_is_seen_once_and_only_that_of_this_engine(tmp_path: Path) -> 
     say(path, "E CONSENSUS FAILURE!!! of the one before")
     with log.opened():
         pass
-    assert log.failure() == ""
+    assert log.news().failure == ""
     say(path, "I good")
     with path.open("a") as file:
         file.write("E CONSENSUS FAIL")
-    assert log.failure() == ""
+    assert log.news().failure == ""
     say(path, "URE!!! err=x", "more")
-    assert log.failure() == "E CONSENSUS FAILURE!!! err=x"
-    assert log.failure() == ""
+    assert log.news().failure == "E CONSENSUS FAILURE!!! err=x"
+    assert log.news().failure == ""
     path.write_text("E CONSENSUS FAILURE!!! again\n")
-    assert log.failure() == "E CONSENSUS FAILURE!!! again"
+    assert log.news().failure == "E CONSENSUS FAILURE!!! again"
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,21 @@ def test_last_words_of_damaged_data_are_known_from_what_others_say(tmp_path: Pat
     assert log.damage() == ""
     say(path, "I good", line, "goroutine 1")
     assert log.damage() == (line if found else "")
+
+
+def test_peers_that_were_refused_as_doubled_are_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "engine.log"
+    log = EngineLog(path)
+    one, other = "a1" * 20, "b2" * 20
+    refused = 'Ignoring inbound connection: error while adding peer module=p2p err="duplicate ID<{}>" id={}'
+    with log.opened():
+        pass
+    say(
+        path,
+        f"I[2026-11-26|17:58:08.201] {refused.format(one, one)}",
+        f"I[2026-11-26|17:58:08.203] {refused.format(one, one)}",
+        f'I[2026-11-26|17:58:08.204] Dialing moniker="{refused.format(other, other)}"',
+        'I[2026-11-26|17:58:08.205] Ignoring inbound connection: error while adding peer module=p2p err="filtered"',
+    )
+    assert log.news().doubled == {bytes.fromhex(one)}
+    assert log.news().doubled == frozenset()
