@@ -95,19 +95,19 @@ def test_who_comes_while_one_is_answered_is_answered_together() -> None:
 
 def test_who_has_just_been_answered_comes_back_to_those_who_waited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two groups of readers that come again and again become one, and wait for one batch instead of two."""
-    monkeypatch.setattr(module, "LINGER_SECONDS", 10.0)
+    monkeypatch.setattr(module, "LINGER_SECONDS", 2 * PATIENCE)
     told = Told()
     desk = Desk(told)
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(desk.answer, request(0))
-        assert told.begun.wait(10)
+        assert told.begun.wait(PATIENCE)
         other = pool.submit(desk.answer, request(1))
         while not desk._waiting:
             threading.Event().wait(0.001)
         told.let.set()
-        assert first.result(10) == b"\x00"
+        assert first.result(PATIENCE) == b"\x00"
         again = pool.submit(desk.answer, request(2))
-        assert [other.result(5), again.result(5)] == [b"\x01", b"\x02"]
+        assert [other.result(PATIENCE), again.result(PATIENCE)] == [b"\x01", b"\x02"]
     assert told.batches == [[0], [1, 2]]
 
 
