@@ -2,8 +2,8 @@
 
 ``config.toml``, ``keys/``, ``chain/<id>/``, ``engine/<id>/``, ``vault/``, ``keyring/``, ``accounts/``,
 ``patient_index/``, ``protection/``, ``quarantine/``, ``destruction/``, ``notices/``, ``episodes/``, ``projections/``,
-``receipts/``, ``evidence/``, ``accepted-<id>.json``, ``log/`` (where ``xinglin network`` starts it). Keys lie apart from what they open, so
-that each kind can be backed up and guarded by itself.
+``receipts/``, ``evidence/``, ``accepted-<id>.json``, ``log/`` (where ``xinglin network`` starts it). Keys lie apart
+from what they open, so that each kind can be backed up and guarded by itself.
 """
 
 from __future__ import annotations
