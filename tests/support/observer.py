@@ -57,7 +57,7 @@ RUNS = "runs of bytes in common"
 WINDOW = 6
 """Bytes of which two units share a run by chance once in 2^48."""
 CHANCE = 5.5
-"""Scores up to this one are chance: of all features of all runs one in millions goes beyond."""
+"""Scores up to this one are chance: one in a hundred thousand goes beyond, and a session has some hundred of them."""
 
 
 @dataclass
