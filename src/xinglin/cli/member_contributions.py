@@ -12,9 +12,10 @@ from xinglin.carrier.crypto.keystore import open_keystore
 from xinglin.cli.acting import acting_member
 from xinglin.cli.assured import doubts_lines, doubts_said
 from xinglin.cli.member_joining import AuthoritiesOption, NodesOption, app
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
 from xinglin.cli.output import show
 from xinglin.cli.passphrase import read_passphrase
+from xinglin.cli.sites import WithOption
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.home import Home
 from xinglin.node.membership.contribution import MAX_BLOCKS, contributions, contributions_at_rest
