@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from xinglin_verify.verify import verify_bundle
@@ -34,6 +35,7 @@ from xinglin.node.consortium.network import Network
 from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
 from xinglin.node.consortium.package import PackageInvalid, make_package
 from xinglin.node.consortium.rebuilding import Sources, rebuild
+from xinglin.node.consortium.room import DiskRoomMissing
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.node import Node, open_node
 from xinglin.node.office.accounts import add_account
@@ -74,6 +76,17 @@ def anchored(node: Node) -> None:
     grown = operation(private.rules.suite, "registry", "add_node", call)
     node.client(private).call([grown], [node.signer(ADMINISTRATOR)])
     assert anchoring(node).step()
+
+
+@pytest.mark.requirement("S8.5c")
+def test_nothing_is_moved_for_which_there_is_no_room(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    home, needed = places["insurer"], 2 * places["package"].stat().st_size
+    monkeypatch.setattr("xinglin.node.consortium.room.shutil.disk_usage", lambda _: SimpleNamespace(free=needed - 1))
+    before = sorted(home.rglob("*"))
+    with pytest.raises(DiskRoomMissing) as refused:
+        rebuild(home, NOW, Sources(package=places["package"]))
+    assert refused.value.facts == {"needed": needed, "free": needed - 1}
+    assert [one for one in sorted(home.rglob("*")) if one != home / "evidence"] == before
 
 
 @pytest.mark.requirement("S9.1", part="a lost node begins at a cosigned height, fetches the log before, proves from it")

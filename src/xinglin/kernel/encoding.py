@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import cache
-from typing import Annotated, Any, TypeVar
+from functools import cache, lru_cache
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 
@@ -95,6 +95,24 @@ def decode(kind: type[T], data: bytes) -> T:
     if pack(value) != data:
         raise EncodingNotCanonical(what=_name(kind))
     return value
+
+
+def decode_often(kind: type[T], data: bytes) -> T:
+    """Return what ``decode`` does, the same object again for the same bytes: for small values that come often.
+
+    Args:
+        kind: the struct expected; frozen, as all of them are.
+        data: its bytes; what was decoded last is kept with them.
+
+    Raises:
+        EncodingInvalid, EncodingNotCanonical: as ``decode``.
+    """
+    return cast(T, _decoded(kind, data))  # type: ignore[arg-type]  # a type is hashable
+
+
+@lru_cache(maxsize=16_384)
+def _decoded(kind: Any, data: bytes) -> Any:
+    return decode(kind, data)
 
 
 def _decode_checked(kind: type[T], data: bytes) -> T:

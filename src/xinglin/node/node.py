@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -81,7 +82,8 @@ class Node:
 
     def signer(self, name: str) -> Signer:
         """Return a signer for one of this home's keys."""
-        return Signer(self.keys.public(name), lambda message: self.keys.sign(name, message))
+        keys = self.keys
+        return Signer(keys.public(name), partial(keys.sign, name), partial(keys.sign_many, name))
 
     def client(self, ledger: Ledger | None = None) -> ChainClient:
         """Return the client of a chain whose engine runs; of the consortium chain when none is named.

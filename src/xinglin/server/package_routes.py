@@ -14,7 +14,7 @@ class PackageRoutes:
     def __init__(self, running: Running) -> None:
         self._running = running
         folder = running.node.home.chain(running.consortium.rules.chain) / "shared"
-        self._shelf = PackageShelf(running.package, folder, lambda: running.consortium.store.usage()[0])
+        self._shelf = PackageShelf(running.package, folder)
 
     def newest(self, question: Question) -> SharedPackageSaid:
         """Tell the newest package, which is made if there is none of late."""

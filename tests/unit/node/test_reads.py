@@ -18,6 +18,7 @@ from tests.support.fhir_bundles import collection
 from tests.support.old_stays import OLD, RECENT
 from tests.support.reading_home import ReadingHome, make_reading_hospital, reading_home, take_into
 from xinglin.carrier.access.registry.model import EndKey
+from xinglin.carrier.ledger.errors import ValueDamaged
 from xinglin.kernel.encoding import decode, encode
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
@@ -382,6 +383,32 @@ def test_damage_under_one_request_leaves_the_others_their_answers(
     assert (first.outcome, first.facts) == (DatabaseDamaged.number, ())
     assert second.disclosed[0].commitment == rows[1].details.commitment
     revoke(home.archive.node, given)
+
+
+@pytest.mark.requirement("S6.2d")
+def test_what_the_chains_say_of_records_is_looked_up_together(
+    home: ReadingHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for all of them on each chain; what can't be looked up so is found, or found damaged, one by one."""
+    records, node = home.serving.protection.records, home.archive.node
+    wanted = [row.details.commitment for row in home.rows()]
+    asked: list[int] = []
+    for ledger in (node.consortium, node.private_ledger()):
+        looked_up = ledger._looked_up
+        ledger._compared.move(ledger._version, ledger._compared._kept.copy())  # nothing is remembered
+        monkeypatch.setattr(ledger, "_looked_up", lambda keys, do=looked_up: (asked.append(len(keys)), do(keys))[1])
+    found = records.find(wanted)
+    together = len(asked)
+    states = [records.state(one) for one in wanted]
+    assert (together, len(asked)) == (2, 2)
+
+    def refuse(keys: object) -> None:
+        raise ValueDamaged(chain=node.consortium.rules.chain)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(node.consortium, "values", refuse)
+        assert records.find(wanted) == found
+    assert [records.state(one) for one in wanted] == states
 
 
 def test_what_comes_with_a_match_is_bounded(home: ReadingHome) -> None:

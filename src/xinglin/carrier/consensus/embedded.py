@@ -2,8 +2,8 @@
 
 Whatever has arrived since the last commit becomes the next block; while nothing arrives, an empty block every two
 seconds lets block time go on. A second thread checks forms and signatures of what arrives while the block before
-commits. For development, single institutions and private chains; Byzantine faults are not its matter. Nothing here
-knows what a transaction says.
+commits; what arrives while there is none goes to its block at once. For development, single institutions and private
+chains; Byzantine faults are not its matter. Nothing here knows what a transaction says.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class EmbeddedEngine:
         self._arriving = threading.Condition(self._lock)
         self._changed = threading.Condition(self._lock)
         self._closing = False
+        self._idle = self._looking = False
         self._failure: PlatformError | None = None
         name = f"engine-{group.tip.chain[:8]}"
         self._threads = [
@@ -120,8 +121,12 @@ class EmbeddedEngine:
             if count > MAX_WAITING or size > MAX_WAITING_BYTES:
                 raise QueueFull(waiting=self._count, size=self._bytes)
             self._count, self._bytes = count, size
-            self._arrived.append(waiting)
-            self._arriving.notify()
+            if self._idle and not self._arrived and not self._waiting:
+                self._waiting.append(waiting)  # its block can begin at once: there is nothing to be ahead of
+                self._changed.notify()
+            else:
+                self._arrived.append(waiting)
+                self._arriving.notify()
         return waiting.future
 
     def _too_large(self, size: int) -> TransactionTooLarge | None:
@@ -157,12 +162,14 @@ class EmbeddedEngine:
                 if self._ended():
                     return
                 batch = self._take(self._arrived)
+                self._looking, self._idle = True, False
             try:
                 self.group.look_ahead([raw for one in batch for raw in one.transactions])
             except Exception as fault:  # noqa: BLE001  (the block meets it again, and answers for it)
                 logger.warning("look-ahead failed: %s", type(fault).__name__)
             with self._lock:
                 self._waiting.extend(batch)
+                self._looking = False
                 self._changed.notify()
                 ended = self._ended()
             if ended:
@@ -172,7 +179,9 @@ class EmbeddedEngine:
         while True:
             with self._changed:
                 if not self._waiting and not self._ended():
+                    self._idle = not self._looking
                     self._changed.wait(self._heartbeat)
+                    self._idle = False
                 if self._ended():
                     break
                 batch = self._take(self._waiting)

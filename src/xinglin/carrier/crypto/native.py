@@ -15,6 +15,7 @@ import threading
 from array import array
 from collections.abc import Sequence
 from ctypes import c_char_p, c_int, c_size_t, c_uint64, c_void_p
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,12 @@ def lengths(items: Sequence[bytes]) -> bytes:
 
 def buffer(size: int) -> ctypes.Array[ctypes.c_char]:
     """Return zeroed memory for the library to write to."""
-    return (ctypes.c_char * size)()
+    return _array(size)()
+
+
+@lru_cache(maxsize=1024)  # making a type costs ten times what making an array of it does
+def _array(size: int) -> type[ctypes.Array[ctypes.c_char]]:
+    return ctypes.c_char * size
 
 
 def pieces(data: bytes, size: int) -> list[bytes]:

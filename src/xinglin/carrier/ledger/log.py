@@ -12,6 +12,7 @@ from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.errors import StoreDamaged
 
 WIDTH = 256
+_FEW = 8
 HASH_BYTES = 32
 Tile = tuple[int, int]
 """Level and index of a tile."""
@@ -41,6 +42,8 @@ class TileLog:
         self._suite = suite
         self.size = size
         self._edge = [list(hashes) for hashes in edge]
+        self._peaks: list[tuple[int, list[bytes]]] = [(0, []) for _ in self._edge]
+        """Of each partial tile, how many hashes were looked at, and the roots of the whole subtrees of these."""
 
     @classmethod
     def load(cls, suite: Suite, size: int, read: Callable[[Tile], bytes]) -> TileLog:
@@ -54,7 +57,9 @@ class TileLog:
 
     def copy(self) -> TileLog:
         """Return a log that can grow apart from this one."""
-        return TileLog(self._suite, self.size, self._edge)
+        other = TileLog(self._suite, self.size, self._edge)
+        other._peaks = [(count, list(roots)) for count, roots in self._peaks]
+        return other
 
     def append(self, leaf_hashes: Sequence[bytes]) -> dict[Tile, bytes]:
         """Append leaf hashes and return every tile that changed, whole or partial, as its bytes."""
@@ -64,12 +69,13 @@ class TileLog:
         while new:
             if level == len(self._edge):
                 self._edge.append([])
+                self._peaks.append((0, []))
             index, full = first // WIDTH, []
             hashes = self._edge[level] + new
             while len(hashes) >= WIDTH:
                 changed[level, index] = b"".join(hashes[:WIDTH])
                 full.append(self._suite.merkle_root(hashes[:WIDTH]))
-                hashes, index = hashes[WIDTH:], index + 1
+                hashes, index, self._peaks[level] = hashes[WIDTH:], index + 1, (0, [])
             if hashes:
                 changed[level, index] = b"".join(hashes)
             self._edge[level] = hashes
@@ -79,11 +85,27 @@ class TileLog:
     def root(self) -> bytes:
         """Return the root of all leaves; of none, the hash of the empty string."""
         tail: bytes | None = None
-        for hashes in self._edge:
-            level = hashes + ([tail] if tail is not None else [])
-            if level:
-                tail = self._suite.merkle_root(level)
+        for level in range(len(self._edge)):
+            for peak in reversed(self._peaks_of(level)):
+                tail = peak if tail is None else self._suite.node_hash(peak, tail)
         return self._suite.hash(b"") if tail is None else tail
+
+    def _peaks_of(self, level: int) -> Sequence[bytes]:
+        """Return the roots of the whole subtrees of a partial tile, the largest first; those of before are reused."""
+        hashes, (count, peaks) = self._edge[level], self._peaks[level]
+        if len(hashes) - count > _FEW:
+            peaks, count = [], len(hashes)
+            for size in (1 << bit for bit in reversed(range(count.bit_length())) if count >> bit & 1):
+                start = count - count % (2 * size)
+                peaks.append(self._suite.merkle_root(hashes[start : start + size]))
+        for added in hashes[count:]:
+            whole, bits = added, count
+            while bits & 1:
+                whole, bits = self._suite.node_hash(peaks.pop(), whole), bits >> 1
+            peaks.append(whole)
+            count += 1
+        self._peaks[level] = count, peaks
+        return peaks
 
 
 class TileReader:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -47,6 +49,9 @@ LEAVES_IN_CHUNK = 1 << 15
 _KEYS_IN_CHUNK = 4096
 _STATE_BYTES_IN_CHUNK = 4 << 20
 _MAX_BITS = 16
+_LEAF_BYTES = 160
+_CHUNK_BYTES = 2_048
+"""Of a chunk of state beside keys, values and their hashes: the siblings of 16 levels, and lengths."""
 
 
 class Manifest(ChainObject, frozen=True, kw_only=True):
@@ -90,6 +95,61 @@ class StateChunk(ChainObject, frozen=True):
     entries: tuple[tuple[bytes, bytes], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotParts:
+    """A snapshot that is made as it is read; nothing of it is on the disk.
+
+    ``bytes_at_most``: what manifest and chunks have together.
+    """
+
+    manifest: Manifest
+    bytes_at_most: int
+    _rules: ChainRules
+    _state: WholeState
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the chunks in their order, one at a time.
+
+        Raises:
+            StoreDamaged: the leaves of the replay window are not what was logged; what was yielded is of no use then.
+        """
+        yield from _state_chunks(self._rules, self._state, self.manifest.bits)
+        yield from _leaf_chunks(self._rules, self._state.view, self.manifest)
+
+
+@contextmanager
+def snapshot_parts(ledger: Ledger, height: int | None = None) -> Iterator[SnapshotParts]:
+    """Give the snapshot of a height until the block ends. Blocks go on meanwhile.
+
+    For seconds: the store keeps what the view shows, and grows by what blocks replace meanwhile.
+
+    Args:
+        ledger: the chain.
+        height: of the snapshot, one that can be proven; the tip's when none is named.
+
+    Raises:
+        CheckpointUnavailable: the height can't be proven.
+    """
+    rules = ledger.rules
+    with ledger.whole_state(ledger.tip.height if height is None else height) as state:
+        head, view = state.head, state.view
+        start = window_start(rules, view, head)
+        manifest = Manifest(
+            chain=rules.chain,
+            height=head.height,
+            time=head.time,
+            state_root=head.state_root,
+            log_size=head.size,
+            log_root=head.log_root,
+            bits=_bits(view),
+            window_start=start,
+            edge=edge_before(view, start),
+        )
+        window = _LEAF_BYTES * (head.size - start)
+        most = state.bytes_at_most + window + _CHUNK_BYTES * manifest.chunks + len(pack(manifest))
+        yield SnapshotParts(manifest, most, rules, state)
+
+
 def take_snapshot(ledger: Ledger, folder: Path, height: int | None = None) -> Manifest:
     """Write a snapshot into a new folder: ``manifest`` and one file a chunk. Blocks go on meanwhile.
 
@@ -107,27 +167,13 @@ def take_snapshot(ledger: Ledger, folder: Path, height: int | None = None) -> Ma
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, mode=0o700)
-    rules = ledger.rules
-    with ledger.whole_state(ledger.tip.height if height is None else height) as state:
-        head, view = state.head, state.view
-        start = window_start(rules, view, head)
-        manifest = Manifest(
-            chain=rules.chain,
-            height=head.height,
-            time=head.time,
-            state_root=head.state_root,
-            log_size=head.size,
-            log_root=head.log_root,
-            bits=_bits(view),
-            window_start=start,
-            edge=edge_before(view, start),
-        )
-        _write_state_chunks(rules, state, manifest.bits, partial)
-        _write_leaf_chunks(rules, view, manifest, partial)
-    (partial / "manifest").write_bytes(pack(manifest))
+    with snapshot_parts(ledger, height) as parts:
+        for number, chunk in enumerate(parts.chunks()):
+            (partial / str(number)).write_bytes(chunk)
+    (partial / "manifest").write_bytes(pack(parts.manifest))
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
-    return manifest
+    return parts.manifest
 
 
 def restore_snapshot(
@@ -185,8 +231,8 @@ def _bits(view: Snapshot) -> int:
     return min(wanted.bit_length(), _MAX_BITS)
 
 
-def _write_state_chunks(rules: ChainRules, state: WholeState, bits: int, folder: Path) -> None:
-    """Sort the keys by key hash into 2**bits files; values are read for one file at a time."""
+def _state_chunks(rules: ChainRules, state: WholeState, bits: int) -> Iterator[bytes]:
+    """Sort the keys by key hash into 2**bits chunks; values are read for one chunk at a time."""
     hash_many = rules.suite.hash_many
     keys: list[list[bytes]] = [[] for _ in range(1 << bits)]
     rest = state.keys()
@@ -196,18 +242,17 @@ def _write_state_chunks(rules: ChainRules, state: WholeState, bits: int, folder:
     for number, chunk in enumerate(keys):
         ordered = sorted(zip(hash_many(chunk), chunk, strict=True))
         entries = tuple((key, state.value(key)) for _, key in ordered)
-        subtree = state.subtree(_prefix(number, bits), bits)
-        (folder / str(number)).write_bytes(pack(StateChunk(subtree, entries)))
+        yield pack(StateChunk(state.subtree(_prefix(number, bits), bits), entries))
 
 
-def _write_leaf_chunks(rules: ChainRules, view: Snapshot, manifest: Manifest, folder: Path) -> None:
-    """Write the leaves of the window, after the chunks of state, checked like those of an opened store."""
+def _leaf_chunks(rules: ChainRules, view: Snapshot, manifest: Manifest) -> Iterator[bytes]:
+    """Yield the leaves of the window, checked like those of an opened store."""
     run = stored_run(rules, view, manifest.head, manifest.window_start)
     rest = read_leaves(rules, view, manifest.window_start, manifest.log_size)
-    for number in range(1 << manifest.bits, manifest.chunks):
+    for _ in range(manifest.leaf_chunks):
         raws = list(islice(rest, LEAVES_IN_CHUNK))
         run.take(raws)
-        (folder / str(number)).write_bytes(pack(raws))
+        yield pack(raws)
     run.finish(manifest.log_size, manifest.log_root)
 
 

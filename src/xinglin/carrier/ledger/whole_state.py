@@ -12,6 +12,9 @@ from xinglin.carrier.ledger.store import Snapshot
 from xinglin.carrier.ledger.undo import replaced_since
 from xinglin.carrier.ledger.versions import StateVersions
 
+_PROOF_BYTES = 80
+"""The hashes of a key and of its value, as they are encoded."""
+
 
 @dataclass(frozen=True, slots=True)
 class WholeState:
@@ -22,6 +25,12 @@ class WholeState:
     _replaced: Mapping[bytes, bytes | None]
     _versions: StateVersions
     _version: int
+
+    @property
+    def bytes_at_most(self) -> int:
+        """What keys, values and the proof of all of it have at most, in bytes; it is not read for that."""
+        old = sum(len(key) + len(value or b"") for key, value in self._replaced.items())
+        return self.view.size("state") + old + _PROOF_BYTES * (self.view.count("state") + len(self._replaced))
 
     def keys(self) -> Iterator[bytes]:
         """Yield every key once, in no order."""

@@ -7,7 +7,6 @@ The request is signed by the home's service account. What comes is believed no m
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from xinglin.carrier.ledger.build import Signer
 from xinglin.kernel.errors import Unavailable
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.consortium.package import PackageInvalid
+from xinglin.node.consortium.room import RESTORED, DiskRoomMissing, require_room
 from xinglin.node.founding import SERVICE
 from xinglin.node.home import Home
 from xinglin.node.remote.errors import NodeServed, NodeUnreached
@@ -94,7 +94,8 @@ def fetch_package(
         sleep: waits, in seconds.
 
     Raises:
-        PackageInvalid: it is too large for the disk, or what came is not what was said.
+        DiskRoomMissing: the disk has no room for it and for the store that is made of it; or the node's has none.
+        PackageInvalid: what came is not what was said.
         PlatformError: the node's refusal, or that it does not answer, after several tries.
     """
 
@@ -104,8 +105,7 @@ def fetch_package(
     said = _tried(node.package, sleep)
     if not min(said.bytes, MIN_PART_BYTES) <= said.part_bytes <= MAX_PART_BYTES or said.part_bytes < 1:
         raise invalid("its parts have no size that is taken")
-    if said.bytes > shutil.disk_usage(out.parent).free // 2:
-        raise invalid(f"it has {said.bytes} bytes, for which the disk has no room")
+    require_room(out.parent, (1 + RESTORED) * said.bytes)
     digest, left, number = hashlib.sha256(), said.bytes, 0
     out.touch(mode=0o600, exist_ok=False)
     with out.open("wb") as file:
@@ -127,7 +127,7 @@ def _tried(ask: Callable[[], T], sleep: Callable[[float], None]) -> T:
     for _ in range(TRIES - 1):
         try:
             return ask()
-        except NodeUnreached:
+        except (NodeUnreached, DiskRoomMissing):
             raise
         except Unavailable:
             sleep(PAUSE_SECONDS)

@@ -25,12 +25,13 @@ from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.checkpoint import SignedNote, parse_note
 from xinglin.carrier.ledger.genesis import epoch_zero, genesis_hash
 from xinglin.carrier.ledger.model import Epoch
-from xinglin.carrier.ledger.snapshot import Manifest
+from xinglin.carrier.ledger.snapshot import Manifest, snapshot_parts
 from xinglin.carrier.ledger.trust import Trust, check_cosignatures, check_epochs, check_pinned
 from xinglin.kernel.encoding import decode, pack
 from xinglin.kernel.errors import Integrity, Invalid, PlatformError
 from xinglin.node.consortium.comet_chain import CometChain
 from xinglin.node.consortium.marks import PackagedHeights
+from xinglin.node.consortium.room import RESERVE_BYTES, require_room
 from xinglin.node.node import Node
 from xinglin.node.office.proofs import NoCheckpoint, newest_quorum
 
@@ -39,6 +40,8 @@ LIGHT_HEIGHTS = 3
 _LIGHT_SECONDS = 30.0
 _MAX_PART = 64 << 20
 _MAX_CHUNK = 16 << 20
+_FRAME_BYTES = 1_024
+"""Of a part in a tar file beside its own bytes; the file's end is as long as a part that is left out."""
 
 
 class PackageInvalid(Integrity):
@@ -71,29 +74,41 @@ def make_package(node: Node, comet: CometChain, path: Path) -> Made:
     Raises:
         NoCheckpoint: no checkpoint with a quorum is kept.
         CheckpointUnavailable: its state can't be made any more.
+        DiskRoomMissing: the disk has no room for it, and for the node's own blocks; nothing was written.
         EngineUnreachable, EngineRefused, EngineAnswerInvalid: the engine does not give its blocks.
     """
-    with comet.package_turn:  # the chain keeps one snapshot
+    with comet.package_turn:  # the store keeps what a snapshot shows: one at a time
         note = newest_quorum(node, 1)  # the engine has no header of height 0
         if note is None:
             raise NoCheckpoint(height=1)
         height = note.head.height
-        # Marked before it can be carried anywhere; see SN13.
-        PackagedHeights(node.home.chain(node.consortium.rules.chain)).add(height)
-        light = {str(one): _light_block(comet, one) for one in range(height, height + LIGHT_HEIGHTS)}
-        offer = comet.application.take_snapshot(height)
-        epochs = tuple(pack(one) for one in epochs_of(node.consortium.value))
-        partial = path.with_name(f".{path.name}.partial")
+        light = json.dumps({str(one): _light_block(comet, one) for one in range(height, height + LIGHT_HEIGHTS)})
+        parts = {"checkpoint": note.encode(), "light": light.encode()}
+        parts["epochs"] = pack(tuple(pack(one) for one in epochs_of(node.consortium.value)))
+        with snapshot_parts(node.consortium, height) as snapshot:
+            parts["manifest"] = pack(snapshot.manifest)
+            framed = _FRAME_BYTES * (len(parts) + snapshot.manifest.chunks)
+            require_room(path.parent, RESERVE_BYTES + snapshot.bytes_at_most + framed + sum(map(len, parts.values())))
+            # Marked before it can be carried anywhere; see SN13.
+            PackagedHeights(node.home.chain(node.consortium.rules.chain)).add(height)
+            _write(path, parts, snapshot.chunks())
+    return Made(path, height, path.stat().st_size)
+
+
+def _write(path: Path, parts: Mapping[str, bytes], chunks: Iterator[bytes]) -> None:
+    """Write a package beside its place, and put it there when it is whole; the chunks are in no other file."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
         with tarfile.open(partial, "w") as tar:
-            _put(tar, "checkpoint", note.encode())
-            _put(tar, "epochs", pack(epochs))
-            _put(tar, "light", json.dumps(light).encode())
-            _put(tar, "manifest", offer.manifest)
-            for number in range(offer.chunks):
-                _put(tar, f"chunk-{number}", comet.application.load_chunk(offer.height, offer.format, number))
+            for name, data in parts.items():
+                _put(tar, name, data)
+            for number, chunk in enumerate(chunks):
+                _put(tar, f"chunk-{number}", chunk)
         partial.chmod(0o600)
         partial.replace(path)
-    return Made(path, height, path.stat().st_size)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _light_block(comet: CometChain, height: int) -> Mapping[str, Any]:

@@ -34,6 +34,7 @@ from xinglin.kernel.errors import Conflict, Integrity, Invalid
 from xinglin.node.chains import rules_of, suite_of
 from xinglin.node.child import run_module
 from xinglin.node.consortium.package import Package, open_package
+from xinglin.node.consortium.room import RESTORED, require_room
 from xinglin.node.home import Home
 from xinglin.node.remote.errors import NodeServed
 from xinglin.node.remote.local import serving_process
@@ -119,6 +120,7 @@ def rebuild(path: Path, now: int, sources: Sources = Sources()) -> Rebuilt:
         EngineSigningStateLost: the state of signing is gone; nothing was moved.
         EngineHomeInUse: an engine runs there that can't be stopped.
         TrustInvalid, PackageInvalid, SnapshotInvalid: the package does not prove itself; nothing was moved.
+        DiskRoomMissing: the disk has no room for what is made of it; nothing was written.
     """
     home, settings = Home(path.resolve()), load_settings(path)
     chain = settings.consortium.id
@@ -142,6 +144,7 @@ def rebuild(path: Path, now: int, sources: Sources = Sources()) -> Rebuilt:
         trust = None if sources.trust is None else parse_trust(sources.trust)
         with open_package(sources.package) as package:
             package.check(rules, trust)
+            require_room(home.path, RESTORED * sources.package.stat().st_size)
             height = package.note.head.height
 
             def fill(making: Path) -> None:

@@ -22,8 +22,6 @@ PART_BYTES = 4 << 20
 KEPT = 2
 FRESH_SECONDS = 600.0
 """So old a package is given; blocks after it come from the engines."""
-RESERVE_BYTES = 512 << 20
-"""So much of the disk stays free of packages."""
 _READ = 1 << 20
 
 
@@ -63,7 +61,6 @@ class PackageShelf:
     Args:
         make: makes the newest package in a file; see ``make_package``.
         folder: where they are kept; what an earlier process left there goes.
-        use: how many bytes the chain's store takes: the first package has fewer.
         monotonic: a clock that never goes back, in seconds.
     """
 
@@ -71,12 +68,10 @@ class PackageShelf:
         self,
         make: Callable[[Path], Made],
         folder: Path,
-        use: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._make = make
         self._folder = folder
-        self._use = use
         self._monotonic = monotonic
         self._kept: list[Shared] = []
         self._made_at = 0.0
@@ -87,8 +82,8 @@ class PackageShelf:
         """Return a package that is not older than ten minutes; it is made if there is none.
 
         Raises:
-            PackageUnavailable: one is being made for another, or there is no room for it.
-            PlatformError: see ``make_package``.
+            PackageUnavailable: one is being made for another, or it can't be written.
+            PlatformError: see ``make_package``, such as that there is no room for it.
         """
         if not self._turn.acquire(blocking=False):
             raise PackageUnavailable(reason="one is being made")
@@ -120,13 +115,10 @@ class PackageShelf:
             raise PackageGone(height=height, part=number) from None
 
     def _made(self) -> Shared:
-        """Make a package, once those that are too many have gone and there is room."""
+        """Make a package, once those that are too many have gone; whoever makes it sees whether there is room."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._kept = self._kept[1 - KEPT :]
         self._tidy()
-        expected = 2 * self._kept[-1].bytes if self._kept else self._use()
-        if shutil.disk_usage(self._folder).free <= expected + RESERVE_BYTES:
-            raise PackageUnavailable(reason="the disk has no room for one")
         making = self._folder / "making"
         try:
             made = self._make(making)

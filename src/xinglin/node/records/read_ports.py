@@ -18,7 +18,7 @@ from xinglin.kernel.errors import Invalid, PlatformError
 from xinglin.node.chains import random_bytes
 from xinglin.node.node import Node
 from xinglin.node.records.archive import Archive
-from xinglin.node.records.replaying import standing_of
+from xinglin.node.records.replaying import look_up, standing_of
 from xinglin.service.basic.audit.log import AccessLog, Logged
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.coordination.model import RecordItem
@@ -66,10 +66,9 @@ class VaultRecords:
 
     def find(self, commitments: Sequence[bytes]) -> list[StoredRecord | PlatformError | None]:
         """See ``Records.find``; a correction that is not linked yet is no record."""
-        return [
-            None if isinstance(one, StoredRecord) and not self._linked(one) else one
-            for one in self._vault.find_commitments(commitments)
-        ]
+        found = self._vault.find_commitments(commitments)
+        look_up(self._archive.node, [one.details.commitment for one in found if isinstance(one, StoredRecord)])
+        return [None if isinstance(one, StoredRecord) and not self._linked(one) else one for one in found]
 
     def audited(self, stored: Sequence[StoredRecord]) -> list[OpenedRecord | PlatformError]:
         """See ``Records.audited``."""

@@ -5,18 +5,19 @@ Needs no engine: whatever a ledger of this home has is acted on, before anything
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.node import Node
-from xinglin.service.basic.correction.rules import successor_of
+from xinglin.service.basic.correction.rules import successor_of, version_keys
 from xinglin.service.basic.destruction.errors import RecordOrdered
 from xinglin.service.basic.destruction.execution import Execution
 from xinglin.service.basic.destruction.model import RecordStanding, Standing
 from xinglin.service.basic.destruction.ports import Elsewhere, Nowhere
-from xinglin.service.basic.destruction.status import record_status
+from xinglin.service.basic.destruction.status import hold_keys, order_key, record_status
 from xinglin.service.basic.destruction.store import DestructionStore
 from xinglin.service.lifecycle.storage.errors import RecordShredded
 from xinglin.service.lifecycle.storage.model import StoredRecord
@@ -56,6 +57,17 @@ def replay_orders(node: Node, vault: Vault, elsewhere: Elsewhere) -> list[str]:
     """
     with orders_in(node, vault, elsewhere) as orders:
         return orders.replay()
+
+
+def look_up(node: Node, commitments: Sequence[bytes]) -> None:
+    """Look up together what both chains say of records of this home, so that it is compared when ``standing_of`` asks.
+
+    What is damaged is told of the record that it belongs to, when it is asked for alone.
+    """
+    with suppress(PlatformError):
+        node.consortium.values([order_key(node.member, one) for one in commitments])
+        keys = [key for one in commitments for key in (*hold_keys(one), *version_keys(one))]
+        node.private_ledger().values(keys)
 
 
 def standing_of(node: Node, commitment: bytes) -> RecordStanding:

@@ -160,7 +160,10 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
     guardians = Guardians(store, persons, random_bytes)
     mandates = Mandates(store, random_bytes)
     versions = Versions(
-        vault=archive.vault.database.version, index=archive.persons.version, protection=store.database.version
+        vault=archive.vault.database.version,
+        index=archive.persons.version,
+        protection=store.database.version,
+        consortium=lambda: node.consortium.tip.height,
     )
     records = VaultRecords(archive, versions)
     sources = Sources(
@@ -173,6 +176,7 @@ def open_protection(archive: Archive, quota: ReadQuota | None = None) -> Protect
         quotas=counted,
         followed=persons.followed,
         version=versions.of("protection", "index"),
+        chain_version=versions.of("protection", "index", "consortium"),
     )
     situations = Situations(node.member, sources, stale_after_ms=int(node.settings.freshness.stale_seconds * 1000))
     return Protection(

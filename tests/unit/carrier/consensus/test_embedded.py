@@ -406,6 +406,29 @@ class TestEnding:
         assert homes.heights() == [1]
         engine.close()
 
+    def test_only_what_has_a_block_before_it_is_looked_at_ahead(
+        self, gate: Gate, gated: tuple[Chain, Homes, EmbeddedEngine], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        chain, _, engine = gated
+        seen: list[bytes] = []
+        monkeypatch.setattr(engine.group, "look_ahead", seen.extend)
+        forged = loose(put(parsed(chain.sign()), (1, 0), bytes(64)))
+        while not engine._idle:
+            time.sleep(0.001)
+        assert submitted(engine, forged) == ["transaction.signature"]  # its block finds what nobody looked at
+        while not engine._idle:
+            time.sleep(0.001)
+        assert submitted(engine, chain.sign()) == [0]
+        assert seen == []
+        while not engine._idle:
+            time.sleep(0.001)
+        first, behind = self.hold(chain, engine, gate)
+        while len(seen) < len(behind):
+            time.sleep(0.001)
+        gate.open.set()
+        assert [one.result(SECONDS).code for one in (first, *behind)] == [0] * 6
+        assert len(seen) == len(behind)
+
     def test_the_bytes_that_wait_are_bounded(
         self, gate: Gate, gated: tuple[Chain, Homes, EmbeddedEngine], monkeypatch: pytest.MonkeyPatch
     ) -> None:

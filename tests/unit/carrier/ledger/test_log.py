@@ -53,6 +53,17 @@ def test_the_root_is_that_of_the_leaves_at_every_size(gm: Suite) -> None:
         assert tiles.log.root() == naive_root(gm.hash, tiles.leaves), size
 
 
+def test_the_root_is_the_same_whatever_it_grew_by(gm: Suite) -> None:
+    """By one, by many, past a tile, apart from a copy that is given up."""
+    tiles = Tiles(gm)
+    for step in (1, 8, 9, 2, 200, 7, 40, 1, 300, 3, 8, 1, 500, 2):
+        other = tiles.log.copy()
+        other.append([bytes(32)] * step)
+        assert other.root() == naive_root(gm.hash, [*tiles.leaves, *[bytes(32)] * step])
+        tiles.grow(step)
+        assert tiles.log.root() == tiles.log.root() == naive_root(gm.hash, tiles.leaves), len(tiles.leaves)
+
+
 def test_tiles_hold_the_roots_of_complete_subtrees(grown: Tiles, gm: Suite) -> None:
     assert set(grown.tiles) == {(0, 0), (0, 1), (0, 2), (1, 0)}
     joined = b"".join(grown.tiles[0, index] for index in range(3))

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from xinglin.kernel.errors import Invalid, PlatformError
 from xinglin.node.consortium import fetching
 from xinglin.node.consortium.fetching import TRIES, fetch_package, package_from
 from xinglin.node.consortium.package import PackageInvalid
+from xinglin.node.consortium.room import DiskRoomMissing
 from xinglin.node.consortium.sharing import PackageGone, PackageUnavailable
 from xinglin.node.remote.errors import NodeAway, NodeUnreached
 from xinglin.node.remote.forms import SharedPackageSaid
@@ -69,7 +71,6 @@ def test_it_comes_whole_from_a_node_that_is_busy_now_and_then(tmp_path: Path) ->
     [
         ({"part_bytes": 0}, lambda part: part),
         ({"part_bytes": 1 << 40}, lambda part: part),
-        ({"bytes": 1 << 62}, lambda part: part),
         ({"bytes": len(DATA) + 1}, lambda part: part),
         ({"sha256": "00" * 32}, lambda part: part),
         ({}, lambda part: part[:-1]),
@@ -85,6 +86,24 @@ def test_what_is_not_what_was_said_is_refused(
     giver.said = msgspec.structs.replace(giver.said, **change)
     with pytest.raises(PackageInvalid):
         fetch_package(giver, "http://a:1", tmp_path / "out", lambda _: None)
+
+
+@pytest.mark.requirement("S8.5c")
+def test_what_the_disk_has_no_room_for_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has to hold the package and the store that is made of it."""
+    giver, needed = Giver(), 3 * len(DATA)
+    for free in (needed - 1, needed):
+        monkeypatch.setattr(
+            "xinglin.node.consortium.room.shutil.disk_usage", lambda _, free=free: SimpleNamespace(free=free)
+        )
+        if free < needed:
+            with pytest.raises(DiskRoomMissing) as refused:
+                fetch_package(giver, "http://a:1", tmp_path / "out", lambda _: None)
+            assert refused.value.facts == {"needed": needed, "free": free}
+            assert giver.asked == 1
+            assert list(tmp_path.iterdir()) == []
+        else:
+            fetch_package(giver, "http://a:1", tmp_path / "out", lambda _: None)
 
 
 def test_parts_too_small_are_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +124,7 @@ def test_it_gives_up_in_the_end_and_at_once_where_asking_again_is_of_no_use(tmp_
         (NodeAway(address="a", reason="-"), TRIES),
         (NodeUnreached(address="a", reason="-"), 1),
         (PackageGone(height=7, part=0), 1),
+        (DiskRoomMissing(needed=9, free=8), 1),
     ]
     for number, (refusal, times) in enumerate(cases):
         giver = Giver([refusal] * 99)

@@ -6,14 +6,14 @@ import errno
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from xinglin.node.consortium import sharing
 from xinglin.node.consortium.marks import KEPT, PackagedHeights
 from xinglin.node.consortium.package import Made
-from xinglin.node.consortium.sharing import FRESH_SECONDS, RESERVE_BYTES, PackageGone, PackageShelf, PackageUnavailable
+from xinglin.node.consortium.room import DiskRoomMissing
+from xinglin.node.consortium.sharing import FRESH_SECONDS, PackageGone, PackageShelf, PackageUnavailable
 from xinglin.node.office.proofs import NoCheckpoint
 
 
@@ -24,7 +24,6 @@ class Maker:
     height: int = 5
     made: int = 0
     now: float = 0.0
-    use: int = 5_000
     fault: Exception | None = None
     going: threading.Event = field(default_factory=threading.Event)
     wait: threading.Event | None = None
@@ -44,7 +43,7 @@ class Maker:
 
     def shelf(self, folder: Path) -> PackageShelf:
         """Return a shelf of its packages."""
-        return PackageShelf(self.make, folder, lambda: self.use, lambda: self.now)
+        return PackageShelf(self.make, folder, lambda: self.now)
 
 
 @pytest.fixture(autouse=True)
@@ -93,29 +92,17 @@ def test_what_fails_leaves_nothing_and_is_tried_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("S8.5c")
-def test_none_is_made_for_which_the_disk_has_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_older_one_goes_before_room_is_asked_for(tmp_path: Path) -> None:
     folder, maker = tmp_path / "shared", Maker()
     shelf = maker.shelf(folder)
-
-    def left(free: int) -> None:
-        monkeypatch.setattr(sharing.shutil, "disk_usage", lambda _: SimpleNamespace(free=RESERVE_BYTES + free))
-
-    left(maker.use)
-    with pytest.raises(PackageUnavailable) as refused:
-        shelf.newest()
-    assert "room" in refused.value.sentence()
-    assert maker.made == 0
-    left(maker.use + 1)
-    assert shelf.newest().height == 5
-    left(2_001)
-    maker.height, maker.now = 6, maker.now + FRESH_SECONDS + 1
-    assert shelf.newest().height == 6
-    left(2_000)
+    for height in (5, 6):
+        maker.height, maker.now = height, maker.now + FRESH_SECONDS + 1
+        assert shelf.newest().height == height
     maker.height, maker.now = 7, maker.now + FRESH_SECONDS + 1
-    with pytest.raises(PackageUnavailable):
+    maker.fault = DiskRoomMissing(needed=9, free=8)
+    with pytest.raises(DiskRoomMissing):
         shelf.newest()
-    assert maker.made == 2
-    assert names(folder) == ["6.tar"], "the older one went first"
+    assert names(folder) == ["6.tar"]
     assert shelf.part(6, 0)
 
 

@@ -103,10 +103,17 @@ def aggregate(ctx: Context, call: Aggregate, items: Items) -> None:
 
 
 def _entry(ctx: Context, position: int, item: bytes) -> AccessEntry:
-    entry = _decoded(AccessEntry, item, EntryFormInvalid(item=position))
-    ctx.require(in_time(entry, ctx.time), EntryTimeInvalid(item=position, time=entry.time, block=ctx.time))
-    ctx.require(proven_in_form(entry, ctx.caller.member), EntryProofInvalid(item=position))
-    ctx.require(opens_in_form(entry), EntryCopyInvalid(item=position))
+    # Refusals are made when there is one: every read has an entry, and a refusal costs as much as a check.
+    try:
+        entry = decode(AccessEntry, item)
+    except Invalid:
+        raise EntryFormInvalid(item=position) from None
+    if not in_time(entry, ctx.time):
+        raise EntryTimeInvalid(item=position, time=entry.time, block=ctx.time)
+    if not proven_in_form(entry, ctx.caller.member):
+        raise EntryProofInvalid(item=position)
+    if not opens_in_form(entry):
+        raise EntryCopyInvalid(item=position)
     return entry
 
 

@@ -18,6 +18,7 @@ from xinglin.carrier.ledger.build import Signer
 from xinglin.kernel.encoding import (
     ChainObject,
     decode,
+    decode_often,
     state_key,
 )
 from xinglin.kernel.errors import Invalid, PlatformError
@@ -67,12 +68,26 @@ def receipt_hash(hash_: Hash, receipt: AccessReceipt) -> bytes:
 
 def sign_request(hash_: Hash, request: AccessRequest, signer: Signer) -> SignedRequest:
     """Return a request signed by a key of the reader's account."""
-    return SignedRequest(request=request, key=signer.key, signature=signer.sign(request_hash(hash_, request)))
+    return signed_by(request, request_hash(hash_, request), signer)
+
+
+def signed_by(request: AccessRequest, hash_: bytes, signer: Signer) -> SignedRequest:
+    """Return a request of which the hash is known, signed by a key of the reader's account."""
+    return SignedRequest(request=request, key=signer.key, signature=signer.sign(hash_))
 
 
 def sign_receipt(hash_: Hash, receipt: AccessReceipt, signer: Signer) -> SignedReceipt:
     """Return a receipt signed by the service account of the custodian's node."""
-    return SignedReceipt(receipt=receipt, key=signer.key, signature=signer.sign(receipt_hash(hash_, receipt)))
+    return sign_receipts(hash_, [receipt], signer)[0]
+
+
+def sign_receipts(hash_: Hash, receipts: Sequence[AccessReceipt], signer: Signer) -> list[SignedReceipt]:
+    """Return receipts signed together by the service account of the custodian's node."""
+    signatures = signer.sign_all([receipt_hash(hash_, one) for one in receipts])
+    return [
+        SignedReceipt(receipt=receipt, key=signer.key, signature=signature)
+        for receipt, signature in zip(receipts, signatures, strict=True)
+    ]
 
 
 def receipt_of(chain: str, entry: AccessEntry, hash_: bytes, index: int, item: int) -> AccessReceipt:
@@ -197,7 +212,7 @@ def check_receipt(suite: Suite, signed: SignedReceipt, request: bytes, custodian
     receipt = signed.receipt
     _hold(receipt.request == request, "it is for another request")
     stored = value(state_key("anchor", "chain", receipt.chain))
-    anchored = decode(AnchorState, stored) if stored is not None else None
+    anchored = decode_often(AnchorState, stored) if stored is not None else None
     _hold(anchored is not None and anchored.member == custodian, "its chain is not the custodian's")
     key = _key(value, signed.key)
     if key is None or key.member != custodian or not _serves(value, key.account):
@@ -231,12 +246,12 @@ def in_force(key: KeyState, time: int) -> bool:
 
 def _key(value: Values, key: bytes) -> KeyState | None:
     stored = value(state_key(REGISTRY, "key", key))
-    return decode(KeyState, stored) if stored is not None else None
+    return decode_often(KeyState, stored) if stored is not None else None
 
 
 def _serves(value: Values, account: str) -> bool:
     stored = value(state_key(REGISTRY, "account", account))
-    return stored is not None and Role.SERVICE in decode(AccountState, stored).roles
+    return stored is not None and Role.SERVICE in decode_often(AccountState, stored).roles
 
 
 def _read(kind: type[T], data: bytes, maximum: int) -> T:

@@ -11,15 +11,28 @@ Values = Callable[[bytes], bytes | None]
 """Gives values of the private chain's state by key."""
 
 
+def version_keys(commitment: bytes) -> tuple[bytes, ...]:
+    """Return the keys of what corrects a record and of what it corrects."""
+    return _successor_key(commitment), _predecessor_key(commitment)
+
+
+def _successor_key(commitment: bytes) -> bytes:
+    return state_key(NAMESPACE, "old", commitment)
+
+
+def _predecessor_key(commitment: bytes) -> bytes:
+    return state_key(NAMESPACE, "new", commitment)
+
+
 def successor_of(value: Values, commitment: bytes) -> Successor | None:
     """Return what corrects a record, None where nothing does."""
-    stored = value(state_key(NAMESPACE, "old", commitment))
+    stored = value(_successor_key(commitment))
     return decode(Successor, stored) if stored is not None else None
 
 
 def predecessor_of(value: Values, commitment: bytes) -> Predecessor | None:
     """Return what a record corrects, None where nothing."""
-    stored = value(state_key(NAMESPACE, "new", commitment))
+    stored = value(_predecessor_key(commitment))
     return decode(Predecessor, stored) if stored is not None else None
 
 

@@ -16,6 +16,24 @@ Value = Callable[[bytes], bytes | None]
 """Returns the value under a state key as committed, None when absent."""
 
 
+def order_key(member: str, commitment: bytes) -> bytes:
+    """Return the key of the order to destroy a record, in the consortium chain's state."""
+    return state_key("records", "order", member, commitment)
+
+
+def hold_keys(commitment: bytes) -> tuple[bytes, ...]:
+    """Return the keys of a record's holds and restriction, in the state of its keeper's private chain."""
+    return _held_key(commitment), _restricted_key(commitment)
+
+
+def _held_key(commitment: bytes) -> bytes:
+    return state_key("hold", "record", commitment)
+
+
+def _restricted_key(commitment: bytes) -> bytes:
+    return state_key("hold", "restricted", commitment)
+
+
 def record_status(consortium: Value, private: Value, member: str, commitment: bytes) -> RecordStanding:
     """Return what a record is to a reader.
 
@@ -25,11 +43,11 @@ def record_status(consortium: Value, private: Value, member: str, commitment: by
         member: id of that member.
         commitment: of the record.
     """
-    held = private(state_key("hold", "record", commitment))
+    held = private(_held_key(commitment))
     holds = decode(HeldRecord, held).holds if held is not None else ()
-    ordered = consortium(state_key("records", "order", member, commitment))
+    ordered = consortium(order_key(member, commitment))
     if ordered is None:
-        restricted = private(state_key("hold", "restricted", commitment))
+        restricted = private(_restricted_key(commitment))
         if restricted is None:
             return RecordStanding(Standing.STANDING, holds=holds)
         return RecordStanding(Standing.RESTRICTED, until=decode(Restriction, restricted).until, holds=holds)

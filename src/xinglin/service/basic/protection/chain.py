@@ -6,13 +6,12 @@ Every value is compared with the state tree before it is used, by the ledger. Wr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from xinglin.carrier.access.registry.model import NAMESPACE as REGISTRY
 from xinglin.carrier.access.registry.model import AccountState, KeyState, MemberState, NodeState
 from xinglin.carrier.ledger.ledger import Ledger
-from xinglin.kernel.encoding import ChainObject, decode, pack, state_key
+from xinglin.kernel.encoding import ChainObject, decode, decode_often, pack, state_key
 from xinglin.service.basic.protection.consents.model import (
     NAMESPACE,
     Acknowledgement,
@@ -84,7 +83,7 @@ class LedgerFacts:
         stored = self._ledger.value(state_key(namespace, *parts))
         if stored is None or len(stored) > _KEPT_BYTES:
             return None if stored is None else decode(kind, stored)
-        return cast(T, _decoded(kind, stored))
+        return decode_often(kind, stored)
 
     def _last_parts(self, prefix: bytes) -> list[str]:
         with self._ledger.state() as state:
@@ -93,9 +92,3 @@ class LedgerFacts:
 
 _KEPT_BYTES = 1_024
 """Larger values, such as the openings of consents, are asked for once."""
-
-
-@lru_cache(maxsize=16_384)
-def _decoded(kind: type[Any], stored: bytes) -> Any:
-    """Return a value of the chain, which are frozen: the same member, account and key are asked for again and again."""
-    return decode(kind, stored)

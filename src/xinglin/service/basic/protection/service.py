@@ -19,6 +19,7 @@ from xinglin.service.basic.protection.model import (
     Asking,
     BreakGlassGrant,
     Episode,
+    Held,
     InstitutionDefault,
     Mandate,
     Patient,
@@ -69,6 +70,8 @@ class Sources:
     """Whom a person was merged into, and since when; see ``Persons.followed``."""
     version: Callable[[], Hashable] = object
     """Returns what changes with every change of the stores and the index; the default remembers nothing."""
+    chain_version: Callable[[], Hashable] = object
+    """The same of the stores, the index and the consortium chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class Situations:
         self._institution_default = institution_default
         self._stale_after_ms = stale_after_ms
         self._of_persons: Remembered[bytes, _OnRecord] = Remembered(sources.version, _PERSONS)
+        self._held: Remembered[bytes, tuple[Held, ...]] = Remembered(sources.chain_version, _PERSONS)
 
     def of(self, asked: Asked, person: bytes, target: Target, now_ms: int, at_ms: int | None = None) -> Situation:
         """Return the situation of one request.
@@ -142,7 +146,7 @@ class Situations:
         """Return the situation of one who asks, about one record of a person; see ``of``."""
         s, now, chain = self._sources, asking.now_ms, asking.chain_ms
         late = max(now, chain)
-        known = self._of_persons.get(person, lambda: self._on_record(person))
+        known = self._known(person)
         default, guardian = default_at(known.defaults, late)
         emergency = asked.purpose is Purpose.ETREAT
         return Situation(
@@ -154,7 +158,8 @@ class Situations:
             stale_after_ms=asking.stale_after_ms,
             target=target,
             patient=known.patient,
-            held=s.consents.now(known.terms),
+            # The terms are asked for once more: those above may be of a version before.
+            held=self._held.get(person, lambda: s.consents.now(self._known(person).terms)),
             grant=self._grant(person, asked.account, now) if emergency else None,
             mandates=known.mandates,
             episode=_begun(s.episodes.of(person, late), min(now, chain)) if asked.member == self._member else None,
@@ -162,6 +167,9 @@ class Situations:
             default_guardian=guardian,
             institution_default=self._institution_default,
         )
+
+    def _known(self, person: bytes) -> _OnRecord:
+        return self._of_persons.get(person, lambda: self._on_record(person))
 
     def _on_record(self, person: bytes) -> _OnRecord:
         """Return what is on record of a person, and of whom it was merged into, from then on.

@@ -18,7 +18,7 @@ from xinglin.kernel.clock import Clock
 from xinglin.kernel.encoding import encode
 from xinglin.kernel.errors import PlatformError
 from xinglin.service.basic.audit.log import Logged
-from xinglin.service.basic.audit.messages import AccessReceipt, SignedRequest
+from xinglin.service.basic.audit.messages import AccessReceipt, SignedReceipt, SignedRequest
 from xinglin.service.basic.audit.model import AccessEntry
 from xinglin.service.basic.audit.receipts import (
     MAX_AHEAD_MS,
@@ -29,7 +29,7 @@ from xinglin.service.basic.audit.receipts import (
     authenticate_many,
     read_request,
     request_hash,
-    sign_receipt,
+    sign_receipts,
 )
 from xinglin.service.basic.protection.ports import Quotas
 from xinglin.service.basic.reading.deciding import Decider
@@ -217,15 +217,9 @@ class Custodian:
         """
         now = self._parts.clock.now_ms()
         known = self._known(incoming, now)
-        settled = iter(self._settled([one for one in known if isinstance(one, Known)], now))
-        answers: list[bytes | Exception] = []
-        for one in known:
-            if isinstance(one, Known):
-                done = next(settled)
-                answers.append(self._answer(one, done) if isinstance(done, _Settled) else done)
-            else:
-                answers.append(one)
-        return answers
+        requests = [one for one in known if isinstance(one, Known)]
+        answers = iter(self._answers(requests, self._settled(requests, now)))
+        return [next(answers) if isinstance(one, Known) else one for one in known]
 
     def _known(self, incoming: Sequence[Incoming], now: int) -> list[Known | PlatformError]:
         """Return the requests of which it is known who asks, each for the first time, else why they get no answer."""
@@ -279,10 +273,19 @@ class Custodian:
         # About no record, but about a person: only this node can tell whom (TR10).
         return replace(entry, reference=self._parts.mark(outcome.person, known.hash))
 
-    def _answer(self, known: Known, settled: _Settled) -> bytes:
-        outcome, logged, head = settled.outcome, settled.logged, settled.head
-        refusal = outcome.refusal
-        receipt = AccessReceipt(
+    def _answers(self, requests: Sequence[Known], settled: Sequence[_Settled | Exception]) -> list[bytes | Exception]:
+        """Return the answer to each request that is on record, its receipt signed together with the others."""
+        receipts = [
+            self._receipt(known, done)
+            for known, done in zip(requests, settled, strict=True)
+            if isinstance(done, _Settled)
+        ]
+        signed = iter(sign_receipts(self._parts.suite.hash, receipts, self._parts.signer) if receipts else ())
+        return [_answer(next(signed), done.outcome) if isinstance(done, _Settled) else done for done in settled]
+
+    def _receipt(self, known: Known, settled: _Settled) -> AccessReceipt:
+        logged, head, refusal = settled.logged, settled.head, settled.outcome.refusal
+        return AccessReceipt(
             chain=self._parts.private_chain,
             entry=logged.entry,
             request=known.hash,
@@ -293,11 +296,15 @@ class Custodian:
             seen_time=head.time,
             time=settled.time,
         )
-        answer = Answer(
-            receipt=sign_receipt(self._parts.suite.hash, receipt, self._parts.signer),
-            facts=told_facts(refusal),
-            disclosed=outcome.disclosed if refusal is None else (),
-            found=outcome.found if refusal is None else (),
-            link=outcome.link if refusal is None else (),
-        )
-        return encode(answer)
+
+
+def _answer(receipt: SignedReceipt, outcome: Outcome) -> bytes:
+    permitted = outcome.refusal is None
+    answer = Answer(
+        receipt=receipt,
+        facts=told_facts(outcome.refusal),
+        disclosed=outcome.disclosed if permitted else (),
+        found=outcome.found if permitted else (),
+        link=outcome.link if permitted else (),
+    )
+    return encode(answer)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 from xinglin.service.basic.audit.messages import SignedRequest
 from xinglin.service.basic.reading.custodian import Custodian, Incoming
@@ -20,15 +18,33 @@ from xinglin.service.basic.reading.errors import AnsweringEnded
 MOST = 64
 """Requests that are answered together, at most: their records are in memory at the same time."""
 LINGER_SECONDS = 0.001
-"""A batch waits so long for as many requests as the one before had: those who have just got their answers ask again."""
+"""A batch waits so long for those who have just got their answers, who ask again, and whoever waited meanwhile.
+
+So readers who ask one record after the other stay one group, instead of two that wait for each other's blocks in turn.
+"""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     """A request that waits; ``told`` is its answer, or None when it is its turn to answer for all who wait."""
 
-    incoming: Incoming
-    told: Future[bytes | None] = field(default_factory=Future)
+    __slots__ = ("_silent", "incoming", "is_told", "told")
+
+    def __init__(self, incoming: Incoming) -> None:
+        self.incoming = incoming
+        self.told: bytes | Exception | None = None
+        self.is_told = False
+        self._silent = threading.Lock()  # a future would make three locks and a queue of every request
+        self._silent.acquire()
+
+    def tell(self, told: bytes | Exception | None) -> None:
+        """Let the waiting thread go on; only once."""
+        self.told, self.is_told = told, True
+        self._silent.release()
+
+    def wait(self) -> bytes | Exception | None:
+        """Wait until it is told, on its own thread."""
+        self._silent.acquire()
+        return self.told
 
 
 class Desk:
@@ -43,7 +59,7 @@ class Desk:
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._answering = False
-        self._last = 0
+        self._answered = self._wanted = 0
 
     def answer(self, signed: SignedRequest, payload: bytes = b"") -> bytes:
         """Return the answer to a request that is in form; see ``Custodian.answer``, whose errors it raises.
@@ -56,11 +72,12 @@ class Desk:
         mine = _Waiting((signed, payload))
         with self._changed:
             self._waiting.append(mine)
-            self._changed.notify()
+            if len(self._waiting) >= self._wanted:
+                self._changed.notify()
             others, self._answering = self._answering, True
         try:
-            told = mine.told.result() if others else None
-            return self._answer_waiting() if told is None else told
+            told = mine.wait() if others else None
+            return self._answer_waiting() if told is None else _given(told)
         except BaseException:
             self._leave(mine, leading=not others)
             raise
@@ -76,23 +93,21 @@ class Desk:
         finally:
             self._pass_on()
             for one, answer in zip(batch[1:], answers[1:], strict=True):
-                if isinstance(answer, bytes):
-                    one.told.set_result(answer)
-                else:
-                    one.told.set_exception(answer)
+                one.tell(answer)
         return _given(answers[0])
 
     def _take(self) -> list[_Waiting]:
         with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) >= self._last, LINGER_SECONDS)
-            self._last = min(len(self._waiting), MOST)
-            return [self._waiting.popleft() for _ in range(self._last)]
+            self._changed.wait_for(lambda: len(self._waiting) >= self._wanted, LINGER_SECONDS)
+            self._answered = min(len(self._waiting), MOST)
+            return [self._waiting.popleft() for _ in range(self._answered)]
 
     def _pass_on(self) -> None:
         with self._changed:
             self._answering = bool(self._waiting)
+            self._wanted = min(self._answered + len(self._waiting), MOST)
             if self._waiting:
-                self._waiting[0].told.set_result(None)
+                self._waiting[0].tell(None)
 
     def _leave(self, mine: _Waiting, *, leading: bool) -> None:
         """Let go one that was made to stop before it was answered; if it was its turn, it is the next one's."""
@@ -100,7 +115,7 @@ class Desk:
             if mine not in self._waiting:
                 return
             self._waiting.remove(mine)
-            if leading or mine.told.done():
+            if leading or mine.is_told:
                 self._pass_on()
 
 

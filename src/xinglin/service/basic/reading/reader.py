@@ -24,7 +24,7 @@ from xinglin.service.basic.audit.receipts import (
     check_receipt_time,
     receipt_hash,
     request_hash,
-    sign_request,
+    signed_by,
 )
 from xinglin.service.basic.reading.deciding import MATCH, match_name
 from xinglin.service.basic.reading.errors import AnswerInvalid
@@ -173,7 +173,7 @@ class Reader:
             grants=tuple(grants),
         )
         hash_ = request_hash(self._suite.hash, request)
-        signed = sign_request(self._suite.hash, request, who.signer)
+        signed = signed_by(request, hash_, who.signer)
         abroad = node.member != self._custody.member
         if abroad:
             self._note("ask", AskTwin(hash_, node.member, who.account))

@@ -11,6 +11,7 @@ import os
 import re
 import struct
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -88,17 +89,22 @@ class Segments:
 
     def read(self, record: bytes, location: Location) -> bytes | None:
         """Return the sealed bytes of an entry; None when nothing of this record and length is there."""
-        size = _HEADER.size + location.length
+        return self.read_many([(record, location)])[0]
+
+    def read_many(self, entries: Sequence[tuple[bytes, Location]]) -> list[bytes | None]:
+        """Return the sealed bytes of entries, each (record, where it is), as ``read``; a segment is opened once."""
+        with ExitStack() as stack:
+            opened = {number: self._opened(number, stack) for number in {at.segment for _, at in entries}}
+            return [_entry(opened[at.segment], record, at) for record, at in entries]
+
+    def _opened(self, number: int, stack: ExitStack) -> int | None:
+        """Return the descriptor of a segment, closed with the stack; None when it can't be read."""
         try:
-            descriptor = os.open(self.path(location.segment), os.O_RDONLY)
-            try:
-                entry = os.pread(descriptor, size, location.offset)
-            finally:
-                os.close(descriptor)
+            descriptor = os.open(self.path(number), os.O_RDONLY)
         except OSError:
             return None
-        header = _HEADER.pack(_MAGIC, location.length, record)
-        return entry[_HEADER.size :] if len(entry) == size and entry.startswith(header) else None
+        stack.callback(os.close, descriptor)
+        return descriptor
 
     def overwrite(self, record: bytes, locations: Sequence[Location]) -> None:
         """Overwrite the sealed bytes of a record's entries with zeros and sync them; their headers stay.
@@ -167,3 +173,13 @@ def _truncate(path: str, size: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _entry(descriptor: int | None, record: bytes, at: Location) -> bytes | None:
+    size = _HEADER.size + at.length
+    try:
+        entry = b"" if descriptor is None else os.pread(descriptor, size, at.offset)
+    except OSError:
+        return None
+    header = _HEADER.pack(_MAGIC, at.length, record)
+    return entry[_HEADER.size :] if len(entry) == size and entry.startswith(header) else None

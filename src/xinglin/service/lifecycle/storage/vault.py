@@ -299,17 +299,13 @@ class Vault:
         self, stored: Sequence[StoredRecord], secrets: Sequence[RecordSecrets | Integrity]
     ) -> list[OpenedRecord | Integrity]:
         """Return each record with the parts of its commitment not yet checked; all are opened in one call."""
-        found: list[OpenedRecord | Integrity] = []
+        found: dict[int, OpenedRecord] = {}
         good: list[tuple[int, StoredRecord, RecordSecrets]] = []
         sealed: list[bytes] = []
-        for one, secret in zip(stored, secrets, strict=True):
-            at = location_of(one.details)
-            entries = self._entries(one)
+        for place, (one, secret, entries) in enumerate(zip(stored, secrets, self._entries(stored), strict=True)):
             if isinstance(secret, RecordSecrets) and entries is not None:
-                good.append((len(found), one, secret))
+                good.append((place, one, secret))
                 sealed += entries
-            damage = EntryDamaged(record=identifier(one.record), segment=at.segment, offset=at.offset)
-            found.append(secret if isinstance(secret, Integrity) else damage)
         named = [(secret.key, one.record) for _, one, secret in good]
         # Two for each: the entry of the copy is empty where there is none, and opens to nothing.
         contents = self._suite.open_many(
@@ -321,14 +317,19 @@ class Vault:
             kept = copy if one.details.copy_length else NO_COPY
             if original is not None and kept is not None:
                 found[place] = OpenedRecord(one, _parts(one.details, secret, original, kept))
-        return found
+        return [
+            found.get(place) or (secret if isinstance(secret, Integrity) else _damaged(one))
+            for place, (one, secret) in enumerate(zip(stored, secrets, strict=True))
+        ]
 
-    def _entries(self, stored: StoredRecord) -> tuple[bytes, bytes] | None:
-        """Return the sealed original and copy of a record, None when they are not where its row says."""
-        at, copied = location_of(stored.details), stored.details.copy_length
-        original = self.segments.read(stored.record, at)
-        copy = self.segments.read(stored.record, at.next(copied)) if copied else b""
-        return None if original is None or copy is None else (original, copy)
+    def _entries(self, stored: Sequence[StoredRecord]) -> Iterator[tuple[bytes, bytes] | None]:
+        """Yield the sealed original and copy of each record, None when they are not where its row says."""
+        places = [(one.record, location_of(one.details), one.details.copy_length) for one in stored]
+        originals = self.segments.read_many([(record, at) for record, at, _ in places])
+        copies = iter(self.segments.read_many([(record, at.next(size)) for record, at, size in places if size]))
+        for (_, _, size), original in zip(places, originals, strict=True):
+            copy = next(copies) if size else b""
+            yield None if original is None or copy is None else (original, copy)
 
     def _take_lock(self) -> None:
         self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -356,6 +357,11 @@ class Vault:
 def location_of(details: RecordDetails) -> Location:
     """Return where the entry of a record's original is."""
     return Location(details.segment, details.offset, details.length)
+
+
+def _damaged(stored: StoredRecord) -> EntryDamaged:
+    at = location_of(stored.details)
+    return EntryDamaged(record=identifier(stored.record), segment=at.segment, offset=at.offset)
 
 
 def last_entry(details: RecordDetails) -> Location:

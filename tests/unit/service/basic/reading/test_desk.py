@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import pytest
@@ -92,6 +92,24 @@ def test_who_comes_while_one_is_answered_is_answered_together() -> None:
     assert [sorted(one) for one in told.batches] == [[0], [1, 3, 7], [9]]
 
 
+def test_who_has_just_been_answered_comes_back_to_those_who_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two groups of readers that come again and again become one, and wait for one batch instead of two."""
+    monkeypatch.setattr(module, "LINGER_SECONDS", 10.0)
+    told = Told()
+    desk = Desk(told)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(desk.answer, request(0))
+        assert told.begun.wait(10)
+        other = pool.submit(desk.answer, request(1))
+        while not desk._waiting:
+            threading.Event().wait(0.001)
+        told.let.set()
+        assert first.result(10) == b"\x00"
+        again = pool.submit(desk.answer, request(2))
+        assert [other.result(5), again.result(5)] == [b"\x01", b"\x02"]
+    assert told.batches == [[0], [1, 2]]
+
+
 def test_no_more_than_so_many_are_answered_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST", 3)
     told = Told()
@@ -114,22 +132,22 @@ def test_a_thread_that_is_made_to_stop_leaves_nobody_waiting() -> None:
     assert {type(one) for one in answers[1:]} == {KeyboardInterrupt, AnsweringEnded}
 
 
-class Stopped(Future[bytes | None]):
-    """Stands for the wait of a thread that is made to stop meanwhile."""
+class Stopped(module._Waiting):
+    """Stands for the request of a thread that is made to stop while it waits."""
 
-    def result(self, timeout: float | None = None) -> bytes | None:
+    def wait(self) -> bytes | Exception | None:
         raise KeyboardInterrupt
 
 
 @pytest.mark.timeout(30)
 def test_who_is_made_to_stop_while_waiting_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    told, waiting = Told(), module._Waiting
+    told = Told()
     desk = Desk(told)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(desk.answer, request(0))
         assert told.begun.wait(10)
         with monkeypatch.context() as patch:
-            patch.setattr(module, "_Waiting", lambda incoming: waiting(incoming, Stopped()))
+            patch.setattr(module, "_Waiting", Stopped)
             with pytest.raises(KeyboardInterrupt):
                 desk.answer(request(1))
         last = pool.submit(desk.answer, request(2))
