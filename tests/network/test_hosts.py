@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.network.hosts.disks import Disk, possible
 from tests.network.hosts.machine import Host, blocks, missing
 from tests.network.hosts.power import power_cut
 from tests.network.hosts.running import check_bounds, healthy
@@ -19,6 +20,7 @@ from tests.network.hosts.trial import Trial
 from tests.support.engines import needs_engine
 from tests.support.product import CHEAP
 from xinglin.carrier.consensus.comet.binary import find_engine
+from xinglin.carrier.crypto.files import write_durably
 from xinglin.node.consortium.network_setup import free_ports
 from xinglin.node.network_tool.creating import create_network
 from xinglin.node.network_tool.exporting import export_network
@@ -70,6 +72,31 @@ def install(host: Host, package: Path) -> None:
     [commands] = blocks((package / "README.md").read_text(encoding="utf-8"), "With systemd")
     own = [line for line in commands.splitlines() if "software/" not in line and "venv" not in line]
     host.sh("\n".join(own), folder="/srv/package")
+
+
+def test_a_disk_loses_at_a_cut_what_was_not_written_through_and_nothing_else(tmp_path: Path) -> None:
+    """Otherwise a power cut of hosts would show nothing."""
+    if missing() or not possible():
+        pytest.skip("disks need root and loop devices")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "before").write_bytes(b"before")
+    disk = Disk(tmp_path / "disk", folder)
+    try:
+        write_durably(folder / "kept", b"kept")
+        (folder / "lost").write_bytes(b"lost")
+        with (folder / "kept").open("ab") as file:
+            file.write(b" and lost")
+        disk.cut()
+        assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == {
+            "before": b"before", "kept": b"kept",
+        }  # fmt: skip
+        (folder / "late").write_bytes(b"late")
+        disk.flush()
+        disk.cut()
+        assert (folder / "late").read_bytes() == b"late"
+    finally:
+        disk.close()
 
 
 @needs_engine
