@@ -23,6 +23,7 @@ hypothesis.settings.register_profile(
     "xinglin",
     max_examples=int(os.environ.get("XINGLIN_EXAMPLES", "50")),
     deadline=None,  # a shared machine stalls now and then, and that is no failure of the code
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # nor is it one of a test
     derandomize=SEED is None,
     database=None,
     print_blob=True,

@@ -336,14 +336,14 @@ class TestBytes:
     )
 
     def test_bombs(self, chain: Chain, ledger: Ledger) -> None:
-        begun = time.monotonic()
+        begun = time.process_time()
         tx = parsed(chain.sign())
         inside = [
             loose(put(tx, path, Raw(bomb))) for bomb in self.BOMBS[:5] for path in ((0, 3), (0, 5), (1,), (2, 0, 1))
         ]
         for raw in (*self.BOMBS, *inside):
             assert refused_block(ledger, raw) == "transaction.malformed"
-        assert time.monotonic() - begun < 20
+        assert time.process_time() - begun < 20
 
     def test_random_bytes_and_random_changes(self, chain: Chain, ledger: Ledger, seeded: random.Random) -> None:
         raw = chain.sign(chain.batch(b"one", b"two"), chain.add(), keys=[chain.key(0), chain.key(1)])

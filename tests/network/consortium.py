@@ -19,6 +19,7 @@ from tests.network.clock import OFFSET, clock_engine
 from tests.network.manifest import Manifest
 from tests.network.proxy import Partition, Proxy
 from tests.support.damage import data_file
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, child, child_environment, write_passphrase
 from xinglin.carrier.consensus.comet.binary import VARIABLE
 from xinglin.carrier.consensus.comet.files import EngineHome
@@ -26,7 +27,7 @@ from xinglin.carrier.consensus.comet.stale import stop_strays, strays
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import SystemClock, random_bytes, rules_of
-from xinglin.node.consortium.network_setup import Place, found_network, free_ports
+from xinglin.node.consortium.network_setup import Place, found_network
 from xinglin.node.home import Home
 from xinglin.node.remote.forms import PREFIX, HeadSaid, read_answer
 from xinglin.node.remote.transport import Ask, ask, parse_address

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.neighbourhood import Neighbourhood, neighbourhood
 from tests.support.served import raw, request
+from tests.support.waiting import PATIENCE
 from xinglin.carrier.ledger.errors import LogBegunLate
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.recheck import recheck
@@ -43,7 +44,7 @@ def test_the_old_log_comes_over_http_from_members_to_members(tmp_path: Path) -> 
         place["platform"].deaf()
         keeper = BackfillKeeper(late, neighbours_of(node))
         keeper.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while late.log_start and time.monotonic() < deadline:
             late.commit(late.execute(late.tip.height + 1, late.tip.time + 1, []))
             time.sleep(0.01)

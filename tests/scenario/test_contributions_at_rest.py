@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, make_hospital, write_passphrase, xinglin
 from xinglin.carrier.consensus.comet.files import EngineHome
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
 from xinglin.carrier.consensus.comet.stale import strays
 from xinglin.node.chains import random_bytes
 from xinglin.node.consortium.network import Network
-from xinglin.node.consortium.network_setup import found_network, free_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.membership.contribution import contributions
 from xinglin.node.node import open_node
 from xinglin.node.office.accounts import add_account
@@ -28,7 +29,7 @@ def test_a_home_at_rest_counts_the_blocks_that_its_engine_has(tmp_path: Path, mo
     monkeypatch.setenv("XINGLIN_PASSPHRASE_FILE", str(write_passphrase(tmp_path)))
     home = tmp_path / "alone"
     new = make_home(home, "Alone", MemberKind.MEDICAL_INSTITUTION, PASSPHRASE, random_bytes, CHEAP)
-    found_network([new], free_places(1), random_bytes)
+    found_network([new], local_places(1, free_ports(3)), random_bytes)
     before = xinglin("member", "contributions", "--home", home)
     assert before.code == "member.no_contribution"
 

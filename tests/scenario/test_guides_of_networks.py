@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.scenario.test_guides import GUIDES, fenced, follow
 from tests.support.engines import needs_engine
-from xinglin.node.consortium.network_setup import free_ports
+from tests.support.ports import free_ports
 from xinglin.node.network_tool.folder import open_folder
 from xinglin.node.network_tool.processes import engines_of, process_of, stop_processes
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +14,12 @@ import pytest
 
 from tests.scenario.test_guides import GUIDES, fenced
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, write_passphrase, xinglin
-from tests.support.served import home_to_serve, serving, start
+from tests.support.served import home_to_serve, serving, start_together
+from tests.support.waiting import until
 from xinglin.node.chains import random_bytes, rules_of
-from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.remote.served import ServedHome
 from xinglin.node.setup import make_home
 from xinglin.stakeholders.kinds import MemberKind
@@ -85,8 +85,7 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network
     for name in ("licence.pdf", "minutes.pdf"):
         (tmp_path / name).write_bytes(name.encode())
     with ExitStack() as stack:
-        with ThreadPoolExecutor() as threads:
-            served = list(threads.map(start, [tmp_path / name for name in NAMES]))
+        served = start_together(*(tmp_path / name for name in NAMES))
         for one in served:
             stack.callback(one.stop)
         words = {
@@ -116,10 +115,7 @@ def test_the_guide_leads_from_applying_to_removal(network: Network) -> None:
         said = network.follow(line)
     assert refused("join", "--home", "clinic", kit.split()[-1], "--node", network.words["NODE"]) == "member.joined"
     with serving(network.folder / "clinic") as clinic:
-        deadline = time.monotonic() + 40
-        while not _validates(network.folder / "clinic", said["member"]):
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
+        until(lambda: _validates(network.folder / "clinic", said["member"]))
         assert clinic.client().head().height > said["height"]
         status = ServedHome(network.folder / "clinic").status()
         # Its epoch is not in force yet: it says so, and goes on.

@@ -7,15 +7,16 @@ made, admitted and joined as on a machine of its own, and registers through anot
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE
+from tests.support.waiting import PATIENCE, until
 from xinglin.carrier.access.governance.validators import peers_of, validators_of
 from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.consensus.comet.files import EngineHome, identity
@@ -28,7 +29,7 @@ from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.consortium.comet_chain import CometChain
 from xinglin.node.consortium.network import Network
-from xinglin.node.consortium.network_setup import Place, found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import Place, found_network, local_places
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.membership.contribution import contributions
 from xinglin.node.membership.joining import (
@@ -60,7 +61,6 @@ KINDS = {
     "regulator": MemberKind.REGULATOR,
 }
 AHEAD = 400
-_SECONDS = 30.0
 
 
 def acting(node: Node) -> Acting:
@@ -68,14 +68,6 @@ def acting(node: Node) -> Acting:
     signer, client = node.signer(ADMINISTRATOR), node.client()
     chain = node.consortium.rules.chain
     return Acting(node.member, chain, node.keys, node.consortium, lambda calls: client.call(calls, [signer]))
-
-
-def until(holds: Callable[[], bool], seconds: float = _SECONDS) -> None:
-    """Wait until something holds; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @dataclass
@@ -99,7 +91,7 @@ class Load:
             raws = [
                 client.build([operation(client.suite, "registry", "add_node", call)], [signer]).raw for call in calls
             ]
-            for outcome in client.submit_many(raws).result(60):
+            for outcome in client.submit_many(raws).result(PATIENCE):
                 if isinstance(outcome, Committed) and outcome.code == 0:
                     self.committed += 1
                 elif isinstance(outcome, PlatformError):
@@ -108,7 +100,7 @@ class Load:
     def stop(self) -> None:
         self._stop.set()
         if self._thread is not None:
-            self._thread.join(90)
+            self._thread.join(2 * PATIENCE)
 
 
 @dataclass
@@ -168,7 +160,7 @@ class _Through:
         self.chain, self.suite, self.build = self._client.chain, self._client.suite, self._client.build
 
     def call_built(self, built: object, *, again: bool = False) -> Assured:
-        committed = self._client.submit(built.raw).result(60)  # type: ignore[attr-defined]
+        committed = self._client.submit(built.raw).result(PATIENCE)  # type: ignore[attr-defined]
         if committed.code:
             raise self._client.refusal(committed)
         return Assured(committed.height, committed.time, committed.index, committed.code, committed.receipt_hash)
@@ -270,19 +262,24 @@ def _contributions_are_seen(consortium: Consortium, chain: str, fifth: Node) -> 
     """Two nodes count the same: the fifth is up since it votes, the one that makes the load has signed most."""
     began = consortium.tip
     until(lambda: consortium.tip > began + 10)
-    with consortium.rpc() as rpc:
-        found = contributions(consortium.network.nodes[0].consortium, chain, rpc, 10)
-    counted = {one.member: one for one in found.members}
-    assert found.last - found.first == 9
-    assert sum(one.proposed for one in found.members) == 10
-    late = counted[fifth.member]
-    assert late.expected == 10
-    assert late.voted >= 5
-    assert late.node == fifth.settings.node
-    busy = counted[consortium.nodes["platform"].member]
-    assert busy.transactions == max(one.transactions for one in found.members) > 0
-    assert busy.uptime is not None
-    assert 0.5 < busy.uptime <= 1
+
+    def seen() -> bool:
+        """Count; tell whether both signed most: four of five make a block, and on a busy machine one may be late."""
+        with consortium.rpc() as rpc:
+            found = contributions(consortium.network.nodes[0].consortium, chain, rpc, 10)
+        counted = {one.member: one for one in found.members}
+        assert found.last - found.first == 9
+        assert sum(one.proposed for one in found.members) == 10
+        late = counted[fifth.member]
+        assert late.expected == 10
+        assert late.node == fifth.settings.node
+        busy = counted[consortium.nodes["platform"].member]
+        assert busy.transactions == max(one.transactions for one in found.members)
+        assert busy.uptime is not None
+        assert busy.uptime <= 1
+        return late.voted >= 5 and busy.uptime > 0.5 and busy.transactions > 0
+
+    until(seen)
     with EngineRpc(fifth.settings.engine.rpc_listen) as rpc:
         other = contributions(fifth.consortium, chain, rpc, 5)
     assert sum(one.proposed for one in other.members) == other.last - other.first + 1

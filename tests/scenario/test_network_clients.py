@@ -14,15 +14,16 @@ import pytest
 
 from tests.support.engines import needs_engine
 from tests.support.lying import lying_before
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, write_passphrase
-from tests.support.served import Served, start
+from tests.support.served import Served, start, start_together
 from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.consensus.ports import Committed
 from xinglin.carrier.ledger.build import Built, build_transaction, operation
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.node import open_node
 from xinglin.node.remote.claims import Assurance, Patience
@@ -73,7 +74,6 @@ def in_log(home: Path) -> Counter[bytes]:
         node.close()
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.requirement("S6.2f", part="nodes on engines, killed under load")
 def test_clients_switch_nodes_and_each_transaction_is_logged_once(tmp_path: Path) -> None:
     homes = consortium(tmp_path)
@@ -82,13 +82,13 @@ def test_clients_switch_nodes_and_each_transaction_is_logged_once(tmp_path: Path
     said: list[Committed] = []
     failed: list[BaseException] = []
     with ExitStack() as stack:
-        served = [start(home) for home in homes]
+        served = start_together(*homes)
         stack.callback(lambda: [one.stop() for one in served if one.process.poll() is None])
         addresses = [one.members for one in served]
 
         def work(mine: list[Built]) -> None:
             order = chance.sample(addresses, len(addresses))
-            client = served[1].client(*order, patience=Patience(seconds=120, request_seconds=5))
+            client = served[1].client(*order, patience=Patience(seconds=240, request_seconds=5))
             for one in mine:
                 try:
                     said.append(client.submit(one.raw))
@@ -114,7 +114,6 @@ def test_clients_switch_nodes_and_each_transaction_is_logged_once(tmp_path: Path
     assert {one.body for one in built} <= set(in_log(homes[1]))
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.requirement("S6.2f", part="a node on an engine whose answers are lies")
 def test_clients_of_a_lying_node_have_each_answer_proven_by_a_quorum(tmp_path: Path) -> None:
     homes = consortium(tmp_path)
@@ -133,12 +132,17 @@ def test_clients_of_a_lying_node_have_each_answer_proven_by_a_quorum(tmp_path: P
         return None
 
     with ExitStack() as stack:
-        served = [start(home) for home in homes]
+        served = start_together(*homes)
         stack.callback(lambda: [one.stop() for one in served if one.process.poll() is None])
         liar = stack.enter_context(lying_before(served[0].members, lie))
         for one in built:  # each client is new, and asks the liar first
             client = served[1].client(
-                liar, served[1].members, served[2].members, assurance=Assurance.QUORUM, keep=kept.__setitem__
+                liar,
+                served[1].members,
+                served[2].members,
+                patience=Patience(seconds=240, request_seconds=60, quorum_seconds=60),
+                assurance=Assurance.QUORUM,
+                keep=kept.__setitem__,
             )
             committed = client.submit(one.raw)
             assert (committed.code, committed.assurance) == (0, Assurance.QUORUM)

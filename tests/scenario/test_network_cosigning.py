@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,17 @@ import pytest
 
 from tests.support.engines import needs_engine
 from tests.support.neighbourhood import KINDS, wait_for
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, Said, child, run_child, write_passphrase, xinglin
-from tests.support.served import Served, new_identifier, raw, request, start
+from tests.support.served import Served, new_identifier, raw, request, start_together
+from tests.support.waiting import standstill
 from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.crypto.suite import suite
 from xinglin.carrier.ledger.build import operation
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.chains import random_bytes
 from xinglin.node.consortium.network import Network
-from xinglin.node.consortium.network_setup import Place, found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import Place, found_network, local_places
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.membership.joining import Applying, apply, own_request
 from xinglin.node.node import open_node
@@ -42,9 +43,9 @@ SETTINGS = """
 interval_blocks = 4
 
 [freshness]
-stale_seconds = 6.0
+stale_seconds = 20.0
 """
-AHEAD = 40
+AHEAD = 100
 
 
 @dataclass
@@ -57,8 +58,7 @@ class Consortium:
 
     def start(self, *names: str) -> None:
         """Serve homes, at once."""
-        with ThreadPoolExecutor(len(names)) as pool:
-            self.served |= dict(zip(names, pool.map(lambda name: start(self.folder / name), names), strict=True))
+        self.served |= dict(zip(names, start_together(*(self.folder / name for name in names)), strict=True))
 
     def stop(self, *names: str) -> None:
         """Stop nodes in order."""
@@ -129,7 +129,7 @@ def anchor_proof(consortium: Consortium, name: str) -> Path:
         rows = xinglin("ledger", "show", "--home", hospital.home, "--json").json["chains"]
         return rows[1]["anchor"] is not None and rows[1]["anchor"]["size"] == rows[1]["log_size"]
 
-    wait_for(anchored, 30)
+    wait_for(anchored)
     covered = xinglin("proof", "checkpoint", "--home", hospital.home, "--json").json
     assert covered["signatures"] >= covered["quorum"] == 3
     said = xinglin("proof", "anchor", "--home", hospital.home, "--out", out, "--json")
@@ -145,13 +145,20 @@ def test_a_quorum_cosigns_within_seconds_and_a_stranger_verifies_offline(consort
         status = consortium.cosigned(name)
         return status["height"] > begun and status["seconds"] is not None  # type: ignore[operator]
 
-    wait_for(lambda: all(done(name) for name in KINDS), 60)
-    took = []
+    wait_for(lambda: all(done(name) for name in KINDS))
     for name in KINDS:
         status = consortium.cosigned(name)
         assert status["lines"] >= status["quorum"] == 3  # type: ignore[operator]
-        took.append(status["seconds"])
-    assert max(took) < 5, took  # type: ignore[type-var]
+
+    with standstill() as held:
+
+        def within_seconds(name: str) -> bool:
+            """Tell whether the newest height was soon enough; a machine that stood still meanwhile has the next."""
+            seconds = consortium.cosigned(name)["seconds"]
+            return seconds is not None and seconds < 5 + held()  # type: ignore[operator]
+
+        for name in KINDS:
+            wait_for(lambda name=name: within_seconds(name))  # type: ignore[misc]
     facts = verified(consortium, anchor_proof(consortium, "founders"))
     assert facts["P4"]["epoch"] == 0
     assert facts["P6"]["counted"] >= facts["P6"]["quorum"] == 3
@@ -160,22 +167,23 @@ def test_a_quorum_cosigns_within_seconds_and_a_stranger_verifies_offline(consort
 def test_links_are_measured_over_listener_and_engine(consortium: Consortium) -> None:
     def measured() -> bool:
         links = xinglin("engine", "links", "--home", consortium.folder / "hospital", "--json").json["links"]
-        return len(links) == 3 and all(one["round_trip_ms"] is not None and one["engine"] for one in links)
+        near = [one for one in links if one["lag_blocks"] is not None and abs(one["lag_blocks"]) <= 10]
+        return len(near) == 3 and all(
+            one["engine"] and one["engine"]["sent"] > 0 and one["engine"]["received"] > 0 for one in links
+        )
 
-    wait_for(measured, 40)
+    wait_for(measured)
     links = xinglin("engine", "links", "--home", consortium.folder / "hospital", "--json").json["links"]
     assert {one["member"] for one in links} == {
         consortium.status(name)["member"] for name in KINDS if name != "hospital"
     }
-    assert all(one["engine"]["sent"] > 0 and one["engine"]["received"] > 0 for one in links)
-    assert all(abs(one["lag_blocks"]) <= 10 for one in links)
 
 
 @pytest.mark.requirement("S9.3", part="a chain that stands is told, and takes nothing")
 def test_a_chain_that_stands_is_stale_until_it_goes_on(consortium: Consortium) -> None:
     consortium.stop("insurer", "regulator")
     left = ("hospital", "platform")
-    wait_for(lambda: all(consortium.status(name)["stale"] for name in left), 40)
+    wait_for(lambda: all(consortium.status(name)["stale"] for name in left))
     for name in left:
         assert consortium.status(name)["ready"] is False
         served = consortium.served[name]
@@ -185,7 +193,7 @@ def test_a_chain_that_stands_is_stale_until_it_goes_on(consortium: Consortium) -
             ServedHome(served.home).call("registry", "add_node", AddNode(new_identifier(), bytes(65)), ADMINISTRATOR)
         assert not_called.value.code == ChainStale.code
     consortium.start("insurer", "regulator")
-    wait_for(lambda: not any(consortium.status(name)["stale"] for name in KINDS), 60)
+    wait_for(lambda: not any(consortium.status(name)["stale"] for name in KINDS))
     assert consortium.push("hospital") > 0
 
 
@@ -222,15 +230,20 @@ def test_a_fifth_member_cosigns_and_what_is_proven_rests_on_the_chain_of_epochs(
         pass
     member = str(consortium.status("fifth")["member"])
     # It began at a height, and has fetched the log before meanwhile.
-    wait_for(lambda: consortium.status("fifth")["chains"][0]["log_missing"] == 0, 60)  # type: ignore[index]
+    wait_for(lambda: consortium.status("fifth")["chains"][0]["log_missing"] == 0)  # type: ignore[index]
     assert consortium.status("fifth")["keepers"]["backfill"]["size"] > 0  # type: ignore[index]
 
+    notes = folder / "hospital" / "chain" / chain / "notes"
+
     def cosigned_by_the_fifth() -> bool:
-        said = xinglin("proof", "checkpoint", "--home", folder / "hospital", "--seconds", "0", "--json").json
-        return said["height"] >= in_force and member in said["note"]
+        """Look at what is kept: to ask for a checkpoint begins a new height, of which the fifth knows nothing yet."""
+        kept = [one for one in notes.iterdir() if one.name.isdigit() and int(one.name) >= in_force]
+        with suppress(FileNotFoundError):  # the oldest is given up for the newest
+            return any(member in one.read_text() for one in kept)
+        return False
 
     # The founders' settings don't name the fifth: its line came when it asked them.
-    wait_for(cosigned_by_the_fifth, 60)
+    wait_for(cosigned_by_the_fifth)
     facts = verified(consortium, anchor_proof(consortium, "five"))
     assert facts["P4"] == {"epoch": 1, "votes": 3}
     assert facts["P6"]["epoch"] == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE
+from tests.support.waiting import until
 from xinglin.carrier.access.governance.validators import peers_of, validators_of
 from xinglin.carrier.consensus.comet.files import EngineHome, identity
 from xinglin.carrier.consensus.errors import EngineFailed
@@ -22,7 +23,7 @@ from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.carrier.ledger.recheck import recheck
 from xinglin.node.chains import random_bytes
 from xinglin.node.consortium.network import Network
-from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.node import Node, open_node
 from xinglin.node.office.accounts import add_account
 from xinglin.node.opening import open_for_business
@@ -109,10 +110,7 @@ def test_three_of_four_go_on_and_the_fourth_catches_up(consortium: Consortium, c
     assert behind < ahead
     network = consortium.open()
     closing.callback(network.close)
-    deadline = time.monotonic() + 30
-    while network.nodes[3].consortium.tip.height <= ahead and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert network.nodes[3].consortium.tip.height > ahead
+    until(lambda: network.nodes[3].consortium.tip.height > ahead)
     assert len(app_hashes(list(network.nodes))) == 1
 
 
@@ -160,8 +158,5 @@ def test_a_home_whose_application_fails_stops_and_says_why(
     with pytest.raises(EngineFailed):
         add_account(failing, (Role.AUDITOR,), "Auditor of a home that fails")
     at = failing.consortium.tip.height
-    deadline = time.monotonic() + 30
-    while other.consortium.tip.height < at + 3 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert other.consortium.tip.height >= at + 3
+    until(lambda: other.consortium.tip.height >= at + 3)
     assert failing.consortium.tip.height == at

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import stat
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ from typing import Any
 import pytest
 
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, Said, child, run_child
+from tests.support.waiting import PATIENCE, until
 from xinglin.carrier.access.governance.validators import peers_of
 from xinglin.carrier.access.registry.model import NAMESPACE, AddNode, NodeState, PeerState
 from xinglin.carrier.crypto.keystore_errors import PassphraseWrong
@@ -23,7 +24,6 @@ from xinglin.carrier.ledger.reading import CommittedState
 from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import random_bytes
-from xinglin.node.consortium.network_setup import free_ports
 from xinglin.node.network_tool.creating import create_network
 from xinglin.node.network_tool.exporting import export_network
 from xinglin.node.network_tool.folder import NetworkFolder, open_folder
@@ -39,7 +39,6 @@ MEMBERS = (
     ("insurer", "data_user"),
     ("board", "regulator"),
 )
-_SECONDS = 60.0
 
 
 def members_file(folder: Path) -> Path:
@@ -70,13 +69,6 @@ def command(network: NetworkFolder, *words: str | Path) -> Said:
 
 def rows(network: NetworkFolder) -> dict[str, Any]:
     return {row["name"]: row for row in command(network, "status").json["rows"]}
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def processes(network: NetworkFolder) -> list[int]:
@@ -117,14 +109,15 @@ def test_nodes_start_agree_die_come_back_and_stop(network: NetworkFolder) -> Non
     assert command(network, "up").json == {
         "grows": True,
         "ran": names,
-        "seconds": pytest.approx(0, abs=30),
+        "seconds": pytest.approx(0, abs=PATIENCE),
         "started": [],
     }
     added = add_node(network, "insurer")
-    wait_until(lambda: all(knows(network, name, added) for name in names))
+    until(lambda: all(knows(network, name, added) for name in names))
     said = command(network, "status").json
     assert said["agree"] is True
-    assert all(row["ready"] and row["peers"] == 3 and row["common"] for row in said["rows"])
+    assert all(row["common"] for row in said["rows"])
+    until(lambda: all(row["ready"] and row["peers"] == 3 for row in rows(network).values()))
 
     _say_an_address(network)
     _kill_a_node(network)
@@ -143,7 +136,7 @@ def _say_an_address(network: NetworkFolder) -> None:
     port = board.p2p.rpartition(":")[2]
     said = run_child(child("member", "set-peer", f"localhost:{port}", "--home", board.home, "--json"), network.path)
     assert said.status == 0, said.err
-    wait_until(lambda: _address(network, "hospital", said.json["peer"]) == f"localhost:{port}")
+    until(lambda: _address(network, "hospital", said.json["peer"]) == f"localhost:{port}")
     refused = run_child(child("member", "set-peer", "localhost", "--home", board.home, "--json"), network.path)
     assert json.loads(refused.out)["error"]["code"] == "engine.setting"
 
@@ -160,13 +153,13 @@ def _kill_a_node(network: NetworkFolder) -> None:
     process = process_of(board)
     assert process is not None
     os.kill(process, signal.SIGKILL)
-    wait_until(lambda: process_of(board) is None)
+    until(lambda: process_of(board) is None)
     row = rows(network)["board"]
     assert (row["process"], row["height"], row["ready"]) == (None, None, None)
     added = add_node(network, "hospital")
-    wait_until(lambda: engines_of(board, network.chain) == [])
+    until(lambda: engines_of(board, network.chain) == [])
     assert command(network, "up").json["started"] == ["board"]
-    wait_until(lambda: knows(network, "board", added))
+    until(lambda: knows(network, "board", added))
     assert command(network, "status").json["agree"] is True
 
 
@@ -175,9 +168,9 @@ def _kill_an_engine(network: NetworkFolder) -> None:
     platform = network.some(["platform"])[0]
     [engine] = engines_of(platform, network.chain)
     os.kill(engine, signal.SIGKILL)
-    wait_until(lambda: engines_of(platform, network.chain) not in ([], [engine]))
+    until(lambda: engines_of(platform, network.chain) not in ([], [engine]))
     added = add_node(network, "platform")
-    wait_until(lambda: knows(network, "hospital", added))
+    until(lambda: knows(network, "hospital", added))
     row = rows(network)["platform"]
     assert row["restarts"] == 1
     assert row["engine"] != engine

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, write_passphrase, xinglin
 from tests.support.served import raw, request, serving
+from tests.support.waiting import PATIENCE
 from xinglin.node.chains import random_bytes, rules_of
 from xinglin.node.consortium.fetching import fetch_package
-from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.consortium.package import open_package
 from xinglin.node.consortium.sharing import PackageGone
 from xinglin.node.founding import SERVICE
@@ -35,7 +37,7 @@ def test_a_running_node_writes_a_package_once_a_height_is_cosigned(tmp_path: Pat
     write_passphrase(tmp_path)
     assert xinglin("ledger", "package", "--home", home, "--out", out).code.startswith("node.")
     with serving(home) as served:
-        deadline, height = time.monotonic() + 60, 0
+        deadline, height = time.monotonic() + PATIENCE, 0
         while height == 0 and time.monotonic() < deadline:  # height 0 is cosigned as well, but no engine begins there
             cosigned = xinglin("proof", "checkpoint", "--home", home, "--json")
             assert cosigned.status == 0, cosigned.err

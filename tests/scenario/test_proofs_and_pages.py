@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.neighbourhood import House, Neighbourhood, neighbourhood
 from tests.support.served import new_identifier
+from tests.support.waiting import PATIENCE
 from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.ledger.build import build_transaction, operation
 from xinglin.carrier.ledger.checkpoint import SignatureType, SignedNote, merge, sign_head
@@ -44,7 +45,7 @@ def logged(place: Neighbourhood) -> Open:
     call = operation(suite, "registry", "add_node", AddNode(new_identifier(), node.keys.public(SEALING)))
     until = SystemClock().now_ms() + 60_000
     built = build_transaction(suite, ledger.rules.chain, random_bytes(16), until, [call], [node.signer(ADMINISTRATOR)])
-    place.group.engine.submit_many([built.raw]).result(20)
+    place.group.engine.submit_many([built.raw]).result(PATIENCE)
     return Open(built.raw, built.body, built.valid_until)
 
 

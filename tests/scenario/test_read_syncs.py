@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import statistics
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -85,7 +84,8 @@ def test_an_entry_is_on_the_disk_before_a_byte_is_answered(tmp_path: Path) -> No
         assert any(chains["a"] in path for path in one.before), "no wait for the custodian's chain before the answer"
         if one.reader == "b":
             assert any(chains["b"] in path for path in one.before), "the twin was not on the disk before"
-    waits = {name: statistics.median(_waits(reads, name, chains)) for name in ("a", "b")}
+    # The least of them: a chain's own block, made meanwhile, is waited for in some.
+    waits = {name: min(_waits(reads, name, chains)) for name in ("a", "b")}
     assert 1 <= waits["a"] <= 2
     assert waits["b"] <= 3 * waits["a"]  # the entry, and the twin opened and closed
 

@@ -12,7 +12,9 @@ import pytest
 
 from tests.support.damage import data_file
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE, make_hospital, xinglin
+from tests.support.waiting import PATIENCE, until
 from xinglin.carrier.access.registry.model import SetPeer
 from xinglin.carrier.consensus.comet.errors import EngineDataDamaged, EngineFileDamaged, EngineSigningStateLost
 from xinglin.carrier.consensus.comet.files import EngineHome, identity, make_keys
@@ -24,7 +26,7 @@ from xinglin.node.chains import random_bytes
 from xinglin.node.consortium.comet_chain import CometChain
 from xinglin.node.consortium.keepers import keepers_of
 from xinglin.node.consortium.network import Network
-from xinglin.node.consortium.network_setup import found_network, free_ports, local_places
+from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.consortium.rebuilding import GenesisLost, GenesisOther, RebuildImpossible, Sources, rebuild
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.node import Node, open_node
@@ -42,7 +44,6 @@ KINDS = {
     "regulator": MemberKind.REGULATOR,
 }
 NOW = 1_800_000_000_000
-_CATCH_UP_SECONDS = 60
 
 
 @pytest.fixture
@@ -79,9 +80,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def wait_for(nodes: Sequence[Node], height: int) -> None:
-    deadline = time.monotonic() + _CATCH_UP_SECONDS
-    while min(node.consortium.tip.height for node in nodes) < height and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: min(node.consortium.tip.height for node in nodes) >= height)
 
 
 @pytest.mark.requirement("S9.1", part="a home with a damaged disk is rebuilt from the other members")
@@ -191,9 +190,7 @@ def test_damage_of_the_engines_data_is_told_and_mended(places: dict[str, Path]) 
         with keepers_of(node, comet) as keepers:
             running = Running(node, None, 0, keepers, comet)
             assert running.fault() is None
-            deadline = time.monotonic() + 30
-            while running.fault() is None and time.monotonic() < deadline:
-                time.sleep(0.05)
+            until(lambda: running.fault() is not None)
             assert isinstance(running.fault(), EngineDataDamaged)
     finally:
         comet.close()
@@ -249,13 +246,13 @@ def test_peers_that_the_owner_names_are_let_in_until_the_chain_is_caught_up(
         network = Network([open_node(places[name], PASSPHRASE) for name in others])
         stack.callback(network.close)
 
-        def serve(seconds: float, until: int) -> tuple[int, set[str]]:
+        def serve(seconds: float, wanted: int) -> tuple[int, set[str]]:
             node = open_node(lost, PASSPHRASE)
             stack.callback(node.close)
             comet = CometChain(node)
             stack.callback(comet.close)
             deadline = time.monotonic() + seconds
-            while node.consortium.tip.height < until and time.monotonic() < deadline:
+            while node.consortium.tip.height < wanted and time.monotonic() < deadline:
                 time.sleep(0.05)
             reached = node.consortium.tip.height, {str(one) for one in comet.admitted()}
             comet.close()
@@ -268,6 +265,6 @@ def test_peers_that_the_owner_names_are_let_in_until_the_chain_is_caught_up(
         told = config.read_text(encoding="utf-8")
         listed = ", ".join(f'"{one}"' for one in named)
         config.write_text(told.replace("[engine]", f"[engine]\npeers = [{listed}]"), encoding="utf-8")
-        height, admitted = serve(_CATCH_UP_SECONDS, ahead)
+        height, admitted = serve(PATIENCE, ahead)
         assert height >= ahead
         assert admitted == set(named)

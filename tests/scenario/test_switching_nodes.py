@@ -42,7 +42,7 @@ def test_nothing_is_lost_or_doubled_when_nodes_die_in_the_middle(tmp_path: Path,
         host, _, port = str(served.said["members"]).rpartition(":")
         plan = Plan()
         proxies = [DyingProxy((host, int(port)), plan) for _ in range(2)]
-        client = served.client(*(proxy.address for proxy in proxies), patience=Patience(60.0, 2.0))
+        client = served.client(*(proxy.address for proxy in proxies), patience=Patience(240.0, 5.0))
         begun = client.head().log_size
         for _ in range(ROUNDS):
             built = [_add_node(served, client) for _ in range(seeded.randint(1, MOST))]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.chain import Chain
+from tests.support.waiting import PATIENCE
 from xinglin.carrier.access.governance.validators import EngineMembership
 from xinglin.carrier.consensus.comet.binary import VERSION
 from xinglin.carrier.consensus.comet.handler import AbciHandler, Misbehaviour, Restorer
@@ -25,8 +26,6 @@ from xinglin.carrier.contracts.application import LedgerApplication
 from xinglin.carrier.contracts.ports import Opening
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.errors import PlatformError
-
-PATIENCE = 20
 
 
 def framed(*requests: Any) -> bytes:

@@ -9,7 +9,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-HANG_SECONDS = 3.0
+HANG_SECONDS = 8.0
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 import pytest
@@ -26,11 +25,3 @@ needs_engine = pytest.mark.skipif(
     not REQUIRED and engine_here() is None,
     reason=f"CometBFT {VERSION} is not here: xinglin engine install (XINGLIN_REQUIRE_ENGINE=1 demands it)",
 )
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -13,7 +13,8 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.support.neighbourhood import wait_for
-from xinglin.node.consortium.network_setup import free_ports
+from tests.support.ports import free_ports
+from tests.support.waiting import PATIENCE
 from xinglin.node.remote.transport import Ask, ask, parse_address
 
 Lie = Callable[[str, str, bytes, Any], Any]
@@ -79,7 +80,7 @@ def lying_before(address: str, lie: Lie) -> Iterator[str]:
             return
         path = scope["path"] + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
         headers = {name.decode(): value.decode() for name, value in scope["headers"] if name == b"content-type"}
-        asked = Ask(scope["method"], path, await _body(receive), headers, 30.0, 32 << 20)
+        asked = Ask(scope["method"], path, await _body(receive), headers, PATIENCE, 32 << 20)
         answer = await asyncio.to_thread(ask, node, asked)
         length = [(b"content-length", str(len(answer.body)).encode())]
         await send({"type": "http.response.start", "status": answer.status, "headers": length})
@@ -95,4 +96,4 @@ def lying_before(address: str, lie: Lie) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE)

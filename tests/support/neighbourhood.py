@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,14 +11,15 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE
+from tests.support.waiting import PATIENCE, until
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.consortium.backfilling import BackfillKeeper
 from xinglin.node.consortium.cosigning import CosigningKeeper
 from xinglin.node.consortium.keepers import Keepers
 from xinglin.node.consortium.links import LinkWatch
 from xinglin.node.consortium.neighbours import neighbours_of
-from xinglin.node.consortium.network_setup import free_ports
 from xinglin.node.node import Group, Node, open_node, run_group
 from xinglin.node.opening import open_for_business
 from xinglin.node.running import Running
@@ -75,7 +75,7 @@ class House:
         """Answer nobody any more."""
         if self.server is not None and self.thread is not None:
             self.server.should_exit = True
-            self.thread.join(20)
+            self.thread.join(PATIENCE)
             self.server = None
 
     def become(self, node: Node) -> None:
@@ -106,7 +106,7 @@ class Neighbourhood:
     def grow(self, height: int) -> None:
         """Make blocks until the chain has a height."""
         while self.group.nodes[0].consortium.tip.height < height:
-            self.group.engine.submit_many([]).result(20)
+            self.group.engine.submit_many([]).result(PATIENCE)
 
 
 @contextmanager
@@ -134,9 +134,6 @@ def neighbourhood(folder: Path, settings: str = "") -> Iterator[Neighbourhood]:
         yield place
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
+    until(condition, seconds)

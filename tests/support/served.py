@@ -8,12 +8,14 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.support.product import PASSPHRASE, child, child_environment, make_hospital, write_passphrase
+from tests.support.waiting import PATIENCE
 from xinglin.carrier.access.registry.model import EndAccount
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
 from xinglin.carrier.crypto.suite import suite
@@ -31,7 +33,7 @@ from xinglin.node.remote.trusting import ChainNamed
 from xinglin.stakeholders.kinds import Role
 
 LISTENING = {"listen": "127.0.0.1:0", "metrics": "127.0.0.1:0"}
-_START_SECONDS = 60.0
+_START_SECONDS = 2 * PATIENCE
 
 
 def home_to_serve(folder: Path, accounts: int = 0, **listener: Any) -> tuple[Path, list[str]]:
@@ -47,6 +49,7 @@ def home_to_serve(folder: Path, accounts: int = 0, **listener: Any) -> tuple[Pat
     with (home / "config.toml").open("a") as config:
         config.write("\n[listener]\n" + "".join(line + "\n" for line in lines))
         config.write("\n[cosigning]\nrequests_per_minute = 100_000\n")
+        config.write("\n[freshness]\nstale_seconds = 600.0\n")  # a machine that stood still has no block of now
     return home, names
 
 
@@ -97,7 +100,7 @@ class Served:
     def stop(self, by: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
         """Stop the process; return its status and what it wrote since it served."""
         self.process.send_signal(by)
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, out.decode(), err.decode()
 
 
@@ -113,9 +116,20 @@ def start(home: Path) -> Served:
     line = process.stdout.readline()
     timer.cancel()
     if not line.startswith(b'{"chain"'):
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
         raise AssertionError(f"status {process.returncode}: {(line + out).decode()} {err.decode()}")
     return Served(home, process, json.loads(line))
+
+
+def start_together(*homes: Path) -> list[Served]:
+    """Serve homes at once, as engines need one another; where one does not come the others are stopped again."""
+    with ThreadPoolExecutor(len(homes)) as pool:
+        starts = [pool.submit(start, home) for home in homes]
+    if any(one.exception() for one in starts):
+        for one in starts:
+            if one.exception() is None:
+                one.result().stop()
+    return [one.result() for one in starts]
 
 
 @contextmanager
@@ -153,7 +167,7 @@ class Heard:
         return str(json.loads(self.body)["code"])
 
 
-def raw(address: str, sent: bytes, seconds: float = 20.0) -> Heard:
+def raw(address: str, sent: bytes, seconds: float = PATIENCE) -> Heard:
     """Send bytes over a connection of their own and return what comes until it ends, or until the answer is whole."""
     host, _, port = address.removeprefix("http://").rpartition(":")
     with socket.create_connection((host, int(port)), seconds) as connection:

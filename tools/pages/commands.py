@@ -94,8 +94,8 @@ def listed(names: str) -> str:
 def walk(command: Any, path: Words) -> Iterator[tuple[Words, Any]]:
     """Yield a command and all below it, groups before what they hold, with the words that call it."""
     yield path, command
-    for name in sorted(getattr(command, "commands", {})):
-        yield from walk(command.commands[name], (*path, name))
+    for name in sorted(command.list_commands(None) if hasattr(command, "list_commands") else ()):
+        yield from walk(command.get_command(None, name), (*path, name))
 
 
 def section(path: Words, command: Any) -> str:

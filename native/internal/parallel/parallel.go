@@ -9,11 +9,15 @@ import (
 	"sync/atomic"
 )
 
+// Cores is how many goroutines work on a batch: the runtime's processors at its start. It gets more of them for calls
+// that come at the same time.
+var Cores = runtime.GOMAXPROCS(0)
+
 // Range calls work on consecutive slices [low, high) of [0, n), each of at most
 // grain items, from as many goroutines as there are cores. work must be safe to
 // run concurrently on disjoint ranges. It returns when all ranges are done.
 func Range(n, grain int, work func(low, high int)) {
-	workers := min(runtime.GOMAXPROCS(0), (n+grain-1)/grain)
+	workers := min(Cores, (n+grain-1)/grain)
 	if workers <= 1 {
 		if n > 0 {
 			work(0, n)

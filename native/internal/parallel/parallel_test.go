@@ -1,8 +1,10 @@
 package parallel
 
 import (
+	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestEveryItemIsDoneOnce(t *testing.T) {
@@ -18,6 +20,21 @@ func TestEveryItemIsDoneOnce(t *testing.T) {
 				t.Fatalf("item %d of %d was done %d times", i, n, done[i].Load())
 			}
 		}
+	}
+}
+
+func TestABatchHasNoMoreWorkersThanCores(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8 * Cores))
+	var working, most atomic.Int32
+	Range(200, 1, func(_, _ int) {
+		now := working.Add(1)
+		for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
+		}
+		time.Sleep(100 * time.Microsecond)
+		working.Add(-1)
+	})
+	if int(most.Load()) > Cores {
+		t.Fatalf("%d workers at once on %d cores", most.Load(), Cores)
 	}
 }
 

@@ -13,17 +13,10 @@ import typer
 
 from xinglin.cli.choices import PurposeOption, opened_deciding, read_choice, read_ids, read_time
 from xinglin.cli.files import FileUnreadable, write_file
-from xinglin.cli.options import (
-    AccountOption,
-    HomeOption,
-    JsonOption,
-    PassphraseOption,
-    WithOption,
-    opened_site,
-    read_hash,
-)
+from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, read_hash
 from xinglin.cli.output import console, language, printable, show
 from xinglin.cli.passphrase import read_passphrase
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.office.explaining import explain_read
 from xinglin.node.office.permitted import (

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_site, read_hash
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, read_hash
 from xinglin.cli.output import show, when
 from xinglin.cli.record_trace import outcome_text
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.office.tracing import responsible_for, who_has_seen
 from xinglin.stakeholders.purposes import Purpose

@@ -6,16 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.options import (
-    HomeOption,
-    JsonOption,
-    PassphraseOption,
-    WithOption,
-    check_text,
-    opened_registry,
-    opened_running,
-)
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_text, opened_registry
 from xinglin.cli.output import show
+from xinglin.cli.sites import WithOption, opened_running
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.office.accounts import add_account, end_account, end_key

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from xinglin.carrier.crypto.keystore import open_keystore
 from xinglin.carrier.ledger.build import Signer
-from xinglin.cli.options import opened_running
 from xinglin.cli.passphrase import read_passphrase
+from xinglin.cli.sites import opened_running
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.home import Home

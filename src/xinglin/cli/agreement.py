@@ -19,8 +19,9 @@ from xinglin.cli.choices import (
     read_scan,
     show_time,
 )
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened, opened_site
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
 from xinglin.cli.output import show
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.chains import SystemClock
 from xinglin.node.office.agreements import WantedAgreement, accept, agreements, end, find, propose

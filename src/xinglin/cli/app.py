@@ -13,30 +13,9 @@ import typer
 from typer.exceptions import TyperException
 
 from xinglin import __version__
-from xinglin.cli import (
-    access,
-    account,
-    agreement,
-    audience,
-    bench_command,
-    consent,
-    demo_command,
-    destruction,
-    engine_evidence,
-    episode,
-    hold,
-    init,
-    ledger,
-    member_peer,
-    network,
-    notice,
-    patient,
-    proof,
-    record_versions,
-    serve,
-)
+from xinglin.cli.nouns import Nouns, import_nouns
 from xinglin.cli.output import show_refusal
-from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
+from xinglin.kernel.errors import Invalid, PlatformError, Unavailable, more_errors_in
 
 app = typer.Typer(
     name="xinglin",
@@ -45,27 +24,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    cls=Nouns,
 )
-app.command("init")(init.init)
-app.command("serve")(serve.serve)
-app.command("demo")(demo_command.demo)
-app.add_typer(member_peer.app, name="member")  # the same one, with the commands of the other files
-app.add_typer(account.app, name="account")
-app.add_typer(agreement.app, name="agreement")
-app.add_typer(audience.app, name="audience")
-app.add_typer(record_versions.app, name="record")  # the same one, with the commands of versions
-app.add_typer(notice.app, name="notice")
-app.add_typer(patient.app, name="patient")
-app.add_typer(destruction.app, name="destruction")
-app.add_typer(hold.app, name="hold")
-app.add_typer(episode.app, name="episode")
-app.add_typer(access.app, name="access")
-app.add_typer(consent.app, name="consent")
-app.add_typer(proof.app, name="proof")
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(engine_evidence.app, name="engine")
-app.add_typer(network.app, name="network")
-app.add_typer(bench_command.app, name="bench")
+more_errors_in(import_nouns)
 
 
 class UsageInvalid(Invalid):

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from xinglin.cli.acting import acting_member
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_registry
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened_registry
 from xinglin.cli.output import show
+from xinglin.cli.sites import WithOption
 from xinglin.node.office.audiences import Audience, audiences, eligible_nodes, issue_next
 from xinglin.settings import load_settings
 

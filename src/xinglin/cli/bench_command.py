@@ -93,6 +93,7 @@ def read(
     records: Annotated[
         str, typer.Option("--records", help="Records in the vault; several, ascending, compare sizes in one run.")
     ] = "10000",
+    apart: Annotated[bool, typer.Option("--apart", help="Measure readers in a process of their own too.")] = False,
     folder: FolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -100,7 +101,7 @@ def read(
     waiting, sizes = _numbers(readers, "readers", 256), _numbers(records, "records", 10_000_000)
     if sizes != sorted(set(sizes)):
         raise typer.BadParameter("records: ascending")
-    _show(bench_read(reads, waiting, sizes, folder), as_json=as_json)
+    _show(bench_read(reads, waiting, sizes, folder, apart=apart), as_json=as_json)
 
 
 @app.command("empi")

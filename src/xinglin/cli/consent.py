@@ -10,10 +10,11 @@ import typer
 
 from xinglin.cli import break_glass, guardian, mandate
 from xinglin.cli.choices import GuardianOption, PersonArgument, opened_deciding, read_choice, read_scan, show_time
-from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, WithOption, opened_site
+from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption
 from xinglin.cli.output import show
 from xinglin.cli.passphrase import read_wallet_passphrase
 from xinglin.cli.scope import Scope, takes_scope
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.chains import SystemClock
 from xinglin.node.office.desk import (

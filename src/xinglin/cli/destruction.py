@@ -17,11 +17,10 @@ from xinglin.cli.options import (
     PassphraseOption,
     RecordArgument,
     RecordsArgument,
-    WithOption,
     opened,
-    opened_site,
 )
 from xinglin.cli.output import refusal_json, show, tell_refusal, when
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.encoding import encode
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.office.destruction import certificate_values, records_office

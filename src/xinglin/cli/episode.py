@@ -11,17 +11,9 @@ import typer
 
 from xinglin.carrier.crypto.files import write_durably
 from xinglin.cli.files import FileUnreadable, read_file, write_file
-from xinglin.cli.options import (
-    AccountOption,
-    HomeOption,
-    JsonOption,
-    PassphraseOption,
-    WithOption,
-    check_text,
-    opened,
-    opened_site,
-)
+from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, check_text, opened
 from xinglin.cli.output import language, show, when
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.office.episodes import (

@@ -8,17 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from xinglin.cli.files import read_file
-from xinglin.cli.options import (
-    AccountOption,
-    GroundOption,
-    HomeOption,
-    JsonOption,
-    PassphraseOption,
-    WithOption,
-    opened,
-    opened_site,
-)
+from xinglin.cli.options import AccountOption, GroundOption, HomeOption, JsonOption, PassphraseOption, opened
 from xinglin.cli.output import show, when
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.office.destruction import records_office

@@ -12,15 +12,17 @@ from xinglin.carrier.crypto.keystore import open_keystore
 from xinglin.cli.acting import acting_member
 from xinglin.cli.assured import doubts_lines, doubts_said
 from xinglin.cli.member_joining import AuthoritiesOption, NodesOption, app
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
 from xinglin.cli.output import show
 from xinglin.cli.passphrase import read_passphrase
+from xinglin.cli.sites import WithOption
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.home import Home
 from xinglin.node.membership.contribution import MAX_BLOCKS, contributions, contributions_at_rest
 from xinglin.node.membership.validating import begin_validating, stop_validating
 from xinglin.node.remote.chain import RemoteChain
 from xinglin.node.remote.local import serving_process
+from xinglin.node.remote.remembered import FileMemory
 from xinglin.node.remote.served import ServedHome
 from xinglin.node.remote.transport import parse_address
 from xinglin.node.remote.trusting import ChainNamed
@@ -86,7 +88,8 @@ def validate(
     named = ChainNamed(settings.consortium.id, keys.suite)
     authorities = settings.listener.ca_file if ca_file is None else str(ca_file)
     others = [parse_address(one, authorities) for one in node]
-    remote = RemoteChain(others, named, SystemClock(), random_bytes, keep=Home(home).keep_answer)
+    memory = FileMemory(Home(home).remembered(named.chain))
+    remote = RemoteChain(others, named, SystemClock(), random_bytes, keep=Home(home).keep_answer, memory=memory)
     key = begin_validating(home, keys, remote)
     lines = [f"Registered engine key {key.hex()}. Next: xinglin serve {home}", *doubts_lines(remote)]
     show({"key": key.hex(), "validates": True, **doubts_said(remote)}, lines, as_json=as_json)

@@ -24,6 +24,7 @@ from xinglin.node.home import Home, made_whole
 from xinglin.node.membership.joining import MAX_KIT_BYTES, Applying, apply, make_kit, own_request, prepare, register
 from xinglin.node.membership.request import MAX_REQUEST_BYTES, Reviewed, read_request
 from xinglin.node.remote.chain import RemoteChain
+from xinglin.node.remote.remembered import FileMemory
 from xinglin.node.remote.transport import parse_address
 from xinglin.node.remote.trusting import ChainNamed
 from xinglin.settings import load_settings
@@ -147,7 +148,8 @@ def join(
     passphrase = read_passphrase(passphrase_file)
     new = prepare(home, data, place, passphrase, members)
     named = ChainNamed(request.chain, new.keys.suite)
-    remote = RemoteChain(others, named, SystemClock(), random_bytes, keep=Home(home).keep_answer)
+    memory = FileMemory(Home(home).remembered(named.chain))
+    remote = RemoteChain(others, named, SystemClock(), random_bytes, keep=Home(home).keep_answer, memory=memory)
     # Asked for first: without a package nothing is registered, and the command can be given again.
     with package_from(home, package, lambda: passphrase) as file:
         committed = register(new, remote)

@@ -13,9 +13,10 @@ from xinglin.cli.acting import acting_member
 from xinglin.cli.choices import read_scan
 from xinglin.cli.files import read_file, write_file
 from xinglin.cli.member import app
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_registry
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened_registry
 from xinglin.cli.output import show
 from xinglin.cli.passphrase import read_passphrase
+from xinglin.cli.sites import WithOption
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.home import Home
 from xinglin.node.membership.request import MAX_REQUEST_BYTES, read_request

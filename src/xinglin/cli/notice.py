@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened, opened_site
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
 from xinglin.cli.output import language, show
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.office.notices import acknowledge_notice, named_notice, notice_values, open_notices, resumed_values
 from xinglin.node.records.archive import open_archive

@@ -17,7 +17,6 @@ from xinglin.node.node import Node, open_node
 from xinglin.node.office.directory import RegistryValues
 from xinglin.node.remote.local import serving_process
 from xinglin.node.remote.served import ServedHome
-from xinglin.node.site import Site, open_site
 
 MAX_TEXT_BYTES = 200
 _HEX_DIGITS = 64
@@ -84,14 +83,6 @@ PackageOption = Annotated[
         help="Begin at the height of a recovery package: its file, or http(s)://HOST:PORT of a member's running node.",
     ),
 ]
-WithOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--with",
-        help="Another home of the consortium on this machine, with the same passphrase; for a chain that several keep.",
-        file_okay=False,
-    ),
-]
 AccountOption = Annotated[str, typer.Option("--account", help="Id of the account that acts; its key is in the home.")]
 GroundOption = Annotated[
     str, typer.Option("--ground", callback=check_ground, help="Why: a code of small letters, digits, _ . -.")
@@ -153,33 +144,3 @@ def opened_registry(home: Path, passphrase_file: Path | None) -> Iterator[Regist
     else:
         with opened(home, passphrase_file) as node:
             yield node.consortium
-
-
-@contextmanager
-def opened_site(home: Path, others: list[Path] | None, passphrase_file: Path | None) -> Iterator[Site]:
-    """Open a home, and others that keep the consortium chain with it, for a command; their chains run.
-
-    Args:
-        home: the home that acts.
-        others: as given by ``--with``.
-        passphrase_file: as given on the command line, for all of them.
-    """
-    with open_site([home, *(others or [])], read_passphrase(passphrase_file)) as site:
-        yield site
-
-
-@contextmanager
-def opened_running(home: Path, others: list[Path] | None, passphrase_file: Path | None) -> Iterator[Node]:
-    """Open a home whose chains run, for a command that needs no more of the others than that they make blocks.
-
-    Args:
-        home: the home that acts.
-        others: as given by ``--with``; none for a home that keeps its chains alone.
-        passphrase_file: as given on the command line.
-    """
-    if others:
-        with opened_site(home, others, passphrase_file) as site:
-            yield site.node
-    else:
-        with opened(home, passphrase_file, running=True) as node:
-            yield node

@@ -12,17 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from xinglin.cli.asking import read_person
-from xinglin.cli.options import (
-    AccountOption,
-    HomeOption,
-    JsonOption,
-    PassphraseOption,
-    WithOption,
-    check_text,
-    opened_site,
-)
+from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, check_text
 from xinglin.cli.output import show, when
 from xinglin.cli.record_trace import outcome_text
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.office import identities, linking, patients
 from xinglin.service.basic.patient_index.identity.model import Act

@@ -11,9 +11,10 @@ from msgspec import to_builtins
 from xinglin.carrier.ledger.trust import MAX_TRUST_BYTES, encode_trust
 from xinglin.cli.choices import read_choice
 from xinglin.cli.files import FileUnreadable, read_file, write_file
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened, opened_site, read_hash
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened, read_hash
 from xinglin.cli.output import language, show
 from xinglin.cli.passphrase import read_passphrase
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.office.permitted import own_serving, prove_with_content

@@ -11,18 +11,10 @@ import typer
 
 from xinglin.cli.access_read import HistoryOption, OutOption, check_out, give_out, read_own
 from xinglin.cli.choices import PurposeOption, read_choice
-from xinglin.cli.options import (
-    AccountOption,
-    HomeOption,
-    JsonOption,
-    PassphraseOption,
-    WithOption,
-    check_text,
-    opened,
-    opened_site,
-)
+from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, check_text, opened
 from xinglin.cli.output import console, refusal_json, show, tell_refusal
 from xinglin.cli.progress import records_progress
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.errors import NotFound
 from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.kernel.identifiers import urn as make_urn

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_site, read_hash
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, read_hash
 from xinglin.cli.output import show
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.node.office.locating import locate_record
 from xinglin.stakeholders.purposes import Purpose
 

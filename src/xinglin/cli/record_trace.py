@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened_site
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption
 from xinglin.cli.output import language, show, when
 from xinglin.cli.record import RecordArgument
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.errors import error_for_number
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.office.tracing import trace_record

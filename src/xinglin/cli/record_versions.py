@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from xinglin.cli.files import read_file
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, WithOption, opened, opened_site
+from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
 from xinglin.cli.output import language, show
 from xinglin.cli.record import RecordArgument, app
 from xinglin.cli.record_locating import locate
 from xinglin.cli.record_trace import trace
+from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.office.corrections import (

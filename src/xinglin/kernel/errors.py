@@ -16,6 +16,7 @@ Fact = int | str | bytes
 
 _by_code: dict[str, type[PlatformError]] = {}
 _by_number: dict[int, type[PlatformError]] = {}
+_rest: list[Callable[[], object]] = []
 
 
 class PlatformError(Exception):
@@ -120,14 +121,38 @@ class Unavailable(PlatformError):
     exit_status = 8
 
 
+def more_errors_in(load: Callable[[], object]) -> None:
+    """Name what imports the modules of this program that are not imported yet.
+
+    It is called when a case is asked for that the modules imported so far do not define, and once as a rule.
+    """
+    _rest.append(load)
+
+
 def all_errors() -> list[type[PlatformError]]:
-    """Return every case known to this process, by number."""
+    """Return every case of this program, by number."""
+    _load_rest()
     return [_by_number[number] for number in sorted(_by_number)]
 
 
 def error_for_number(number: int) -> type[PlatformError] | None:
-    """Return the case that a receipt's number stands for, None for one of a later version."""
+    """Return the case that a receipt's number stands for, None for 0 and for one of a later version."""
+    if number and number not in _by_number:
+        _load_rest()
     return _by_number.get(number)
+
+
+def error_for_code(code: str) -> type[PlatformError] | None:
+    """Return the case of a code, None for one that there is not."""
+    if code not in _by_code:
+        _load_rest()
+    return _by_code.get(code)
+
+
+def _load_rest() -> None:
+    for load in tuple(_rest):  # by two threads at once too: the second waits for the imports of the first
+        load()
+    _rest.clear()
 
 
 class EncodingInvalid(Invalid):

@@ -2,8 +2,8 @@
 
 ``config.toml``, ``keys/``, ``chain/<id>/``, ``engine/<id>/``, ``vault/``, ``keyring/``, ``accounts/``,
 ``patient_index/``, ``protection/``, ``quarantine/``, ``destruction/``, ``notices/``, ``episodes/``, ``projections/``,
-``receipts/``, ``evidence/``, ``log/`` (where ``xinglin network`` starts it). Keys lie apart from what they open, so
-that each kind can be backed up and guarded by itself.
+``receipts/``, ``evidence/``, ``accepted-<id>.json``, ``log/`` (where ``xinglin network`` starts it). Keys lie apart
+from what they open, so that each kind can be backed up and guarded by itself.
 """
 
 from __future__ import annotations
@@ -131,6 +131,10 @@ class Home:
     def engine(self, chain: str) -> Path:
         """The files of the engine that makes a chain's blocks, where it is a process of its own."""
         return self.path / "engine" / chain
+
+    def remembered(self, chain: str) -> Path:
+        """What this home's commands, as clients of other nodes, have accepted of a chain."""
+        return self.path / f"accepted-{chain}.json"
 
     def keep_person(self, account: str, salt: bytes, statement: bytes) -> None:
         """Keep what opens an account's commitment to the responsible person, apart from chain and keys."""

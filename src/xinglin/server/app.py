@@ -123,6 +123,7 @@ class Applications:
             self._route("GET", f"{PREFIX}/transactions/{{body}}", routes.place, Takes(("valid_until",))),
             self._route("POST", f"{PREFIX}/proofs", self._proofs.proofs, proofs),
             self._route("GET", f"{PREFIX}/genesis", self._proofs.genesis),
+            self._route("GET", f"{PREFIX}/log/consistency/{{old}}", self._proofs.consistency, Takes(("size",))),
             self._route("GET", f"{PREFIX}/epochs", routes.epochs),
             self._route(
                 "GET", f"{PREFIX}/checkpoint/{{height}}", routes.checkpoint, Takes(signed=signed, rated=_COSIGNING)

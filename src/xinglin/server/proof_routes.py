@@ -14,6 +14,7 @@ from xinglin.kernel.encoding import pack
 from xinglin.node.office.proofs import newest_covering
 from xinglin.node.remote.forms import (
     AbsentSaid,
+    ConsistencySaid,
     GenesisSaid,
     NotKeptSaid,
     ProofsSaid,
@@ -22,6 +23,7 @@ from xinglin.node.remote.forms import (
 )
 from xinglin.node.running import Running
 from xinglin.server.asking import Question
+from xinglin.server.errors import ParameterInvalid
 
 _Proof = tuple[Leaf, Receipt, Sequence[bytes]]
 
@@ -61,6 +63,22 @@ class ProofRoutes:
         proofs = [_proven(*one) if isinstance(one, tuple) else one for one in shown]
         said = dict(zip(once, proofs, strict=True))
         return ProofsSaid((head.text if note is None else note.encode()).decode(), [said[one] for one in asked])
+
+    def consistency(self, question: Question) -> ConsistencySaid:
+        """Return the proof that the log of a size continues the one of a smaller size.
+
+        Raises:
+            ParameterInvalid: there are no such sizes of a log.
+            LogEntryNotFound: the log has not so many entries.
+            LogBegunLate: what it takes is not here yet.
+        """
+        old, size = question.number("old"), question.number("size")
+        if not 0 < old <= size:
+            raise ParameterInvalid(parameter="size")
+        if size > self._ledger.tip.log_size:
+            raise LogEntryNotFound(chain=self._ledger.rules.chain, entry=size - 1)
+        self._ledger.require_here(old - 1)
+        return ConsistencySaid([one.hex() for one in self._ledger.tiles().consistency(old, size)])
 
     def _index(self, valid_until: int, body: bytes) -> int | NotKeptSaid | None:
         """Return where a body id is in the log, None where it is not."""

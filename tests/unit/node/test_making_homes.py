@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.product import child, child_environment, make_hospital, run_child, write_passphrase
+from tests.support.waiting import until
 from xinglin.node.home import HomeExists, made_whole
 
 
@@ -40,15 +41,30 @@ def test_a_home_is_its_owners_alone(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["home"]
 
 
+HELD = """
+import runpy, time
+from pathlib import Path
+rename = Path.rename
+def held(path, target):
+    if path.name.endswith(".making"):
+        time.sleep(3_600)
+    return rename(path, target)
+Path.rename = held
+runpy.run_module("xinglin", run_name="__main__", alter_sys=True)
+"""
+"""A command that never lets a home take its place: it is killed before, however late that is."""
+
+
 @pytest.mark.parametrize("seen", ["config.toml", "vault", "keys"])
 def test_a_killed_init_can_be_run_again(seen: str, tmp_path: Path) -> None:
     given = {"XINGLIN_PASSPHRASE_FILE": str(write_passphrase(tmp_path))}
     command = child("init", "--home", tmp_path / "home", "--name", "Riverside Hospital", "--json")
+    held = [sys.executable, "-c", HELD, *command[3:]]
     with subprocess.Popen(
-        command, cwd=tmp_path, env=child_environment(given), stdout=subprocess.DEVNULL, start_new_session=True
+        held, cwd=tmp_path, env=child_environment(given), stdout=subprocess.DEVNULL, start_new_session=True
     ) as making:
-        while making.poll() is None and not list(tmp_path.glob(f".home.*.making/{seen}")):
-            time.sleep(0.001)
+        until(lambda: list(tmp_path.glob(f".home.*.making/{seen}")))
+        assert making.poll() is None
         os.killpg(making.pid, signal.SIGKILL)
     assert not (tmp_path / "home").exists()
     again = run_child(command, tmp_path, given)

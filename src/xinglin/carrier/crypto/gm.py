@@ -16,8 +16,6 @@ class GmSuite(NativeSuite):
 
     name = "gm"
     hash_number = 1
-    hash_name = "sm3"
-    hash_check = bytes.fromhex("66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0")
     cipher_number = 1
     signing = "sm2"
     encryption = "sm2"

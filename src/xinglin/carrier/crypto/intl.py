@@ -16,8 +16,6 @@ class IntlSuite(NativeSuite):
 
     name = "intl"
     hash_number = 2
-    hash_name = "sha256"
-    hash_check = bytes.fromhex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
     cipher_number = 2
     signing = "ed25519"
     encryption = "hpke"

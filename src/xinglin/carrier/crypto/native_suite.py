@@ -2,19 +2,12 @@
 
 A subclass names the library's functions and sizes. Lengths are checked here, because the library's fixed-size
 parameters carry none. This module never holds a key longer than a call.
-
-A few short items are hashed by the interpreter's own OpenSSL where it has the hash. A call into the library waits for
-one of its processors while other threads verify signatures there, and one that keeps the interpreter's lock meanwhile
-holds up every thread (docs/adr/0031).
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
 
 from xinglin.carrier.crypto import native
 from xinglin.carrier.crypto.errors import LengthInvalid, OpenFailed, PrivateKeyInvalid, PublicKeyInvalid
@@ -22,16 +15,11 @@ from xinglin.carrier.crypto.native import buffer, check, lengths, lib, pieces
 from xinglin.carrier.crypto.suite import NONCE_SIZE, TAG_SIZE, Suite
 
 _SHORT_HASH = 16384  # bytes; below, hashing is shorter than giving up the interpreter's lock is worth
-_FEW = 8  # items; so many are hashed one by one sooner than in one call that gives up the lock
 
 
 class NativeSuite(Suite):
     """A suite of the native library, by the numbers and names that the library gives its algorithms."""
 
-    hash_name: str
-    """OpenSSL's name of this suite's hash."""
-    hash_check: bytes
-    """The hash of ``abc``, as its standard gives it."""
     cipher_number: int
     """The native library's number of this suite's cipher."""
     signing: str
@@ -41,11 +29,6 @@ class NativeSuite(Suite):
 
     def hash(self, data: bytes) -> bytes:
         """See ``Suite.hash``."""
-        begun = _begun(self.hash_name, self.hash_check) if len(data) < _SHORT_HASH else None
-        if begun is not None:
-            one = begun.copy()
-            one.update(data)
-            return bytes(one.digest())
         out = buffer(32)
         call = lib.xl_hash_short if len(data) < _SHORT_HASH else lib.xl_hash
         check(call(self.hash_number, data, len(data), out))
@@ -53,20 +36,11 @@ class NativeSuite(Suite):
 
     def hash_many(self, items: Sequence[bytes]) -> list[bytes]:
         """See ``Suite.hash_many``."""
-        if self._is_short(items):
-            return [self.hash(item) for item in items]
         return self._hash_each(items, -1)
 
     def leaf_hashes(self, items: Sequence[bytes]) -> list[bytes]:
         """See ``Suite.leaf_hashes``."""
-        if self._is_short(items):
-            return [self.leaf_hash(item) for item in items]
         return self._hash_each(items, 0)
-
-    def _is_short(self, items: Sequence[bytes]) -> bool:
-        """Tell whether items are few and short enough to be hashed here."""
-        few = len(items) <= _FEW and sum(map(len, items)) < _SHORT_HASH
-        return few and _begun(self.hash_name, self.hash_check) is not None
 
     def _hash_each(self, items: Sequence[bytes], prefix: int) -> list[bytes]:
         data, out = b"".join(items), buffer(32 * len(items))
@@ -75,18 +49,14 @@ class NativeSuite(Suite):
 
     def merkle_root(self, leaf_hashes: Sequence[bytes]) -> bytes:
         """See ``Suite.merkle_root``."""
-        leaves = joined(leaf_hashes, 32, "leaf hash")
-        if self._is_short(leaf_hashes):
-            return self._root(leaf_hashes)
         out = buffer(32)
+        leaves = joined(leaf_hashes, 32, "leaf hash")
         check(lib.xl_merkle_root(self.hash_number, leaves, len(leaf_hashes), out))
         return out.raw
 
     def merkle_roots_of(self, groups: Sequence[Sequence[bytes]]) -> list[bytes]:
         """See ``Suite.merkle_roots_of``."""
         items = [item for group in groups for item in group]
-        if self._is_short(items):
-            return [self._root([self.leaf_hash(item) for item in group]) for group in groups]
         data, out = b"".join(items), buffer(32 * len(groups))
         counts = lengths(groups)  # type: ignore[arg-type]  # how many items each group has
         check(
@@ -95,13 +65,6 @@ class NativeSuite(Suite):
             )
         )
         return pieces(out.raw, 32)
-
-    def _root(self, level: Sequence[bytes]) -> bytes:
-        """Return the root over a few leaf hashes: neighbours in pairs, one that is left over as it is, and again."""
-        while len(level) > 1:
-            odd = level[len(level) - len(level) % 2 :]
-            level = [*map(self.node_hash, level[::2], level[1::2]), *odd]
-        return level[0] if level else self.hash(b"")
 
     def merkle_path(self, leaf_hashes: Sequence[bytes], index: int) -> list[bytes]:
         """See ``Suite.merkle_path``."""
@@ -271,16 +234,6 @@ class NativeSuite(Suite):
             len(aad),
             lengths(aads) if aads else bytes(8 * n),
         )
-
-
-@cache
-def _begun(name: str, check: bytes) -> Any:
-    """Return a hash of OpenSSL that nothing has gone into; None where it has none of that name, or a wrong one."""
-    try:
-        right = hashlib.new(name, b"abc").digest() == check
-        return hashlib.new(name) if right else None
-    except ValueError:
-        return None
 
 
 def _padded(items: Sequence[bytes], size: int) -> bytes:

@@ -3,8 +3,8 @@
 Fresh homes, each with so many records of invented patients; some patients consent by keys of their own, a practitioner
 reads any of their records: signed request, permit, audit of the record, durable access entry, second decision, receipt,
 and the reader's own comparison with the commitment. ``reads_served`` is the custodian's part of it alone, its requests
-signed beforehand. Where there are homes of several sizes they take turns, so that what else the machine does weighs on
-each alike.
+signed beforehand; ``permitted_reads_apart`` is all of it with the readers in another process. Where there are homes of
+several sizes they take turns, so that what else the machine does weighs on each alike.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from random import Random
 from statistics import median
 from typing import Any
 
+from xinglin.cli.bench.apart import readers_apart
 from xinglin.cli.bench.ledger import fresh_home
 from xinglin.cli.bench.measure import Result, anonymous_mib, report
 from xinglin.cli.bench.syncs import syncs_per_block
@@ -86,7 +87,9 @@ class _Ward:
         return encode(sign_request(node.consortium.rules.suite.hash, request, self.who.signer))
 
 
-def bench_read(count: int, readers: Sequence[int], sizes: Sequence[int], folder: Path | None) -> dict[str, Any]:
+def bench_read(
+    count: int, readers: Sequence[int], sizes: Sequence[int], folder: Path | None, *, apart: bool = False
+) -> dict[str, Any]:
     """Read ``count`` records with each number of readers, from homes of each size; ratios to the smallest.
 
     Args:
@@ -94,6 +97,7 @@ def bench_read(count: int, readers: Sequence[int], sizes: Sequence[int], folder:
         readers: how many wait at once.
         sizes: numbers of records, ascending.
         folder: where homes are made and deleted after; the system's by default.
+        apart: measure readers in a process of their own too.
     """
     per_block = syncs_per_block(folder)
     with ExitStack() as stack:
@@ -105,6 +109,8 @@ def bench_read(count: int, readers: Sequence[int], sizes: Sequence[int], folder:
         for _ in range(max(1, count // _BEFORE)):
             _serve(wards[0], min(count, _BEFORE), max(readers), served)
         results.append(_result("reads_served", served, max(readers), per_block))
+        if apart:
+            results += [_apart(wards[0], count, waiting, per_block) for waiting in readers]
         results += _growth(wards, sizes, count)
     settings = {"reads": count, "readers": list(readers), "records": list(sizes), "consenting": _CONSENTING}
     return report("read", settings, results)
@@ -117,6 +123,26 @@ def _read(wards: Sequence[_Ward], count: int, readers: Sequence[int]) -> Iterato
         for _ in range(_ROUNDS):
             _round(wards[0], max(waiting, count // _ROUNDS), waiting, figures)
         yield waiting, figures
+
+
+def _apart(ward: _Ward, count: int, readers: int, per_block: float | None) -> Result:
+    """Measure the smallest home with readers in a process of their own, of which ``processor`` is added."""
+    figures, private, theirs = _Figures(), ward.serving.archive.node.private_ledger(), 0.0
+    with readers_apart(ward.serving, ward.who, readers, ward.commitments[0]) as far:
+        far.read([ward.wanted(20) for _ in range(readers)])
+        for _ in range(_ROUNDS):
+            wanted = [ward.wanted(max(1, count // _ROUNDS // readers)) for _ in range(readers)]
+            before, processor = private.tip.height, time.process_time()
+            seconds, used, latencies = far.read(wanted)
+            figures.processor.append(time.process_time() - processor + used)
+            theirs += used
+            figures.blocks += private.tip.height - before
+            figures.seconds.append(seconds)
+            figures.latencies += latencies
+            figures.reads += len(latencies)
+    result = _result("permitted_reads_apart", figures, readers, per_block)
+    result.extra["readers_processor_ms_per_read"] = round(theirs * 1000 / figures.reads, 3)
+    return result
 
 
 def _growth(wards: Sequence[_Ward], sizes: Sequence[int], count: int) -> list[Result]:

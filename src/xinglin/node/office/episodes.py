@@ -26,7 +26,6 @@ from xinglin.service.basic.episodes.model import NAMESPACE, SEAL_REASONS, SIDES,
 from xinglin.service.basic.episodes.ports import Holds, NoHolds
 from xinglin.service.basic.episodes.report import report_of
 from xinglin.service.basic.episodes.report_html import html_of
-from xinglin.service.basic.episodes.report_pdf import pdf_of
 from xinglin.service.basic.episodes.rules import is_open
 from xinglin.service.basic.episodes.service import Draft, Episodes, NewEpisode, Sealing
 from xinglin.service.basic.episodes.store import EpisodeStore, Kept, Step
@@ -206,6 +205,8 @@ def report_episode(data: bytes, trust: Trust | None = None) -> dict[str, bytes]:
     Raises:
         PlatformError: the bundle does not hold.
     """
+    from xinglin.service.basic.episodes.report_pdf import pdf_of  # noqa: PLC0415  (the library for PDF loads slowly)
+
     report = report_of(data, trust)
     return {"html": html_of(report), "pdf": pdf_of(report)}
 

@@ -32,6 +32,7 @@ from xinglin.node.remote.forms import (
 )
 from xinglin.node.remote.nodes import Nodes
 from xinglin.node.remote.proving import Keep, Prover
+from xinglin.node.remote.remembered import Memory
 from xinglin.node.remote.settling import Settling
 from xinglin.node.remote.transport import Address, Ask, ask, parse_address
 from xinglin.node.remote.trusting import ChainNamed
@@ -53,9 +54,11 @@ class RemoteChain:
         assurance: what has to stand behind an answer. A quorum is waited for as long as ``patience`` says; an answer
             says what it has. ``TOLD`` believes every node.
         keep: keeps signed answers that do not hold, as ``Home.keep_answer``.
+        memory: of what was accepted of the chain before: nodes that all show another, or an older one, are found out.
 
     Raises:
         NodeAddressInvalid: an address is none.
+        MemoryDamaged: what is remembered can't be used.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class RemoteChain:
         patience: Patience | None = None,
         assurance: Assurance = Assurance.QUORUM,
         keep: Keep | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.chain, self.suite = named.chain, named.suite
         self._clock = clock
@@ -78,7 +82,7 @@ class RemoteChain:
             lambda: int.from_bytes(randomness(2), "big") / 65_536,
         )
         clocks, quorum = Time(time.monotonic, time.sleep), assurance is Assurance.QUORUM
-        self._prover = Prover(named, self._nodes, ask, clocks, self._patience, quorum=quorum, keep=keep)
+        self._prover = Prover(named, self._nodes, ask, clocks, self._patience, quorum=quorum, keep=keep, memory=memory)
         checks = None if assurance is Assurance.TOLD else self._prover
         self._settling = Settling(self._nodes, ask, clocks, self._patience, checks)
 

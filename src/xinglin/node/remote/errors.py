@@ -1,4 +1,4 @@
-"""Refusals between a client and a running node, and what a client meets (numbers 6200 to 6219, 6350 to 6359)."""
+"""Refusals between a client and a running node, and what a client meets (6200 to 6219, 6350 to 6359, 6384, 6385)."""
 
 from __future__ import annotations
 
@@ -163,3 +163,25 @@ class HeadContradicted(Integrity):
     zh = "高度 {height} 的链头与法定数量成员在高度 {known} 所签链头相矛盾。"
     hint_en = "Ask another node; keep this answer: where it is signed, it is evidence."
     hint_zh = "请询问其他节点，并保留该应答：若有签名，即为证据。"
+
+
+class HeadNotContinued(Integrity):
+    """No node shows that a head that a quorum signed goes on from the one that a client accepted before."""
+
+    code, number, clause = "node.head_not_continued", 6384, "S6.2f"
+    en = (
+        "Nothing shows that the head of height {height} and the one that was accepted at height {known} are of one log."
+    )
+    zh = "无从证明高度 {height} 的链头与此前采信的高度 {known} 的链头属于同一日志。"
+    hint_en = "Ask other members' nodes; a quorum may have signed two logs. What was kept as evidence is for people."
+    hint_zh = "请询问其他成员的节点：可能有法定数量的成员签署了两份日志。所留证据由人员判断。"
+
+
+class HeadOld(Integrity):
+    """A node shows a head much older than one that a client accepted before."""
+
+    code, number, clause = "node.head_old", 6385, "S6.2f"
+    en = "The head of height {height} is older than the one that was accepted at height {known}, by {seconds} s."
+    zh = "高度 {height} 的链头比此前采信的高度 {known} 的链头早 {seconds} 秒。"
+    hint_en = "The node is far behind, or hides what came since: ask another member's node."
+    hint_zh = "该节点严重落后，或隐瞒其后内容：请询问其他成员的节点。"

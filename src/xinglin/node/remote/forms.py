@@ -29,6 +29,8 @@ MAX_CALL_BYTES = 4 << 20
 """Of a call through the local socket."""
 MAX_ANSWER_BYTES = 32 << 20
 """Of any answer that a client reads."""
+MAX_PATH = 130
+"""Hashes of a consistency proof, at most: two for each level of the largest log."""
 MAX_PROOFS = 200
 """Of how many transactions proofs are asked for at once."""
 LOG_PER_MINUTE = 600
@@ -175,6 +177,12 @@ class EpochsSaid(msgspec.Struct, frozen=True):
     """The member epochs from 0 up, each the canonical bytes of an ``EpochState``."""
 
     epochs: list[Hex]
+
+
+class ConsistencySaid(msgspec.Struct, frozen=True):
+    """The proof that the log of one size continues the log of a smaller one (RFC 9162, 2.1.4)."""
+
+    proof: Annotated[list[Hex32], msgspec.Meta(max_length=MAX_PATH)]
 
 
 class KeysSaid(msgspec.Struct, frozen=True):

@@ -6,9 +6,10 @@ too. Compares nothing with what the node said elsewhere, and names nobody: that 
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import msgspec
@@ -17,20 +18,22 @@ from xinglin.carrier.consensus.ports import Committed
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.checkpoint import Head, SignedNote, parse_note, parse_text
 from xinglin.carrier.ledger.errors import CheckpointInvalid, ProofInvalid, ProofUnknown
-from xinglin.carrier.ledger.merkle import verify_inclusion
+from xinglin.carrier.ledger.merkle import verify_consistency, verify_inclusion
 from xinglin.carrier.ledger.model import Leaf, Receipt, Transaction
 from xinglin.carrier.ledger.proof import read, require
 from xinglin.carrier.ledger.trust import Support
 from xinglin.kernel.encoding import decode, pack
+from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.node.remote.claims import Asking, Open, Time
-from xinglin.node.remote.errors import HeadContradicted, NodeAway
+from xinglin.node.remote.errors import HeadContradicted, HeadNotContinued, HeadOld, NodeAway, NodeUnreached
 from xinglin.node.remote.forms import (
     MAX_ANSWER_BYTES,
     MAX_PROOFS,
     PREFIX,
     AbsentSaid,
     CommittedSaid,
+    ConsistencySaid,
     EpochsSaid,
     GenesisSaid,
     NotKeptSaid,
@@ -42,12 +45,16 @@ from xinglin.node.remote.forms import (
     frame_asked,
     read_answer,
 )
+from xinglin.node.remote.remembered import Memory
 from xinglin.node.remote.transport import Address, Ask
 from xinglin.node.remote.trusting import ChainNamed, ChainTrust
 
+OLDEST_SECONDS = 600
+"""So much older than the newest accepted head may one be that a node shows; nodes differ by seconds."""
 EPOCHS_SECONDS = 60.0
 """So long what a node has shown of the epochs is not asked for again, unless a line does not fit them."""
 T = TypeVar("T", bound=msgspec.Struct)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +94,35 @@ class Looker:
         ask: asks a node.
         time: a clock.
         seconds: for one request.
+        others: which nodes could show that two heads are of one log, if the one that showed a head does not.
+        memory: of what earlier runs accepted; None for none.
+
+    Raises:
+        MemoryDamaged: what is remembered can't be used.
     """
 
-    def __init__(self, named: ChainNamed, ask: Asking, time: Time, seconds: float) -> None:
+    def __init__(
+        self,
+        named: ChainNamed,
+        ask: Asking,
+        time: Time,
+        seconds: float,
+        others: Callable[[], Sequence[Address]] = tuple,
+        memory: Memory | None = None,
+    ) -> None:
         self.trust = ChainTrust(named)
         self._suite = named.suite
         self._ask = ask
         self._time = time
         self._seconds = seconds
         self._learned: dict[str, float] = {}
+        self._others, self._memory = others, memory
+        recalled = None if memory is None else memory.load()
+        if memory is not None and recalled is not None:
+            try:
+                self.trust.recall(recalled)
+            except PlatformError as refusal:
+                raise memory.damaged(refusal.code) from None
 
     def look(self, address: Address, ones: Sequence[Open], until: float = math.inf) -> list[Look]:
         """Return what a node shows of transactions, in order, by a time of the client's clock.
@@ -138,7 +165,9 @@ class Looker:
             support = self._support(address, note, until)
         except (ProofInvalid, ProofUnknown, CheckpointInvalid) as refusal:
             return [Unfit(refusal.sentence())] * len(ones)
-        except HeadContradicted as refusal:
+        except HeadOld as refusal:
+            return [Unfit(refusal.sentence())] * len(ones)
+        except (HeadContradicted, HeadNotContinued) as refusal:
             signed = bool(note.signatures)  # they verified before the head was compared
             return [
                 Unfit(refusal.sentence(), Evidence(said.checkpoint, note.head.height, proof) if signed else None)
@@ -152,10 +181,61 @@ class Looker:
         """Return who signed a note; what epochs are not known yet is asked for."""
         self.learn(address, until)
         try:
-            return self.trust.support(note)
+            found = self.trust.support(note)
         except ProofInvalid:
             self.learn(address, until, anew=True)
-            return self.trust.support(note)
+            found = self.trust.support(note)
+        if not found.reached:
+            return found
+        if not self._is_of_one_log(address, note.head, until):
+            return replace(found, counted=0)  # who showed it may be late: it counts once that is seen
+        if self.trust.accept(note):
+            self._remember()
+        return found
+
+    def _is_of_one_log(self, address: Address, head: Head, until: float) -> bool:
+        """Tell whether it is seen that a head that a quorum signed is of one log with the newest that was accepted.
+
+        Raises:
+            HeadOld: it is much older than that.
+            HeadNotContinued: a node proves it falsely, and none proves it.
+        """
+        accepted = self.trust.accepted
+        if accepted is None or self.trust.has(head):
+            return True
+        known = accepted.head
+        if known.time - head.time > OLDEST_SECONDS * 1000:
+            raise HeadOld(height=head.height, known=known.height, seconds=(known.time - head.time) // 1000)
+        older, newer = sorted((known, head), key=lambda one: one.height)
+        if older.size in (0, newer.size):
+            return True  # their roots were compared
+        lies = False
+        for node in [address, *(one for one in self._others() if one != address)]:
+            proven = self._proves(node, older, newer, until)
+            if proven:
+                return True
+            lies = lies or proven is False
+        if lies:
+            raise HeadNotContinued(height=head.height, known=known.height)
+        return False
+
+    def _proves(self, node: Address, older: Head, newer: Head, until: float) -> bool | None:
+        """Tell whether a node proves that one head's log continues another's; None where it shows no proof."""
+        try:
+            what = f"log/consistency/{older.size}?size={newer.size}"
+            said = self._read(node, "GET", what, ConsistencySaid, until)
+        except (NodeAway, NodeUnreached):
+            return None
+        proof = [bytes.fromhex(one) for one in said.proof]
+        return verify_consistency(self._suite, older.size, newer.size, proof, older.log_root, newer.log_root)
+
+    def _remember(self) -> None:
+        what = self.trust.remembered()
+        if self._memory is not None and what is not None:
+            try:
+                self._memory.save(what)
+            except OSError as fault:
+                logger.error("what was accepted of the chain can't be remembered: %s", type(fault).__name__)
 
     def _seen(self, one: Open, proof: ProofSaid, text: str, note: SignedNote, support: Support) -> Look:
         if not isinstance(proof, ProvenSaid):

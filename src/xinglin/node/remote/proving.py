@@ -23,6 +23,7 @@ from xinglin.node.remote.errors import CommitmentUnproven, NodeAway, NodeUnreach
 from xinglin.node.remote.forms import AbsentSaid, CommittedSaid
 from xinglin.node.remote.looking import EPOCHS_SECONDS, Evidence, Look, Looker, Seen, Unfit
 from xinglin.node.remote.nodes import Nodes
+from xinglin.node.remote.remembered import Memory
 from xinglin.node.remote.transport import Address, is_own
 from xinglin.node.remote.trusting import ChainNamed
 
@@ -73,6 +74,7 @@ class Prover:
         patience: how long, for one request and for a quorum.
         quorum: whether a quorum is waited for; without it, the log of one node is enough.
         keep: keeps what is evidence; without it nothing is kept.
+        memory: of what was accepted in earlier runs.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Prover:
         *,
         quorum: bool = True,
         keep: Keep | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self._chain, self._hash = named.chain, named.suite.hash
         self._nodes = nodes
@@ -92,7 +95,7 @@ class Prover:
         self._quorum_seconds = patience.quorum_seconds
         self._quorum = quorum
         self._keep = keep
-        self._looker = Looker(named, ask, time, patience.request_seconds)
+        self._looker = Looker(named, ask, time, patience.request_seconds, nodes.ready, memory)
         self.doubted: deque[CommitmentUnproven] = deque(maxlen=_MAX_DOUBTED)
         """What nodes said and did not prove, the newest last."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from xinglin.carrier.access.governance.model import EpochState
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.bundle_model import EpochStep, EpochVote
-from xinglin.carrier.ledger.checkpoint import Head, SignedNote
+from xinglin.carrier.ledger.checkpoint import Head, SignedNote, parse_note
 from xinglin.carrier.ledger.errors import ProofInvalid
 from xinglin.carrier.ledger.genesis import chain_id, check_genesis, epoch_zero
 from xinglin.carrier.ledger.model import Epoch, Genesis
@@ -22,6 +22,7 @@ from xinglin.carrier.ledger.trust import Support, check_cosignatures, check_epoc
 from xinglin.kernel.encoding import decode, pack
 from xinglin.kernel.errors import Invalid
 from xinglin.node.remote.errors import HeadContradicted
+from xinglin.node.remote.remembered import Remembered
 
 MAX_HEADS = 256
 """How many of the newest heads that a quorum signed a client remembers."""
@@ -47,6 +48,7 @@ class ChainTrust:
         self._lock = threading.Lock()
         self._genesis: Genesis | None = None
         self._epochs: list[Epoch] = []
+        self._states: list[bytes] = []
         self._heads: dict[int, SignedNote] = {}
 
     @property
@@ -79,6 +81,7 @@ class ChainTrust:
         with self._lock:
             self._genesis = genesis
             self._epochs = self._epochs or [epoch_zero(self._named.chain, genesis)]
+            self._states = self._states or [pack(EpochState(epoch=self._epochs[0], votes=()))]
 
     def extend(self, states: Sequence[bytes]) -> None:
         """Take the epochs from 0 up that a node shows, if they go on from those that are known; fewer change nothing.
@@ -102,9 +105,12 @@ class ChainTrust:
         with self._lock:
             if len(self._epochs) == len(known):
                 self._epochs = [*known, *more]
+                self._states = [*self._states, *map(pack, shown[len(known) :])]
 
     def support(self, note: SignedNote) -> Support:
         """Return who signed a checkpoint, and whether that is a quorum; one without signature lines has none.
+
+        A head that a quorum signed is accepted (``accept``) once it is seen to be of one log with the newest accepted.
 
         Raises:
             ProofInvalid: a line is not a cosigner's of that height, or does not verify.
@@ -118,11 +124,53 @@ class ChainTrust:
         found = check_cosignatures(self._named.suite, genesis.suite, note, epochs[-1], None)
         with self._lock:
             _compare(self._heads, note.head)
-            if found.reached:
-                self._heads[note.head.height] = note
-                while len(self._heads) > MAX_HEADS:
-                    del self._heads[min(self._heads)]
         return found
+
+    @property
+    def accepted(self) -> SignedNote | None:
+        """The checkpoint of greatest height that was accepted; None before any was."""
+        with self._lock:
+            return self._heads[max(self._heads)] if self._heads else None
+
+    def has(self, head: Head) -> bool:
+        """Tell whether just this head was accepted."""
+        with self._lock:
+            return head.height in self._heads and self._heads[head.height].head == head
+
+    def accept(self, note: SignedNote) -> bool:
+        """Remember a checkpoint that a quorum signed and that goes together with the newest; tell if it is the newest.
+
+        Raises:
+            HeadContradicted: another was accepted meanwhile that contradicts it.
+        """
+        with self._lock:
+            _compare(self._heads, note.head)
+            newest = note.head.height > max(self._heads, default=-1)
+            self._heads[note.head.height] = note
+            while len(self._heads) > MAX_HEADS:
+                del self._heads[min(self._heads)]
+        return newest
+
+    def remembered(self) -> Remembered | None:
+        """Return what is to be remembered for the next run; None before a checkpoint was accepted."""
+        note = self.accepted
+        with self._lock:
+            if note is None or self._genesis is None:
+                return None
+            states = [state.hex() for state in self._states]
+            return Remembered(self._named.chain, pack(self._genesis).hex(), states, note.encode().decode())
+
+    def recall(self, what: Remembered) -> None:
+        """Begin with what was remembered, which is checked as if a node showed it.
+
+        Raises:
+            ProofInvalid, CheckpointInvalid: it does not hold.
+        """
+        self.begin(bytes.fromhex(what.genesis))
+        self.extend([bytes.fromhex(state) for state in what.epochs])
+        note = parse_note(what.checkpoint.encode())
+        require("P6", self.support(note).reached, "no quorum signed the checkpoint")
+        self.accept(note)
 
     def known(self, height: int) -> SignedNote | None:
         """Return the checkpoint with a quorum that is nearest to a height, None when none is known."""

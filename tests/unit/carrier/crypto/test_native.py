@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import threading
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from xinglin.carrier.crypto import native, native_suite
+from xinglin.carrier.crypto import native
 from xinglin.carrier.crypto.errors import LibraryFault, LibraryForked, LibraryMissing, LibraryOutdated
 from xinglin.carrier.crypto.native import buffer, check, lib
 from xinglin.carrier.crypto.suite import suite
@@ -71,7 +69,7 @@ def test_a_forked_child_is_refused_and_does_not_hang() -> None:
         "from xinglin.carrier.crypto.suite import suite\n"
         "from xinglin.kernel.errors import PlatformError\n"
         "gm = suite('gm')\n"
-        "gm.hash_many([b''] * 9)\n"
+        "gm.hash(b'')\n"
         "if os.fork() == 0:\n"
         "    try:\n"
         "        gm.verify_many([bytes(65)] * 100, [b''] * 100, [bytes(64)] * 100)\n"
@@ -79,7 +77,7 @@ def test_a_forked_child_is_refused_and_does_not_hang() -> None:
         "        print(error.code, flush=True)\n"
         "    os._exit(0)\n"
         "os.wait()\n"
-        "assert gm.hash_many([b''] * 9)[8].hex().startswith('1ab21d83'), 'the parent goes on'\n"
+        "assert gm.hash(b'').hex().startswith('1ab21d83'), 'the parent goes on'\n"
     )
     assert refusal(program) == LibraryForked.code
 
@@ -89,37 +87,11 @@ def test_a_child_forked_before_loading_loads_its_own() -> None:
         "import os\n"
         "from xinglin.carrier.crypto.suite import suite\n"
         "if os.fork() == 0:\n"
-        "    print(suite('gm').hash_many([b''] * 9)[8].hex()[:8], flush=True)\n"
+        "    print(suite('gm').hash(b'').hex()[:8], flush=True)\n"
         "    os._exit(0)\n"
         "os.wait()\n"
     )
     assert refusal(program) == "1ab21d83"
-
-
-@pytest.mark.parametrize("name", ["gm", "intl"])
-def test_what_is_hashed_beside_the_library_is_what_it_hashes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few short items: with the interpreter's OpenSSL, with one that has not this hash, with one that errs."""
-    chosen, new = suite(name), hashlib.new
-    items = [os.urandom(size) for size in (0, 1, 55, 64, 2047, 2048, 5000, 32)]
-    done = (partial(chosen.hash_many, items), partial(chosen.leaf_hashes, items), partial(chosen.hash, items[6]))
-    trees = [partial(chosen.merkle_roots_of, [items[:3], items[3:], []])]
-    trees += [partial(chosen.merkle_root, [bytes([one]) * 32 for one in range(count)]) for count in range(9)]
-
-    def missing(name: str, data: bytes = b"") -> object:
-        raise ValueError("unsupported hash type " + name)
-
-    def wrong(name: str, data: bytes = b"") -> object:
-        return new("sha512", data)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(native_suite, "lib", None)  # nothing of these asks the library
-        here = [make() for make in (*done, *trees)]
-    for other in (missing, wrong):
-        with monkeypatch.context() as patch:
-            patch.setattr(native_suite.hashlib, "new", other)
-            native_suite._begun.cache_clear()
-            assert [make() for make in (*done, *trees)] == here
-        native_suite._begun.cache_clear()
 
 
 def test_spawned_processes_work() -> None:

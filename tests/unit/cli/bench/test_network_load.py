@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.support.waiting import PATIENCE
 from xinglin.cli.bench.network.load import NODE, Seen, Work, run, write_bodies
 
 PAUSE = 0.02
@@ -21,9 +22,15 @@ def answer(body: bytes) -> bytes:
     return json.dumps({"outcomes": outcomes}).encode()
 
 
-async def serve(folder: Path, bodies: list[bytes], *, chunked: bool, **pace: Any) -> tuple[Seen, int]:
-    """Have bodies handed in at a socket; return what the load saw, and how many it had in flight at most."""
+async def serve(
+    folder: Path, bodies: list[bytes], *, chunked: bool, together: int = 1, **pace: Any
+) -> tuple[Seen, int]:
+    """Have bodies handed in at a socket; return what the load saw, and how many it had in flight at most.
+
+    Before the first answer it waits until so many are there ``together``.
+    """
     in_hand = most = 0
+    all_there = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal in_hand, most
@@ -33,7 +40,10 @@ async def serve(folder: Path, bodies: list[bytes], *, chunked: bool, **pace: Any
             body = await reader.readexactly(int(head.partition(b"content-length: ")[2].split()[0]))
             in_hand += 1
             most = max(most, in_hand)
-            await asyncio.sleep(PAUSE)
+            if in_hand == together:
+                all_there.set()
+            await all_there.wait()
+            await asyncio.sleep(PAUSE)  # one more would come now
             in_hand -= 1
             said = answer(body)
             if chunked:
@@ -48,7 +58,7 @@ async def serve(folder: Path, bodies: list[bytes], *, chunked: bool, **pace: Any
     write_bodies(folder / "bodies", bodies)
     server = await asyncio.start_unix_server(handle, str(path))
     work = Work(NODE, (str(path),), (str(folder / "bodies"),), each=1, **pace)
-    seen = await asyncio.wait_for(run(work, lambda: asyncio.sleep(0)), 20)
+    seen = await asyncio.wait_for(run(work, lambda: asyncio.sleep(0)), PATIENCE)
     server.close()
     await asyncio.sleep(PAUSE)
     return seen, most
@@ -63,11 +73,11 @@ def test_what_was_committed_is_told_from_what_was_not(tmp_path: Path) -> None:
 
 
 def test_the_closed_loop_has_so_many_in_flight(tmp_path: Path) -> None:
-    seen, most = asyncio.run(serve(tmp_path, [b"a"] * 12, chunked=False, in_flight=3))
+    seen, most = asyncio.run(serve(tmp_path, [b"a"] * 12, chunked=False, together=3, in_flight=3))
     assert (len(seen.indexes), most) == (12, 3)
 
 
 def test_the_open_loop_hands_in_whatever_was_answered(tmp_path: Path) -> None:
-    seen, most = asyncio.run(serve(tmp_path, [b"a"] * 20, chunked=False, in_flight=0, interval=PAUSE / 10))
+    seen, most = asyncio.run(serve(tmp_path, [b"a"] * 20, chunked=False, together=4, in_flight=0, interval=PAUSE / 10))
     assert len(seen.indexes) == 20
     assert most > 3

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.late import Grown, Pair, Peer, grow, late_pair
+from tests.support.waiting import PATIENCE, until
 from xinglin.carrier.ledger import backfill as backfill_module
 from xinglin.carrier.ledger import past as past_module
 from xinglin.carrier.ledger.backfill import Backfill, Source
@@ -34,6 +35,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Grown:
 def pair(grown: Grown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     """Give a late home and its peer; what rests does so for a moment."""
     monkeypatch.setattr(backfill_module, "SLICE_ENTRIES", 100)
+    monkeypatch.setattr(backfill_module, "SLICE_SECONDS", 1_000.0)
     monkeypatch.setattr(past_module, "PAGE_BYTES", 10_000)
     monkeypatch.setattr(backfilling, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(backfilling, "PACE_SECONDS", 0.0)
@@ -94,7 +96,7 @@ class Without:
         raise LogBegunLate(chain="c", entry=9)
 
 
-def run(pair: Pair, keeper: BackfillKeeper, seconds: float = 30.0) -> None:
+def run(pair: Pair, keeper: BackfillKeeper, seconds: float = PATIENCE) -> None:
     """Run the keeper while blocks are made, until the log is whole."""
     keeper.start()
     deadline = time.monotonic() + seconds
@@ -189,7 +191,7 @@ def test_nothing_is_begun_where_nothing_is_missing(pair: Pair) -> None:
 def test_without_anybody_to_ask_it_waits_and_can_be_stopped(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
     keeper = BackfillKeeper(pair.late, [Next("a", Without())])
     keeper.start()
-    time.sleep(0.1)
+    until(lambda: keeper.status and keeper.status.code)
     keeper.close()
     status = keeper.status
     assert status is not None
@@ -212,7 +214,7 @@ def test_a_full_store_takes_none_of_it(pair: Pair, monkeypatch: pytest.MonkeyPat
             keeper.look()
         assert source.met == 0
         keeper.start()
-        time.sleep(0.05)
+        until(lambda: keeper.status and keeper.status.code)
     status = keeper.status
     assert status is not None
     assert status.code == "storage.full"

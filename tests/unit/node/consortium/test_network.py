@@ -6,7 +6,7 @@ import threading
 
 from xinglin.node.consortium.network import Together
 
-SECONDS = 20
+SECONDS = 120
 
 
 def test_answers_come_when_all_have_the_height_in_the_order_of_heights() -> None:

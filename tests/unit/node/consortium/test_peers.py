@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import pytest
@@ -11,7 +10,7 @@ from xinglin.carrier.consensus.comet.config import Peer
 from xinglin.node.consortium.peers import PeersKeeper
 
 OWN = b"m" * 20
-STAGGER = 0.2
+STAGGER = 24.0
 
 
 def peer(letter: str, port: int = 1) -> Peer:
@@ -57,6 +56,27 @@ class Engine:
         self.did.append("restart")
 
 
+class Clock:
+    """What a keeper uses of ``time``."""
+
+    def __init__(self, seconds: list[float]) -> None:
+        self._seconds = seconds
+
+    def time(self) -> float:
+        """Return the last second."""
+        return self._seconds[-1]
+
+    monotonic = time
+
+
+@pytest.fixture(autouse=True)
+def seconds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Give keepers a clock whose time is the last of the list that is returned."""
+    held = [1000.0]
+    monkeypatch.setattr("xinglin.node.consortium.peers.time", Clock(held))
+    return held
+
+
 def test_nothing_is_done_while_nothing_changes() -> None:
     engine = Engine(peer("a"), peer("z"))
     keeper = PeersKeeper(engine, 0.0)
@@ -64,8 +84,7 @@ def test_nothing_is_done_while_nothing_changes() -> None:
     assert engine.did == []
 
 
-def test_an_engine_that_does_not_dial_a_peer_that_can_be_reached_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = quick(monkeypatch)
+def test_an_engine_that_does_not_dial_a_peer_that_can_be_reached_is_restarted(seconds: list[float]) -> None:
     engine = Engine(peer("a"))
     keeper = PeersKeeper(engine, 0.0)
     engine.away = [b"a" * 20]
@@ -79,9 +98,8 @@ def test_an_engine_that_does_not_dial_a_peer_that_can_be_reached_is_restarted(mo
     assert keeper.restarts == 0  # nobody was removed
 
 
-def test_engines_with_dead_connections_are_restarted_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engines_with_dead_connections_are_restarted_one_after_the_other(seconds: list[float]) -> None:
     """Nodes look at the same seconds of the clock, so that no two turns are one."""
-    seconds = quick(monkeypatch)
     engine = Engine(peer("a"), peer("b"))  # two go before it
     engine.standing, engine.dead_ones = False, [b"a" * 20]
     keeper = PeersKeeper(engine, 8.0)
@@ -95,8 +113,7 @@ def test_engines_with_dead_connections_are_restarted_one_after_the_other(monkeyp
     assert restarted == [1018]
 
 
-def test_no_connection_is_taken_for_dead_while_the_chain_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = quick(monkeypatch)
+def test_no_connection_is_taken_for_dead_while_the_chain_stands(seconds: list[float]) -> None:
     engine = Engine(peer("a"))
     engine.dead_ones = [b"a" * 20]
     keeper = PeersKeeper(engine, 0.0)
@@ -104,26 +121,6 @@ def test_no_connection_is_taken_for_dead_while_the_chain_stands(monkeypatch: pyt
         seconds.append(float(second))
         keeper.look()
     assert engine.did == []
-
-
-def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Give keepers a clock whose time is the last of the list that is returned."""
-    seconds = [1000.0]
-    monkeypatch.setattr("xinglin.node.consortium.peers.time", Clock(seconds))
-    return seconds
-
-
-class Clock:
-    """What a keeper uses of ``time``."""
-
-    def __init__(self, seconds: list[float]) -> None:
-        self._seconds = seconds
-
-    def time(self) -> float:
-        """Return the last second."""
-        return self._seconds[-1]
-
-    monotonic = time
 
 
 def test_who_is_new_is_written_and_nothing_is_restarted() -> None:
@@ -166,14 +163,17 @@ def test_who_was_there_when_the_engine_was_started_is_shut_out_if_it_is_gone_sin
     assert engine.did == [["a"], "restart"]
 
 
-def test_nodes_restart_one_after_the_other_in_the_order_of_their_peers() -> None:
+def test_nodes_restart_one_after_the_other_in_the_order_of_their_peers(seconds: list[float]) -> None:
     first, second = Engine(peer("x"), peer("z")), Engine(peer("a"), peer("x"), peer("z"))
     keepers = [PeersKeeper(engine, STAGGER) for engine in (first, second)]
     first.peers, second.peers = (peer("z"),), (peer("a"), peer("z"))
     for keeper in keepers:
         keeper.look()
     assert ("restart" in first.did, "restart" in second.did) == (True, False)
-    time.sleep(STAGGER)
+    seconds.append(seconds[-1] + STAGGER - 0.1)
+    keepers[1].look()
+    assert "restart" not in second.did
+    seconds.append(seconds[-1] + 0.1)
     keepers[1].look()
     assert second.did == [["a", "z"], "restart"]
 
@@ -197,7 +197,7 @@ def test_another_address_alone_is_written_and_closes_nothing() -> None:
     assert engine.did == [["a"]]
 
 
-def test_a_member_that_changes_its_peer_again_and_again_does_not_keep_engines_restarting() -> None:
+def test_a_member_that_changes_its_peer_again_and_again_does_not_keep_engines_restarting(seconds: list[float]) -> None:
     """All of them at once would be down, and one member alone would stop the chain."""
     engine = Engine(peer("x"), peer("z"))
     keeper = PeersKeeper(engine, STAGGER)
@@ -208,6 +208,6 @@ def test_a_member_that_changes_its_peer_again_and_again_does_not_keep_engines_re
         engine.peers = (peer(letter), peer("z"))
         keeper.look()
     assert keeper.restarts == 1
-    time.sleep(3 * STAGGER)
+    seconds.append(seconds[-1] + 3 * STAGGER)
     keeper.look()
     assert keeper.restarts == 2

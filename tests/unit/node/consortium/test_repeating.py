@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from tests.support.waiting import PATIENCE
 from xinglin.node.consortium.repeating import Repeating
 
 
@@ -20,7 +21,7 @@ def test_a_look_that_raises_is_told_and_the_next_one_comes(caplog: pytest.LogCap
 
     repeating = Repeating("looking", look, 0.001)
     repeating.start()
-    assert enough.wait(5)
+    assert enough.wait(PATIENCE)
     repeating.close()
     seen = looks[0]
     threading.Event().wait(0.02)

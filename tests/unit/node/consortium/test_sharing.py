@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import PATIENCE
 from xinglin.node.consortium import sharing
 from xinglin.node.consortium.marks import KEPT, PackagedHeights
 from xinglin.node.consortium.package import Made
@@ -34,7 +35,7 @@ class Maker:
         path.with_name(f".{path.name}.partial").write_bytes(b"half")
         self.going.set()
         if self.wait is not None:
-            self.wait.wait(20)
+            self.wait.wait(PATIENCE)
         if self.fault is not None:
             raise self.fault
         path.with_name(f".{path.name}.partial").unlink()
@@ -111,12 +112,12 @@ def test_while_one_is_made_others_are_told_to_come_again(tmp_path: Path) -> None
     shelf = maker.shelf(tmp_path / "shared")
     thread = threading.Thread(target=shelf.newest)
     thread.start()
-    assert maker.going.wait(20)
+    assert maker.going.wait(PATIENCE)
     with pytest.raises(PackageUnavailable):
         shelf.newest()
     assert maker.wait is not None
     maker.wait.set()
-    thread.join(20)
+    thread.join(PATIENCE)
     assert shelf.newest().height == 5
     assert maker.made == 1
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engines import free_port
+from tests.support.ports import free_port
 from xinglin.node.network_tool.creating import require_free
 from xinglin.node.network_tool.errors import PlaceTaken
 from xinglin.node.network_tool.folder import NetworkFolder, NetworkNode
@@ -29,7 +29,7 @@ def node(tmp_path: Path) -> NetworkNode:
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     """Return a process that ignores SIGTERM."""
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
@@ -64,7 +64,7 @@ def test_who_does_not_end_is_killed(node: NetworkNode, sleeper: subprocess.Popen
     write_number(node, sleeper.pid, started(sleeper.pid))
     network = NetworkFolder(node.home.parent, "c" + "a" * 26, (node,))
     assert stop_processes(network, [node], seconds=0.2) == ["one"]
-    assert sleeper.wait(5) == -9
+    assert sleeper.wait(60) == -9
     assert process_of(node) is None
     assert stop_processes(network, [node]) == []
 

@@ -42,7 +42,7 @@ def test_a_worker_reads_what_this_process_would(files: list[Path], monkeypatch: 
     assert [one.path for one in here] == [files[9]]
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 def test_a_killed_worker_ends_the_run_and_blames_no_file(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WORTH_A_PROCESS_BYTES", 0)
     refusals: list[Refusal] = []

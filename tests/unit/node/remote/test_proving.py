@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from tests.support.contract_parties import Party, genesis_of, next_epoch
 from xinglin.carrier.access.governance.model import EpochState, Vote
 from xinglin.carrier.crypto.suite import suite
+from xinglin.carrier.ledger.checkpoint import Head, SignatureType, SignedNote, sign_head
 from xinglin.carrier.ledger.errors import SignerUnknown
 from xinglin.carrier.ledger.genesis import epoch_hash, epoch_zero
+from xinglin.carrier.ledger.model import SuiteNumber
 from xinglin.kernel.encoding import pack
 from xinglin.node.remote.claims import Claim, Open, Patience, Time
 from xinglin.node.remote.errors import NodeAway, NodeUnreached, RefusalUnproven, SubmissionUnknown
@@ -27,6 +30,7 @@ from xinglin.node.remote.forms import (
 )
 from xinglin.node.remote.nodes import Nodes
 from xinglin.node.remote.proving import Prover
+from xinglin.node.remote.remembered import FileMemory, MemoryDamaged, Remembered
 from xinglin.node.remote.settling import Settling
 from xinglin.node.remote.transport import Address, Ask
 from xinglin.node.remote.trusting import ChainNamed
@@ -50,6 +54,7 @@ class Grown:
 
     def __init__(self, *names: str, hide: Sequence[str] = (LIAR,), dead: Sequence[str] = ()) -> None:
         parties = sorted((Party(GM, MemberKind.MEDICAL_INSTITUTION) for _ in range(7)), key=lambda one: one.member)
+        self.parties = parties
         self.chain, self.genesis = genesis_of(*parties[:3])
         first = epoch_zero(self.chain, self.genesis)
         epoch = next_epoch(first, epoch_hash(GM.hash, first), 4, *(one.entry() for one in parties))
@@ -130,3 +135,35 @@ def test_asking_for_epochs_and_proofs_ends_in_time() -> None:
     with pytest.raises(NodeAway):
         grown.prover.check(Address("b"), [Claim(Open(b"raw", bytes(32), END), DONE)], until=grown.now + 2.0)
     assert grown.now < 4.2
+
+
+def test_who_remembers_the_newest_epochs_is_not_shown_old_ones_by_all(tmp_path: Path) -> None:
+    grown = Grown("a", "b", hide=["a", "b"])
+    grown.prover.faults()
+    assert grown.prover.faults() == 0  # three founders: none may lie, and a refusal is final
+    head = Head(grown.chain, 2, b"r" * 32, b"s" * 32, 9, 900)
+    signed = sorted(grown.parties[:4], key=lambda one: one.member)
+    lines = [
+        sign_head(head, one.member, one.key.public, SuiteNumber.GM, SignatureType.CHECKPOINT, one.key.sign)
+        for one in signed
+    ]
+    memory = FileMemory(tmp_path / "accepted")
+    memory.save(
+        Remembered(
+            grown.chain,
+            pack(grown.genesis).hex(),
+            [one.hex() for one in grown.states],
+            SignedNote(head, tuple(lines)).encode().decode(),
+        )
+    )
+    time = Time(lambda: grown.now, lambda _: None)
+    prover = Prover(ChainNamed(grown.chain, GM), grown.nodes, grown.ask, time, Patience(5.0), memory=memory)
+    assert prover.faults(of_all=True) == 2
+    saved = memory.load()
+    assert saved is not None
+    memory.save(msgspec.structs.replace(saved, epochs=[grown.states[0].hex()]))
+    with pytest.raises(MemoryDamaged):  # its cosigners are of an epoch that it has not
+        Prover(ChainNamed(grown.chain, GM), grown.nodes, grown.ask, time, Patience(5.0), memory=memory)
+    other = ChainNamed("c" + "a" * 26, GM)
+    with pytest.raises(MemoryDamaged):
+        Prover(other, grown.nodes, grown.ask, time, Patience(5.0), memory=memory)

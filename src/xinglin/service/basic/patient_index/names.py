@@ -13,8 +13,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from pypinyin import lazy_pinyin
-
 from xinglin.service.basic.patient_index.model import Name, Sex, Value
 from xinglin.service.basic.patient_index.surnames import COMPOUND, READINGS, WADE_GILES
 
@@ -86,6 +84,8 @@ def is_han(text: str) -> bool:
 @lru_cache(maxsize=65536)
 def pinyin(text: str) -> str:
     """Return the reading of Chinese characters without tones, syllables parted by spaces."""
+    from pypinyin import lazy_pinyin  # noqa: PLC0415  (its dictionary takes longer to load than most commands to run)
+
     return " ".join(syllable.lower().replace("ü", "v") for syllable in lazy_pinyin(text) if syllable.strip())
 
 

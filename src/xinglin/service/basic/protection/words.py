@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from xinglin.kernel.errors import PlatformError, all_errors
+from xinglin.kernel.errors import error_for_code
 from xinglin.service.basic.protection.model import Rule
 from xinglin.service.basic.protection.rules import PASSES
 from xinglin.stakeholders.purposes import Basis, Copy
@@ -72,18 +72,13 @@ def said_words(said: str) -> Words:
         return "decides nothing", "不作决定"
     head, _, rest = said.partition(": ")
     if head == PASSES:
-        case = error_of(rest)
+        case = None if rest in _NOTES else error_for_code(rest)
         en, zh = _NOTES.get(rest, (rest, rest)) if case is None else (case.en, case.zh)
         return f"decides nothing: {en}", f"不作决定：{zh}"
     if head == "permits":
         basis, _, copy = rest.partition(", copy ")
         b, c = BASIS_WORDS[Basis(basis)], COPY_WORDS[Copy[copy.upper()]]
         return f"permits: {b[0]}, {c[0]}", f"准许：{b[1]}，{c[1]}"
-    case = error_of(said)
+    case = error_for_code(said)
     en, zh = (said, said) if case is None else (case.en, case.zh)
     return f"refuses: {en}", f"拒绝：{zh}"
-
-
-def error_of(code: str) -> type[PlatformError] | None:
-    """Return the case of a code, None for one that there is not."""
-    return next((case for case in all_errors() if case.code == code), None)

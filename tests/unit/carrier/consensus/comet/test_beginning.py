@@ -72,7 +72,7 @@ def test_light_blocks_are_answered_and_nothing_else() -> None:
 
 
 def ask(server: LightServer, text: str) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection(server.address, timeout=5)
+    connection = http.client.HTTPConnection(server.address, timeout=60)
     try:
         connection.request("POST", "/", text.encode())
         answer = connection.getresponse()

@@ -19,6 +19,7 @@ import pytest
 from tests.support.abci import timestamp
 from tests.support.chain import BLOCK_MS, Chain, found_chain
 from tests.support.homes import SetClock
+from tests.support.waiting import PATIENCE, until
 from xinglin.carrier.consensus.comet import engine as engine_module
 from xinglin.carrier.consensus.comet.engine import CometEngine
 from xinglin.carrier.consensus.comet.handler import AbciHandler
@@ -31,22 +32,24 @@ from xinglin.carrier.ledger.errors import StoreDamaged, StoreFull, TransactionTo
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.kernel.errors import PlatformError
 
-SECONDS = 20
+SECONDS = PATIENCE
 KNOWN = "tx already exists in cache"
 FULL = "mempool is full: number of txs 5000 (max: 5000), total txs bytes 1 (max: 2)"
 
 
 @dataclass
 class Mempool:
-    """An engine's mempool: what was broadcast; ``down`` and ``says`` are what it does."""
+    """An engine's mempool: what was broadcast, and in vain; ``down`` and ``says`` are what it does."""
 
     calls: list[list[bytes]] = field(default_factory=list)
+    vain: list[list[bytes]] = field(default_factory=list)
     down: Exception | None = None
     says: Callable[[bytes], str] = lambda _: ""
 
     def __call__(self, batch: Sequence[bytes]) -> list[str]:
         """Take a batch."""
         if self.down is not None:
+            self.vain.append(list(batch))
             raise self.down
         self.calls.append(list(batch))
         return [self.says(raw) for raw in batch]
@@ -88,14 +91,6 @@ class Rig:
     def noted(self) -> None:
         """Wait until the answers on all that was handed in are noted."""
         until(lambda: not any(one.queued for one in list(self.engine._waiting.values())))
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Wait for something that has to come."""
-    end = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def make(chain: Chain, ledger: Ledger, folder: Path, again_seconds: float = 60.0) -> Rig:
@@ -158,9 +153,10 @@ class TestAnswers:
         future = rig.engine.submit_many([raw])
         rig.block(raw)
         assert codes(future) == [0]
-        rig.mempool.down = None
         last = rig.chain.sign()
         rig.engine.submit_many([last])
+        until(lambda: [last] in rig.mempool.vain)  # what was in hand when the block came has been put back
+        rig.mempool.down = None
         rig.arrived(last)
         assert rig.mempool.had(raw) == 0
 
@@ -389,6 +385,7 @@ class TestTheEngine:
         quick.block(second)
         assert codes(future) == [0]
         quick.mempool.says = lambda _: ""
+        quick.engine._again = 60.0  # handed in again, it would count as taken
         later = chain.sign(chain.add("c"))
         future = quick.engine.submit_many([later])
         quick.check(later)  # refused at first sight, it is in nobody's mempool

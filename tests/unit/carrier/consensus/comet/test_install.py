@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.children import REPOSITORY
 from tests.support.refusals import refused
+from tests.support.waiting import until
 from xinglin.carrier.consensus.comet import install as subject
 from xinglin.carrier.consensus.comet.binary import VERSION, engine_place, find_engine
 from xinglin.carrier.consensus.comet.install import GO_PACKAGE, MODULE, MODULE_SUM, install_engine
@@ -188,20 +188,12 @@ def start() -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", INSTALLING], env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def wait_for(condition: Path) -> None:
-    for _ in range(2000):
-        if condition.exists():
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"{condition} never came")
-
-
 def test_killed_half_way_nothing_half_is_there_and_the_next_one_clears_up(go: Path) -> None:
     (go / "building").write_text(
         f'mkdir -p "$GOBIN"; echo half > "$GOBIN/cometbft"; echo $$ > {go}/half; exec sleep 60'
     )
     with start() as killed:
-        wait_for(go / "half")
+        until((go / "half").exists)
         os.kill(killed.pid, signal.SIGKILL)
     os.kill(int((go / "half").read_text()), signal.SIGKILL)
     assert not engine_place().exists()

@@ -39,7 +39,7 @@ def answering() -> Iterator[Callable[..., EngineRpc]]:
     def make(*answers: bytes) -> EngineRpc:
         listener = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=serve, args=[listener, answers], daemon=True).start()
-        client = EngineRpc(f"127.0.0.1:{listener.getsockname()[1]}", timeout=2.0)
+        client = EngineRpc(f"127.0.0.1:{listener.getsockname()[1]}", timeout=60.0)
         opened.extend([listener, client])
         return client
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 
 from tests.support.abci import AbciClient, AbciNode, abci_node, framed, started
 from tests.support.chain import BLOCK_MS, Chain, found_chain
+from tests.support.waiting import PATIENCE, until
 from xinglin.carrier.consensus.comet import server as server_module
 from xinglin.carrier.consensus.comet.handler import AbciHandler
 from xinglin.carrier.consensus.comet.messages import Request
@@ -31,14 +31,6 @@ SECRET = b"the name of a patient"
 def threads() -> list[threading.Thread]:
     """Return the threads of servers."""
     return [thread for thread in threading.enumerate() if thread.name.startswith("abci")]
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Wait for something that has to come."""
-    end = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 FLUSH = Request(flush={}).SerializeToString()
@@ -148,7 +140,7 @@ def test_a_slow_reader_holds_up_nobody(node: AbciNode, engine: AbciClient, chain
 ANOTHER = """
 import socket, sys
 one = socket.socket(socket.AF_UNIX)
-one.settimeout(20)
+one.settimeout(100)
 one.connect(sys.argv[1])
 try:
     one.sendall(bytes([2, 0x12, 0]))
@@ -161,7 +153,7 @@ except ConnectionError:
 def another_process(path: Path) -> int:
     """Let another process ask for a flush; return how many bytes it gets."""
     done = subprocess.run(
-        [sys.executable, "-c", ANOTHER, str(path)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", ANOTHER, str(path)], capture_output=True, text=True, check=True, timeout=120
     )
     return int(done.stdout)
 
@@ -326,19 +318,19 @@ class TestClosing:
 
             def slow() -> int:
                 begun.set()
-                assert go_on.wait(20)
+                assert go_on.wait(PATIENCE)
                 return commit()
 
             monkeypatch.setattr(node.application, "commit", slow)
             engine.finalize(1, chain.start + BLOCK_MS, [])
             engine.send(framed(Request(commit={})))
-            assert begun.wait(20)
+            assert begun.wait(PATIENCE)
             closing = threading.Thread(target=node.server.close)
             closing.start()
             time.sleep(0.05)
             assert closing.is_alive()
             go_on.set()
-            closing.join(20)
+            closing.join(PATIENCE)
             assert not closing.is_alive()
         assert ledger.tip.height == 1
         assert [height for height, _, _, _ in node.seen.blocks] == [1]
@@ -372,7 +364,7 @@ class TestClosing:
             node.server.close()
             ledger.close()  # at once: nothing may be asked of it any more
             for one in loads:
-                one.join(20)
+                one.join(PATIENCE)
                 assert not one.is_alive()
         assert node.server.failure is None
 

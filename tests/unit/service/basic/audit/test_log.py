@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.access import PrivateHome, entry, private_home
 from tests.support.chain import found_chain
+from tests.support.waiting import PATIENCE
 from xinglin.carrier.consensus.errors import EngineClosed
 from xinglin.carrier.consensus.ports import Committed
 from xinglin.kernel.encoding import decode, encode, state_key
@@ -87,7 +88,7 @@ class Held:
     def submit(self, transaction: bytes) -> Future[Committed]:
         self.submitted.append(transaction)
         self.begun.set()
-        assert self.let_go.wait(10)
+        assert self.let_go.wait(PATIENCE)
         return self._submit(transaction)
 
 
@@ -95,10 +96,10 @@ def test_what_arrives_while_a_block_commits_goes_into_the_next_transaction(priva
     held = Held(private)
     log = AccessLog(held, private.signer)
     first = log.submit(now())
-    assert held.begun.wait(10)
+    assert held.begun.wait(PATIENCE)
     waiting = [log.submit(now()) for _ in range(7)]
     held.let_go.set()
-    places = [first.result(10), *[one.result(10) for one in waiting]]
+    places = [first.result(PATIENCE), *[one.result(PATIENCE) for one in waiting]]
     assert len(held.submitted) == 2
     assert [(place.index, place.item) for place in places] == [(0, 0), *[(1, item) for item in range(7)]]
     log.close()
@@ -111,7 +112,7 @@ def test_more_than_a_batch_goes_into_several(tmp_path: Path) -> None:
         log = AccessLog(held, private.signer)
         futures = [log.submit(now()) for _ in range(8)]
         held.let_go.set()
-        assert len({(place.index, place.item) for place in [one.result(10) for one in futures]}) == 8
+        assert len({(place.index, place.item) for place in [one.result(PATIENCE) for one in futures]}) == 8
         log.close()
 
 
@@ -119,15 +120,15 @@ def test_one_entry_that_the_contract_refuses_holds_up_no_other(private: PrivateH
     held = Held(private)
     log = AccessLog(held, private.signer)
     first = log.submit(now())
-    assert held.begun.wait(10)
+    assert held.begun.wait(PATIENCE)
     good, bad, last = now(), now(outcome=5), now()
     futures = [log.submit(one) for one in (good, bad, last)]
     held.let_go.set()
-    first.result(10)
-    assert item_at(private, futures[0].result(10)) == encode(good)
-    assert item_at(private, futures[2].result(10)) == encode(last)
+    first.result(PATIENCE)
+    assert item_at(private, futures[0].result(PATIENCE)) == encode(good)
+    assert item_at(private, futures[2].result(PATIENCE)) == encode(last)
     with pytest.raises(EntryCopyInvalid):
-        futures[1].result(10)
+        futures[1].result(PATIENCE)
     log.close()
 
 

@@ -4,47 +4,44 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
+from tests.support.waiting import PATIENCE, until
 from xinglin.carrier.consensus.errors import EngineClosed
 from xinglin.service.basic.coordination.anchor_keeper import MAX_WAIT_SECONDS, AnchorKeeper
 from xinglin.service.basic.coordination.anchoring import ChainBehindAnchor, ChainRewritten
 
-SOON = 5.0
 BEHIND = ChainBehindAnchor(chain="p" + "a" * 26, size=1, anchored=2)
 
 
 @dataclass
 class Steps:
-    """An anchoring whose attempts end as the list says, the last for good (port ``Anchors``)."""
+    """An anchoring whose attempts end as the list says, the last for good (port ``Anchors``).
+
+    With a ``gate`` each attempt is let through it before it ends, so that what the one before led to can be seen.
+    """
 
     ends: Sequence[Exception | None] = (None,)
     checked: Exception | None = None
     times: list[float] = field(default_factory=list)
-    came: threading.Condition = field(default_factory=threading.Condition)
+    gate: threading.Semaphore | None = None
 
     def check(self) -> None:
         if self.checked is not None:
             raise self.checked
 
     def step(self) -> bool:
-        with self.came:
-            end = self.ends[min(len(self.times), len(self.ends) - 1)]
-            self.times.append(time.monotonic())
-            self.came.notify_all()
+        end = self.ends[min(len(self.times), len(self.ends) - 1)]
+        self.times.append(time.monotonic())
+        if self.gate is not None:
+            assert self.gate.acquire(timeout=PATIENCE)
         if end is not None:
             raise end
         return True
-
-    def wait(self, until: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + SOON
-        while not until():
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
 
 
 @contextmanager
@@ -61,12 +58,12 @@ def keeping(steps: Steps, interval: float = 0.01) -> Iterator[AnchorKeeper]:
 def test_it_looks_again_and_again_and_once_more_at_the_end() -> None:
     steps = Steps()
     with keeping(steps) as keeper:
-        steps.wait(lambda: len(steps.times) >= 3)
+        until(lambda: len(steps.times) >= 3)
         assert keeper.status.failures == 0
     last = len(steps.times)
     steps = Steps()
-    with keeping(steps, interval=4.0):
-        steps.wait(lambda: len(steps.times) == 1)
+    with keeping(steps, interval=3_600.0):
+        until(lambda: len(steps.times) == 1)
     assert len(steps.times) == 2
     assert last >= 4
 
@@ -75,13 +72,16 @@ def test_a_fault_is_seen_and_tried_again_later_and_later_and_forgotten_when_it_e
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     closed = EngineClosed(chain="c" + "a" * 26)
-    steps = Steps((closed, closed, TimeoutError(), None))
+    gate = threading.Semaphore(2)
+    steps = Steps((closed, closed, TimeoutError(), None), gate=gate)
     with caplog.at_level("INFO"), keeping(steps, interval=0.05) as keeper:
-        steps.wait(lambda: keeper.status.failures == 2)
+        until(lambda: keeper.status.failures == 2)
         assert (keeper.status.fault, keeper.status.closed) == (closed.code, False)
         keeper.require_open()
-        steps.wait(lambda: keeper.status.fault == "TimeoutError")
-        steps.wait(lambda: len(steps.times) >= 4 and keeper.status.failures == 0)
+        gate.release()
+        until(lambda: keeper.status.fault == "TimeoutError")
+        gate.release(1_000)
+        until(lambda: len(steps.times) >= 4 and keeper.status.failures == 0)
         waits = [after - before for before, after in zip(steps.times, steps.times[1:], strict=False)]
         assert waits[0] >= 0.1
         assert waits[1] >= 0.2
@@ -117,7 +117,7 @@ def test_the_wait_between_attempts_is_bounded(monkeypatch: pytest.MonkeyPatch) -
 def test_a_chain_that_is_not_what_was_anchored_is_closed_for_good(broken: Exception, *, at_start: bool) -> None:
     steps = Steps(checked=broken) if at_start else Steps((None, broken, None))
     with keeping(steps) as keeper:
-        steps.wait(lambda: keeper.status.closed)
+        until(lambda: keeper.status.closed)
         with pytest.raises(type(broken)):
             keeper.require_open()
         tried = len(steps.times)

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from xinglin_verify.report import Verdict as TheirVerdict
 from xinglin_verify.verify import verify_bundle
 
+from tests.support.damage import flipped
 from tests.support.episode_world import EpisodeWorld, Proofs, episode_world, proofs
 from xinglin.carrier.contracts.api import Context, Contract, Method
 from xinglin.carrier.ledger.bundle_model import Bundle, EpisodeBundle, LateAddition
@@ -88,7 +89,7 @@ CHANGES: dict[str, tuple[int, Change]] = {
     "no records": (22, lambda b: replace(b, records=())),
     "the state of something else": (23, lambda b: replace(b, state=b.reads[0].head)),
     "a state without a value": (23, lambda b: replace(b, state=replace(b.state, value=()))),
-    "another value": (23, lambda b: replace(b, state=replace(b.state, value=(b.state.value[0][:-1] + b"x",)))),
+    "another value": (23, lambda b: replace(b, state=replace(b.state, value=(flipped(b.state.value[0]),)))),
     "another proof": (23, lambda b: replace(b, state=replace(b.state, proof=b.reads[0].head.proof))),
     "no key of the institution": (24, lambda b: replace(b, keys=())),
     "a key that nothing needs": (24, lambda b: replace(b, keys=tuple(sorted((*b.keys, b.anchor.states[1]), key=_key)))),

@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 
+from tests.support.waiting import PATIENCE
 from xinglin.carrier.crypto.suite import suite
 from xinglin.carrier.ledger.build import Signer
 from xinglin.kernel.identifiers import identifier
@@ -38,7 +39,7 @@ class Told(Custodian):
         numbers = [one.request.id[0] for one, _ in incoming]
         self.batches.append(numbers)
         self.begun.set()
-        assert self.let.wait(10)
+        assert self.let.wait(PATIENCE)
         if self.fault is not None and len(numbers) > 1:
             raise self.fault
         return [RequestReplayed() if number == 7 else bytes([number]) for number in numbers]
@@ -74,12 +75,12 @@ def ask_while_answered(told: Told, numbers: Sequence[int]) -> list[bytes | BaseE
 
     with ThreadPoolExecutor(len(numbers) + 1) as pool:
         first = pool.submit(ask, 0)
-        assert told.begun.wait(10)
+        assert told.begun.wait(PATIENCE)
         others = [pool.submit(ask, number) for number in numbers]
         while len(desk._waiting) < len(numbers):
             threading.Event().wait(0.001)
         told.let.set()
-        answers = [one.result(10) for one in (first, *others)]
+        answers = [one.result(PATIENCE) for one in (first, *others)]
     assert desk.answer(request(9)) == b"\x09"  # whatever it was, the desk goes on
     return answers
 
@@ -94,19 +95,19 @@ def test_who_comes_while_one_is_answered_is_answered_together() -> None:
 
 def test_who_has_just_been_answered_comes_back_to_those_who_waited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two groups of readers that come again and again become one, and wait for one batch instead of two."""
-    monkeypatch.setattr(module, "LINGER_SECONDS", 10.0)
+    monkeypatch.setattr(module, "LINGER_SECONDS", 2 * PATIENCE)
     told = Told()
     desk = Desk(told)
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(desk.answer, request(0))
-        assert told.begun.wait(10)
+        assert told.begun.wait(PATIENCE)
         other = pool.submit(desk.answer, request(1))
         while not desk._waiting:
             threading.Event().wait(0.001)
         told.let.set()
-        assert first.result(10) == b"\x00"
+        assert first.result(PATIENCE) == b"\x00"
         again = pool.submit(desk.answer, request(2))
-        assert [other.result(5), again.result(5)] == [b"\x01", b"\x02"]
+        assert [other.result(PATIENCE), again.result(PATIENCE)] == [b"\x01", b"\x02"]
     assert told.batches == [[0], [1, 2]]
 
 
@@ -139,13 +140,12 @@ class Stopped(module._Waiting):
         raise KeyboardInterrupt
 
 
-@pytest.mark.timeout(30)
 def test_who_is_made_to_stop_while_waiting_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     told = Told()
     desk = Desk(told)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(desk.answer, request(0))
-        assert told.begun.wait(10)
+        assert told.begun.wait(PATIENCE)
         with monkeypatch.context() as patch:
             patch.setattr(module, "_Waiting", Stopped)
             with pytest.raises(KeyboardInterrupt):
@@ -154,7 +154,7 @@ def test_who_is_made_to_stop_while_waiting_keeps_nobody_waiting(monkeypatch: pyt
         while not desk._waiting:
             threading.Event().wait(0.001)
         told.let.set()
-        assert [first.result(10), last.result(10)] == [b"\x00", b"\x02"]
+        assert [first.result(PATIENCE), last.result(PATIENCE)] == [b"\x00", b"\x02"]
     assert told.batches == [[0], [2]]
 
 
