@@ -40,7 +40,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at: Seconds = 0.0
     nodes: tuple[str, ...] = ()
     groups: tuple[tuple[str, ...], ...] = ()
-    seconds: Seconds = 30.0
+    seconds: Seconds = 60.0
     times: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 4
     blocks: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 3
     code: str = ""

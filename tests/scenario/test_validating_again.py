@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.lying import lying
 from tests.support.neighbourhood import House, Neighbourhood, neighbourhood
+from tests.support.ports import free_ports
+from tests.support.waiting import until
 from xinglin.carrier.access.registry.errors import ValidatorKeyExists
 from xinglin.carrier.access.registry.model import NAMESPACE, EndValidator, ValidatorState
 from xinglin.carrier.consensus.comet.files import EngineHome, identity, make_keys
@@ -19,7 +21,6 @@ from xinglin.carrier.ledger.build import operation
 from xinglin.carrier.ledger.errors import OverQuota
 from xinglin.kernel.encoding import decode, pack, state_key
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.consortium.network_setup import free_ports
 from xinglin.node.consortium.validator_key import ValidatorKeyKeeper, take_registered_key
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.membership import validating
@@ -31,7 +32,9 @@ from xinglin.node.remote.trusting import ChainNamed
 from xinglin.stakeholders.kinds import Status
 
 HOME, ASKED = "hospital", "platform"
-SHORT = Patience(seconds=1.0, request_seconds=1.0, quorum_seconds=0.5)
+PATIENT = Patience(seconds=200.0, request_seconds=100.0, quorum_seconds=0.5)
+LOST = Patience(seconds=3.0, request_seconds=3.0, quorum_seconds=0.5)
+"""Where no answer comes."""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def engine_of(house: House) -> EngineHome:
     return EngineHome(house.node.home.engine(house.node.consortium.rules.chain).resolve())
 
 
-def client(place: Neighbourhood, address: str = "", patience: Patience = SHORT) -> RemoteChain:
+def client(place: Neighbourhood, address: str = "", patience: Patience = PATIENT) -> RemoteChain:
     """Return a client that believes the node that it asks: how that is proven is tested elsewhere."""
     rules = place[HOME].node.consortium.rules
     named = ChainNamed(rules.chain, rules.suite)
@@ -65,15 +68,28 @@ def client(place: Neighbourhood, address: str = "", patience: Patience = SHORT) 
     return RemoteChain(asked, named, SystemClock(), random_bytes, patience, Assurance.TOLD)
 
 
-def begin(place: Neighbourhood, address: str = "") -> bytes:
+def begin(place: Neighbourhood, address: str = "", patience: Patience = PATIENT) -> bytes:
     house = place[HOME]
-    return begin_validating(house.node.home.path, house.node.keys, client(place, address))
+    return begin_validating(house.node.home.path, house.node.keys, client(place, address, patience))
 
 
 def on_chain(place: Neighbourhood) -> ValidatorState | None:
     node = place[HOME].node
     stored = node.consortium.value(state_key(NAMESPACE, "validator", node.member))
     return None if stored is None else decode(ValidatorState, stored)
+
+
+def taken(place: Neighbourhood, before: bytes) -> ValidatorState:
+    """Return what the chain has once it has another key: its block may come after patience was over."""
+
+    def other() -> bool:
+        state = on_chain(place)
+        return state is not None and state.key != before
+
+    until(other)
+    state = on_chain(place)
+    assert state is not None
+    return state
 
 
 def lose_answers(place: Neighbourhood) -> None:
@@ -106,13 +122,12 @@ def test_a_key_whose_registration_stayed_open_is_found_again(place: Neighbourhoo
     engine, before = engine_of(house), identity(engine_of(house)).validator_key
     lose_answers(place)
     with pytest.raises(SubmissionUnknown):
-        begin(place)
-    registered = on_chain(place)
-    assert registered is not None
+        begin(place, patience=LOST)
+    registered = taken(place, before)
     assert identity(engine).validator_key == before != registered.key
     for address in ("", f"http://127.0.0.1:{free_ports(1)}"):  # no answer that tells, no node at all
         with pytest.raises(SubmissionUnknown):
-            begin(place, address)
+            begin(place, address, LOST)
     size = house.node.consortium.tip.log_size
     answer_truly(place)
     assert begin(place) == registered.key == identity(engine).validator_key
@@ -169,7 +184,7 @@ def test_one_node_s_word_takes_no_key(place: Neighbourhood, house: House, monkey
     with monkeypatch.context() as patch:
         patch.setattr(RemoteChain, "call_built", lambda *_, **__: Assured(9, 900, 3, 0, bytes(32), Assurance.NODE, 1))
         with pytest.raises(SubmissionUnknown):
-            begin(place)
+            begin(place, patience=LOST)
     assert identity(engine_of(house)) == before
     assert begin(place) != before.validator_key
 
@@ -196,8 +211,9 @@ def test_a_key_that_a_copy_of_the_home_registered_is_neither_used_nor_lost(place
     engine = engine_of(house)
     lose_answers(place)
     with pytest.raises(SubmissionUnknown):
-        begin(place)
+        begin(place, patience=LOST)
     made, before = engine.next_validator_key.read_bytes(), identity(engine)
+    taken(place, before.validator_key)
     house.node.home.validator_registration.unlink()
     answer_truly(place)
     with pytest.raises(ValidatorKeyExists):
@@ -210,12 +226,12 @@ def test_a_key_that_a_copy_of_the_home_registered_is_neither_used_nor_lost(place
 
 def test_the_node_takes_the_key_when_its_chain_has_it(place: Neighbourhood, house: House) -> None:
     engine, node, restarts = engine_of(house), house.node, []
+    before = identity(engine).validator_key
     keeper = ValidatorKeyKeeper(node, engine, lambda: restarts.append(1))
     lose_answers(place)
     with pytest.raises(SubmissionUnknown):
-        begin(place)
-    registered = on_chain(place)
-    assert registered is not None
+        begin(place, patience=LOST)
+    registered = taken(place, before)
     keeper.look()
     keeper.look()
     assert restarts == [1]
@@ -227,7 +243,8 @@ def test_a_key_that_has_ended_meanwhile_is_not_taken(place: Neighbourhood, house
     engine, before = engine_of(house), identity(engine_of(house))
     lose_answers(place)
     with pytest.raises(SubmissionUnknown):
-        begin(place)
+        begin(place, patience=LOST)
+    taken(place, before.validator_key)
     end_validator(house)
     assert not take_registered_key(house.node, engine)
     assert identity(engine) == before
