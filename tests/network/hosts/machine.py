@@ -21,6 +21,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.network.hosts.disks import Disk
+
 SYSTEMD = Path("/lib/systemd/systemd")
 _PROGRAMS = ("ip", "unshare", "nsenter", "pivot_root", "mount", "runuser", "useradd", "systemctl")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -34,7 +36,7 @@ _BOOT_SECONDS = 60.0
 _INIT = """
 set -e
 mount --make-rprivate /
-mount --bind {root} {root}
+mount --rbind {root} {root}
 mount --bind /usr {root}/usr
 mount -o remount,ro,bind {root}/usr
 mount -t proc proc {root}/proc
@@ -148,6 +150,7 @@ class Host:
     """One host; see the module. ``address`` is its IP on the wire, ``called`` its name there.
 
     ``lent``: folders of this machine that it sees, read only, by their place there; from the next boot on.
+    ``disk``: has a part of its files, and loses at a power cut what was not written through.
     """
 
     def __init__(self, wire: Wire, name: str, number: int) -> None:
@@ -157,6 +160,7 @@ class Host:
         self.space = f"xl{wire.run}-{number}"
         self.root = wire.folder / name
         self.lent: dict[str, Path] = {}
+        self.disk: Disk | None = None
         self._link = f"xlv{wire.run}{number}"
         self._holder: subprocess.Popen[bytes] | None = None
         self._init = 0
@@ -191,9 +195,15 @@ class Host:
             time.sleep(0.1)
 
     def lose_power(self) -> None:
-        """End all of its processes at once."""
+        """End all of its processes at once; its disk has what was written through."""
         if self._holder is None:
             return
+        self._end()
+        if self.disk is not None:
+            self.disk.cut()
+
+    def _end(self) -> None:
+        assert self._holder is not None
         if self._init:
             with suppress(ProcessLookupError):
                 os.kill(self._init, signal.SIGKILL)
@@ -208,11 +218,17 @@ class Host:
         os.kill(self._init, signal.SIGRTMIN + 3)
         with suppress(subprocess.TimeoutExpired):
             self._holder.wait(120)
-        self.lose_power()
+        self._end()
+        if self.disk is not None:
+            self.disk.flush()
 
     def remove(self) -> None:
         """Take it away, with its disk."""
-        self.lose_power()
+        if self._holder is not None:
+            self._end()
+        if self.disk is not None:
+            self.disk.close()
+            self.disk = None
         subprocess.run(["ip", "netns", "del", self.space], capture_output=True, check=False)
         subprocess.run(["ip", "link", "del", self._link], capture_output=True, check=False)
         with suppress(OSError):
