@@ -63,3 +63,38 @@ def _vote(found: DoubleVote, one: SignedVote, address: bytes) -> dict[str, Any]:
         "extension": None,
         "extension_signature": None,
     }
+
+
+def attack_with(
+    found: DoubleVote, *, common: int = 7, flags: tuple[int, int] = (2, 2), rounds: tuple[int, int] = (1, 1)
+) -> dict[int, dict[str, Any]]:
+    """Return the engine's blocks of an attack on light clients: the one with the evidence, and the one after it.
+
+    The first of the two votes is for the block that the client was shown. ``flags``: how it voted in the two commits;
+    ``rounds``: theirs.
+    """
+    commits = [_commit(found, one, flag, round_) for one, flag, round_ in zip(found.votes, flags, rounds, strict=True)]
+    value = {
+        "ConflictingBlock": {"signed_header": {"header": {}, "commit": commits[0]}, "validator_set": {}},
+        "CommonHeight": str(common),
+        "ByzantineValidators": [],
+        "TotalVotingPower": "40",
+        "Timestamp": "2026-11-26T11:00:00Z",
+    }
+    evidence = [{"type": "tendermint/LightClientAttackEvidence", "value": value}]
+    return {
+        BLOCK: {"block": {"header": {"height": str(BLOCK)}, "evidence": {"evidence": evidence}}},
+        found.height + 1: {"block": {"evidence": {"evidence": []}, "last_commit": commits[1]}},
+    }
+
+
+def _commit(found: DoubleVote, one: SignedVote, flag: int, round_: int) -> dict[str, Any]:
+    vote = _vote(found, one, key_address(found.key))
+    line = {name: vote[name] for name in ("validator_address", "timestamp", "signature")} | {"block_id_flag": flag}
+    absent = {"block_id_flag": 1, "validator_address": "", "timestamp": "0001-01-01T00:00:00Z", "signature": None}
+    return {
+        "height": str(found.height),
+        "round": round_,
+        "block_id": vote["block_id"],
+        "signatures": [absent, line],
+    }

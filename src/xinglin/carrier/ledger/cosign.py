@@ -28,6 +28,8 @@ from xinglin.carrier.ledger.checkpoint import (
 )
 from xinglin.carrier.ledger.errors import CheckpointFork, CheckpointInvalid, CheckpointUnavailable
 
+_FORKS = 16
+"""How many heads are kept that contradict this node's own of one height: each needs a member's signature."""
 KEPT_NOTES = 64
 """How many of the newest checkpoints a home keeps."""
 Pin = Callable[[Collection[int]], Collection[int]]
@@ -49,6 +51,7 @@ class NoteStore:
         self._evidence = chain_folder / "evidence"
         self._pin = pin
         self._lock = threading.Lock()
+        self._keeping = threading.Lock()
 
     def pin_kept(self) -> None:
         """Have the heights of the notes that are there kept provable: after opening, before the next block."""
@@ -117,13 +120,44 @@ class NoteStore:
         except FileNotFoundError:
             return None
 
+    def contradicting(self, height: int) -> SignedNote | None:
+        """Return the first note that contradicted this node's at a height, None when none did.
+
+        Raises:
+            CheckpointInvalid: the file is damaged.
+        """
+        try:
+            return parse_note((self._evidence / f"fork-{height}-theirs.note").read_bytes())
+        except FileNotFoundError:
+            return None
+
     def keep_fork(self, ours: SignedNote, theirs: SignedNote) -> CheckpointFork:
-        """Keep both notes as evidence and return the error to raise."""
-        self._evidence.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Keep both notes as evidence and return the error to raise; what is kept of that height already stays.
+
+        A further head of the height is kept beside the first, a further line of one under it; 16 heads at most.
+        """
         height = theirs.head.height
-        write_durably(self._evidence / f"fork-{height}-ours.note", ours.encode())
-        write_durably(self._evidence / f"fork-{height}-theirs.note", theirs.encode())
+        with self._keeping:
+            self._evidence.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._keep(f"fork-{height}-ours", ours)
+            names = [f"fork-{height}-theirs", *(f"fork-{height}-theirs-{number}" for number in range(2, _FORKS + 1))]
+            next((name for name in names if self._keep(name, theirs)), None)
         return CheckpointFork(chain=theirs.head.chain, height=height)
+
+    def _keep(self, name: str, note: SignedNote) -> bool:
+        """Keep a note as evidence under a name, with the lines that are there; False where another head is."""
+        path = self._evidence / f"{name}.note"
+        try:
+            kept = parse_note(path.read_bytes())
+            if kept.head != note.head:
+                return False
+            note = merge(kept, note.signatures)
+        except FileNotFoundError:
+            pass
+        except CheckpointInvalid:  # it stays for people
+            return False
+        write_durably(path, note.encode())
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +199,7 @@ class Cosigner:
         head = self._head(note.head.height)
         kept = self.notes.load(head.height)
         if head != note.head:
-            raise self.notes.keep_fork(kept or SignedNote(head, (self._line(head),)), note)
+            raise self.notes.keep_fork(self._shown(head), note)
         self._require_cosigning(head.height)
         if kept is None or self._own(kept) is None or merge(kept, note.signatures) != kept:
             # Lines that verified are kept too: a cosigner that nobody can ask is heard when it asks.
@@ -177,13 +211,22 @@ class Cosigner:
         return self.keys_at(height).get(self.member) == self.signer_at(height).key
 
     def said(self, height: int) -> SignedNote:
-        """Return this node's checkpoint of a height; it is not stored, and must not be released."""
+        """Return this node's checkpoint of a height; it is not stored, and must not be released.
+
+        Where this member has no key of the height's epoch, its line is by another one, which nobody can verify.
+        """
         head = self._head(height)
         return SignedNote(head, (self._line(head),))
 
     def signed_before(self, height: int) -> SignedNote | None:
-        """Return what this node said of a height that it called forked: evidence for whoever it contradicts."""
-        return self.notes.evidence(height)
+        """Return what this node shows of a height that it called forked: evidence for whoever it contradicts.
+
+        What it said itself, if that has a line that others can verify; else what contradicts it.
+        """
+        ours = self.notes.evidence(height)
+        if ours is None or self.cosigners(ours):
+            return ours
+        return self.notes.contradicting(height) or ours
 
     def take(self, note: SignedNote, line: NoteSignature) -> SignedNote:
         """Keep another member's line under a checkpoint of this node's own, once it has verified.
@@ -206,7 +249,18 @@ class Cosigner:
         self._check(theirs)
         if theirs.head.height != ours.head.height or theirs.head == ours.head:
             return None
-        return self.notes.keep_fork(ours, theirs)
+        return self.notes.keep_fork(self._shown(ours.head), theirs)
+
+    def _shown(self, head: Head) -> SignedNote:
+        """Return what this node has to show of a head that is contradicted: every line that it keeps, and its own.
+
+        Its own line counts only if it has the key of the height's epoch; without it, and without others' lines, it is
+        there for this node's own people alone.
+        """
+        kept, own = self.notes.load(head.height), SignedNote(head, (self._line(head),))
+        if kept is None or kept.head != head:
+            return own
+        return merge(kept, own.signatures) if self.cosigns_at(head.height) else kept
 
     def cosigners(self, note: SignedNote) -> set[str]:
         """Return the members of the height's epoch whose lines a note has; lines that are kept have verified."""

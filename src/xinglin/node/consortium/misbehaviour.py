@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ from xinglin.carrier.consensus.comet.handler import Misbehaviour
 from xinglin.carrier.consensus.comet.votes import (
     MAX_DOUBLE_VOTE_BYTES,
     Accused,
+    Blocks,
     DoubleVote,
     DoubleVoteInvalid,
+    attack_votes_in,
     double_vote_in,
     read_double_vote,
 )
@@ -49,12 +51,10 @@ class EvidenceNotKept(Unavailable):
 MAX_KEPT = 100
 """Pieces of evidence against one validator; more say nothing new, and would fill the disk."""
 LOOK_SECONDS = 2.0
-DUPLICATE_VOTE = "duplicate_vote"
+DUPLICATE_VOTE, ATTACK = "duplicate_vote", "light_client_attack"
 _PREFIX = "engine"
 _VOTES = ".votes"
 _MAX_BYTES = 1 << 16
-Blocks = Callable[[int], Mapping[str, Any]]
-"""Gives the engine's block of a height as CometBFT answers it; raises PlatformError."""
 
 
 def keep_misbehaviour(node: Node, one: Misbehaviour) -> None:
@@ -136,14 +136,15 @@ class VotesKeeper:
         self._repeating.close()
 
     def look(self) -> None:
-        """Fetch what is missing and can be had; what the engine has no more is tried again after the next start.
+        """Fetch what is missing and can be had; what the engine has not (any more) is tried again at the next start.
 
         Raises:
             EvidenceNotKept: there is no room.
             PlatformError: the engine does not answer.
         """
-        for path in sorted(self._home.evidence.glob(f"{_PREFIX}-*-{DUPLICATE_VOTE}.json")):
-            if path.name in self._vain or path.with_suffix(_VOTES).exists():
+        for path in sorted(self._home.evidence.glob(f"{_PREFIX}-*.json")):
+            known = path.name in self._vain or path.with_suffix(_VOTES).exists()
+            if known or not path.stem.endswith((DUPLICATE_VOTE, ATTACK)):
                 continue
             try:
                 self._fetch(path)
@@ -156,7 +157,9 @@ class VotesKeeper:
         if said is None:
             raise DoubleVoteInvalid(reason="it is not in form")
         accused = Accused(said["chain"], bytes.fromhex(said["key"]), said["height"])
-        found = double_vote_in(self._blocks(said["block"]), accused)
+        block = self._blocks(said["block"])
+        attack = said["what"] == ATTACK
+        found = attack_votes_in(block, accused, self._blocks) if attack else double_vote_in(block, accused)
         _keep(self._home, path.with_suffix(_VOTES).name, encode(found))
         logger.warning(
             "kept two votes of member %s at height %d that contradict each other", said["member"], found.height
@@ -177,7 +180,9 @@ def _votes_of(path: Path, said: Mapping[str, Any]) -> DoubleVote | None:
     except OSError as error:
         raise DoubleVoteInvalid(reason=error.strerror or type(error).__name__) from None
     found = read_double_vote(raw)
-    if (found.chain, found.key.hex(), found.height) != (said["chain"], said["key"], said["height"]):
+    # An attack on light clients is said to be of the last height that both chains had in common.
+    fits = found.height >= said["height"] if said["what"] == ATTACK else found.height == said["height"]
+    if (found.chain, found.key.hex()) != (said["chain"], said["key"]) or not fits:
         raise DoubleVoteInvalid(reason="they are another validator's, or of another height")
     return found
 

@@ -214,6 +214,74 @@ def test_a_fork_is_kept_and_ends_cosigning(rules: ChainRules, founders: list[Par
     assert again.forked, "a restart does not forget it"
 
 
+def keyless(rules: ChainRules, founders: list[Party], folder: Path) -> Cosigner:
+    """Return the cosigning of the first founder, which has lost its key of the epoch and has another."""
+    (_, lost), *_ = founders[0].accounts.values()
+    keys = {one.member: one.key.public for one in founders} | {founders[0].member: lost.public}
+    return replace(cosigner(rules, founders, 0, folder), keys_at=lambda _: keys)
+
+
+@pytest.mark.requirement("S9.1", part="a fork is shown by whoever met it, also without a key")
+def test_a_node_without_the_key_shows_a_fork_by_the_lines_of_others(
+    rules: ChainRules, founders: list[Party], tmp_path: Path
+) -> None:
+    """What a liar shows it alone must not stay with it because its own line is none that others know."""
+    late, true = keyless(rules, founders, tmp_path / "late"), head(rules, 4)
+    late.take(SignedNote(true, ()), line(founders[1], true))
+    other = replace(true, state_root=bytes(32))
+    theirs = SignedNote(other, (line(founders[2], other),))
+    assert late.contradicted(late.said(4), theirs) is not None
+    shown = late.signed_before(4)
+    assert shown == SignedNote(true, (line_of(shown, founders[1]),)), "and not its own, which would spoil the note"
+    liar = replace(cosigner(rules, founders, 2, tmp_path / "liar"), head_at=lambda _: other)
+    assert liar.contradicted(theirs, shown) is not None
+    assert liar.notes.forked
+
+
+def line_of(note: SignedNote | None, party: Party) -> NoteSignature:
+    assert note is not None
+    return next(one for one in note.signatures if one.member == party.member)
+
+
+def test_a_node_that_nobody_can_verify_shows_what_contradicts_it(
+    rules: ChainRules, founders: list[Party], tmp_path: Path
+) -> None:
+    late, true = keyless(rules, founders, tmp_path / "late"), head(rules, 4)
+    other = replace(true, state_root=bytes(32))
+    theirs = SignedNote(other, (line(founders[2], other),))
+    with pytest.raises(CheckpointFork):
+        late.cosign(theirs)
+    shown = late.signed_before(4)
+    assert shown == theirs
+    honest = cosigner(rules, founders, 1, tmp_path / "honest")
+    assert honest.contradicted(honest.checkpoint(4), shown) is not None
+    with_key = cosigner(rules, founders, 0, tmp_path / "with key")
+    with pytest.raises(CheckpointFork):
+        with_key.cosign(theirs)
+    assert (with_key.signed_before(4) or theirs).head == true
+
+
+def test_a_further_fork_of_a_height_does_not_take_the_place_of_the_first(
+    rules: ChainRules, founders: list[Party], tmp_path: Path
+) -> None:
+    store, true = NoteStore(tmp_path), head(rules, 4)
+    ours = SignedNote(true, (line(founders[0], true),))
+    heads = [replace(true, state_root=bytes([number]) * 32) for number in range(100, 120)]
+    for of in heads:
+        store.keep_fork(ours, SignedNote(of, (line(founders[1], of),)))
+    store.keep_fork(SignedNote(true, (line(founders[1], true),)), SignedNote(heads[0], (line(founders[2], heads[0]),)))
+    first = store.contradicting(4)
+    assert first is not None
+    assert (first.head, len(first.signatures)) == (heads[0], 2)
+    kept = {path.name: parse_note(path.read_bytes()) for path in (tmp_path / "evidence").iterdir()}
+    assert [kept[f"fork-4-theirs-{number}.note"].head for number in range(2, 17)] == heads[1:16]
+    assert len(kept) == 17
+    assert len(kept["fork-4-ours.note"].signatures) == 2
+    (tmp_path / "evidence" / "fork-4-theirs.note").write_bytes(b"damaged")
+    store.keep_fork(ours, SignedNote(heads[0], (line(founders[2], heads[0]),)))
+    assert (tmp_path / "evidence" / "fork-4-theirs.note").read_bytes() == b"damaged"
+
+
 @pytest.mark.parametrize("forgery", ["nobody's", "a stranger's", "a garbled", "another chain's", "a witness's"])
 def test_what_no_member_signed_is_no_fork(
     forgery: str, rules: ChainRules, founders: list[Party], tmp_path: Path

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.double_votes import BLOCK, Signing, block_with
+from tests.support.double_votes import BLOCK, Signing, attack_with, block_with
 from tests.support.product import make_hospital, opened
 from xinglin.carrier.access.governance.validators import KnownValidator
 from xinglin.carrier.consensus.comet.errors import EngineRefused, EngineUnreachable
@@ -72,12 +72,12 @@ def test_without_room_the_node_may_try_again(tmp_path: Path, monkeypatch: pytest
         assert not isinstance(refusal.value, EngineFailed)
 
 
-def accused(node: Node, monkeypatch: pytest.MonkeyPatch) -> Signing:
+def accused(node: Node, monkeypatch: pytest.MonkeyPatch, what: str = "duplicate_vote", height: int = 7) -> Signing:
     """Keep evidence against a validator that the registry knows, and return what signs as it."""
     signing = Signing(node.consortium.rules.chain)
     known = KnownValidator(signing.key, node.member)
     monkeypatch.setattr("xinglin.node.consortium.misbehaviour.known_validator", lambda *_: known)
-    keep_misbehaviour(node, Misbehaviour("duplicate_vote", signing.address, 7, 1_000, 10, 40, BLOCK))
+    keep_misbehaviour(node, Misbehaviour(what, signing.address, height, 1_000, 10, 40, BLOCK))
     return signing
 
 
@@ -102,6 +102,38 @@ def test_both_votes_are_fetched_kept_and_checked_again(tmp_path: Path, monkeypat
         raw = path.read_bytes()
         path.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
         assert [(one.votes, one.fault) for one in deeds(node.home)] == [(None, "a signature does not verify")]
+
+
+@pytest.mark.requirement("S6.2c1", part="both votes of a validator that signs twice are kept and prove themselves")
+def test_both_votes_of_an_attack_on_light_clients_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(make_hospital(tmp_path / "home")) as node:
+        signing = accused(node, monkeypatch, "light_client_attack", 4)
+        found = signing.twice()
+        VotesKeeper(node.home, attack_with(found, common=4).__getitem__).look()
+        (kept,) = deeds(node.home)
+        assert (kept.votes, kept.fault, kept.said["height"]) == (found, "", 4)
+        said = kept.path
+        said.write_bytes(said.read_bytes().replace(b'"height": 4', b'"height": 8'))
+        assert [one.fault for one in deeds(node.home)] == ["they are another validator's, or of another height"]
+
+
+def test_an_attack_whose_votes_prove_nothing_is_on_record_and_not_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(make_hospital(tmp_path / "home")) as node:
+        signing, asked = accused(node, monkeypatch, "light_client_attack", 7), list[int]()
+        blocks = attack_with(signing.twice(), rounds=(1, 2))
+
+        def counted(height: int) -> dict[str, Any]:
+            asked.append(height)
+            return blocks[height]
+
+        keeper = VotesKeeper(node.home, counted)
+        keeper.look()
+        keeper.look()
+        assert asked == [BLOCK, 8]
+        (kept,) = deeds(node.home)
+        assert (kept.votes, kept.fault, kept.said["what"]) == (None, "", "light_client_attack")
 
 
 def test_votes_of_another_are_not_taken_for_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ A vote is signed over a message of its own, which is made anew here from what Co
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -23,6 +23,10 @@ MAX_DOUBLE_VOTE_BYTES = 4096
 KINDS = {1: "prevote", 2: "precommit"}
 """CometBFT's numbers of the kinds of votes."""
 _NAMED = "tendermint/DuplicateVoteEvidence"
+_ATTACK = "tendermint/LightClientAttackEvidence"
+_PRECOMMIT, _FOR_THE_BLOCK = 2, 2
+Blocks = Callable[[int], Mapping[str, Any]]
+"""Gives the engine's block of a height as CometBFT answers it; raises PlatformError."""
 _Hash = Annotated[bytes, msgspec.Meta(max_length=32)]
 _Key = Annotated[bytes, msgspec.Meta(min_length=ENGINE_KEY_SIZE, max_length=ENGINE_KEY_SIZE)]
 _Nanoseconds = Annotated[int, msgspec.Meta(ge=0, lt=1_000_000_000)]
@@ -134,6 +138,57 @@ def double_vote_in(block: Mapping[str, Any], accused: Accused) -> DoubleVote:
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
         raise DoubleVoteInvalid(reason="the engine's block is not in form") from None
     raise DoubleVoteInvalid(reason="the engine's block has no such votes")
+
+
+def attack_votes_in(block: Mapping[str, Any], accused: Accused, blocks: Blocks) -> DoubleVote:
+    """Return two votes of a validator that is accused of an attack on light clients, checked.
+
+    One is for the block that the client was shown, the other for the chain's own of the same height and round.
+
+    Args:
+        block: has the evidence, as CometBFT's ``block`` answers it.
+        accused: its height is the last one that both chains had in common, or that of the attack.
+        blocks: gives the block after the attack's height, which has the chain's own commit of it.
+
+    Raises:
+        DoubleVoteInvalid: there are no two such votes: who made up a header may have signed no other block in that
+            round, and its one vote says nothing without both headers and the commit of all the others.
+        PlatformError: see ``Blocks``.
+    """
+    try:
+        for one in block["block"]["evidence"]["evidence"] or ():
+            if one["type"] == _ATTACK and int(one["value"]["CommonHeight"]) == accused.height:
+                shown = one["value"]["ConflictingBlock"]["signed_header"]["commit"]
+                own = blocks(int(shown["height"]) + 1)["block"]["last_commit"]
+                found = _against(shown, own, accused)
+                if found is not None:
+                    check_double_vote(found)
+                    return found
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
+        raise DoubleVoteInvalid(reason="the engine's block is not in form") from None
+    raise DoubleVoteInvalid(reason="it signed no two blocks of one height and round")
+
+
+def _against(shown: Mapping[str, Any], own: Mapping[str, Any], accused: Accused) -> DoubleVote | None:
+    """Return a validator's votes in two commits, if it voted for the block in both."""
+    lines = [_line(commit, key_address(accused.key)) for commit in (shown, own)]
+    about = [(int(commit["height"]), int(commit["round"])) for commit in (shown, own)]
+    if None in lines or about[0] != about[1]:
+        return None
+    votes = [
+        {"type": _PRECOMMIT, "height": commit["height"], "round": commit["round"], "block_id": commit["block_id"]}
+        | dict(line or {})
+        for commit, line in zip((shown, own), lines, strict=True)
+    ]
+    return _read(votes[0], votes[1], accused)
+
+
+def _line(commit: Mapping[str, Any], address: bytes) -> Mapping[str, Any] | None:
+    """Return the line of a validator in a commit, if it voted for the block."""
+    for line in commit["signatures"]:
+        if int(line["block_id_flag"]) == _FOR_THE_BLOCK and bytes.fromhex(line["validator_address"]) == address:
+            return dict(line)
+    return None
 
 
 def _is_of(vote: Mapping[str, Any], accused: Accused) -> bool:

@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.support.double_votes import CHAIN, Signing, block_with
+from tests.support.double_votes import BLOCK, CHAIN, Signing, attack_with, block_with
 from xinglin.carrier.consensus.comet.votes import (
     MAX_DOUBLE_VOTE_BYTES,
     Accused,
     DoubleVote,
     DoubleVoteInvalid,
     SignedVote,
+    attack_votes_in,
     check_double_vote,
     double_vote_in,
     read_double_vote,
@@ -127,3 +128,44 @@ def test_a_block_that_has_none_or_is_not_in_form_gives_none() -> None:
     ):
         with pytest.raises(DoubleVoteInvalid):
             double_vote_in(json.loads(empty), accused)
+
+
+@pytest.mark.requirement("S6.2b", part="two votes of one validator prove by themselves that it signed twice")
+@pytest.mark.parametrize("common", [7, 4])
+def test_two_votes_of_an_attack_on_light_clients_prove_themselves(common: int) -> None:
+    signing = Signing()
+    found = signing.twice()
+    blocks = attack_with(found, common=common)
+    accused = Accused(CHAIN, signing.key, common)
+    assert attack_votes_in(blocks[BLOCK], accused, blocks.__getitem__) == found
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"flags": (3, 2)},  # it voted for none in one of the two
+        {"flags": (2, 1)},
+        {"rounds": (1, 2)},
+        {"common": 6},  # another attack
+    ],
+)
+def test_an_attack_without_two_votes_of_one_round_gives_none(more: dict[str, Any]) -> None:
+    signing = Signing()
+    blocks = attack_with(signing.twice(), **more)
+    with pytest.raises(DoubleVoteInvalid, match="no two blocks"):
+        attack_votes_in(blocks[BLOCK], Accused(CHAIN, signing.key, 7), blocks.__getitem__)
+
+
+def test_votes_of_an_attack_that_do_not_hold_are_refused() -> None:
+    signing, other = Signing(), Signing()
+    found = signing.twice()
+    for votes in ((found.votes[0], found.votes[0]), (found.votes[0], other.vote(b"\x02" * 32))):
+        blocks = attack_with(msgspec.structs.replace(found, votes=votes))
+        with pytest.raises(DoubleVoteInvalid):
+            attack_votes_in(blocks[BLOCK], Accused(CHAIN, signing.key, 7), blocks.__getitem__)
+    blocks = attack_with(found)
+    with pytest.raises(DoubleVoteInvalid):
+        attack_votes_in(blocks[BLOCK], Accused(CHAIN, other.key, 7), blocks.__getitem__)
+    for broken in ({}, {"block": 5}, {"block": {"last_commit": {"height": "x"}}}, {"block": {"last_commit": None}}):
+        with pytest.raises(DoubleVoteInvalid):
+            attack_votes_in(blocks[BLOCK], Accused(CHAIN, signing.key, 7), lambda _, broken=broken: broken)  # type: ignore[misc]
