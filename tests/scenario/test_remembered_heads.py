@@ -17,6 +17,7 @@ import pytest
 from tests.support.lying import Lie, lying
 from tests.support.neighbourhood import Neighbourhood, neighbourhood
 from tests.support.served import new_identifier
+from tests.support.waiting import PATIENCE
 from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.crypto.suite import suite
 from xinglin.carrier.ledger.build import Built, Signer, operation
@@ -46,7 +47,9 @@ requests_per_minute = 100_000
 [freshness]
 stale_seconds = 600.0
 """
-PATIENCE = Patience(seconds=4, request_seconds=3, quorum_seconds=1.5)
+PATIENT = Patience(seconds=200, request_seconds=60, quorum_seconds=20)
+LIED_TO = Patience(seconds=10, request_seconds=9, quorum_seconds=1.5)
+"""Where patience comes to its end, and no quorum comes."""
 
 
 @dataclass
@@ -56,13 +59,13 @@ class Scene:
     place: Neighbourhood
     memory: FileMemory
 
-    def client(self, *names: str, remembers: bool = True, **more: Any) -> RemoteChain:
+    def client(self, *names: str, remembers: bool = True, patience: Patience = PATIENT, **more: Any) -> RemoteChain:
         """Return a client of nodes, of all if none is named, in a new run."""
         rules = self.place[NAMES[0]].node.consortium.rules
         addresses = [self.place[name].address for name in names or NAMES]
         named = ChainNamed(rules.chain, GM)
         memory = self.memory if remembers else None
-        return RemoteChain(addresses, named, SystemClock(), random_bytes, PATIENCE, memory=memory, **more)
+        return RemoteChain(addresses, named, SystemClock(), random_bytes, patience, memory=memory, **more)
 
     def say(self, lie: Lie, *names: str, takes: bool = True) -> None:
         """Have nodes say this from now on, all if none is named."""
@@ -83,7 +86,7 @@ class Scene:
     def commit(self, client: RemoteChain) -> Any:
         """Have a client commit something, and return where it went; a quorum signs meanwhile."""
         built = client.build([self.good()], [self.signer()])
-        self.place.group.engine.submit_many([built.raw]).result(20)
+        self.place.group.engine.submit_many([built.raw]).result(PATIENCE)
         self.cosign()
         return client.submit(built.raw)
 
@@ -199,7 +202,7 @@ def test_a_newer_head_is_accepted_when_it_continues_the_one_of_the_run_before(sc
 
 def submit_under(scene: Scene, lie_of: Callable[[bytes], tuple[Lie, SignedNote]], **more: Any) -> tuple[Any, Any]:
     """Have all nodes lie of a transaction; return what the client says of it, or refuses, and the forged note."""
-    client = scene.client(**more)
+    client = scene.client(patience=LIED_TO, **more)
     built: Built = client.build([scene.good()], [scene.signer()])
     lie, note = lie_of(built.raw)
     scene.say(lie, takes=False)
@@ -235,12 +238,12 @@ def test_a_fork_of_which_nothing_is_shown_does_not_count(scene: Scene) -> None:
 @pytest.mark.requirement("S6.2f", part="what a client accepted before is not undone by nodes that all lie")
 def test_nodes_that_all_show_an_old_head_are_not_believed(scene: Scene) -> None:
     built = scene.client().build([scene.good()], [scene.signer()])
-    scene.place.group.engine.submit_many([built.raw]).result(20)
+    scene.place.group.engine.submit_many([built.raw]).result(PATIENCE)
     head = scene.cosign().head
     later = head.time + OLDEST_SECONDS * 1000 + 60_000
     scene.remember(scene.signed(replace(head, height=head.height + 500, time=later)))
     known, kept = scene.remembered(), dict[str, bytes]()
-    client = scene.client(keep=kept.__setitem__)
+    client = scene.client(patience=LIED_TO, keep=kept.__setitem__)
     with pytest.raises((SubmissionUnknown, RefusalUnproven)):
         client.submit(built.raw)
     assert {one.facts["address"] for one in client.doubted} == {scene.place[name].address for name in NAMES}
@@ -253,11 +256,11 @@ def test_a_node_that_is_late_by_seconds_is_named_for_nothing(scene: Scene) -> No
     """It can't prove that a longer log continues its own; what it shows counts when it can, or another does."""
     client = scene.client()
     built = client.build([scene.good()], [scene.signer()])
-    scene.place.group.engine.submit_many([built.raw]).result(20)
+    scene.place.group.engine.submit_many([built.raw]).result(PATIENCE)
     note = scene.cosign()
     longer = replace(note.head, height=note.head.height + 2, time=note.head.time + 5, size=note.head.size + 1)
     scene.remember(scene.signed(replace(longer, log_root=GM.hash(b"later"))))
-    late = scene.client()
+    late = scene.client(patience=replace(PATIENT, quorum_seconds=1.5))
     committed = late.submit(built.raw)
     assert (committed.assurance, committed.cosigners, late.doubted) == (Assurance.NODE, 0, [])
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.support.chain import found_chain
+from tests.support.ports import free_ports
 from xinglin.carrier.crypto.suite import suite
 from xinglin.node.chains import SystemClock, random_bytes
-from xinglin.node.consortium.network_setup import free_ports
 from xinglin.node.home import Home
 from xinglin.node.membership.joining import register
 from xinglin.node.remote.chain import RemoteChain
