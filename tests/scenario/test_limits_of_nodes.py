@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.served import home_to_serve, new_identifier, raw, request, se
 from tests.support.waiting import PATIENCE
 from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.consensus.comet.rpc import EngineRpc
+from xinglin.carrier.consensus.errors import ChainStands, ClockBehind
 from xinglin.carrier.ledger.build import operation
 from xinglin.node.chains import random_bytes
 from xinglin.node.consortium.network import Network
@@ -29,6 +31,8 @@ from xinglin.stakeholders.kinds import MemberKind
 
 RATE = 5_000
 """Bytes a second: little, so that also a slow machine has more to send."""
+AT_ONCE = 20_000
+"""CometBFT looks at its limit before each ten packets, and lets what it did not send be sent later."""
 
 
 @pytest.mark.requirement("S6.1e", part="submissions of others; relay below, requests in test_serve_limits")
@@ -55,7 +59,10 @@ def _load(node: Node) -> int:
     client, signer = node.client(), node.signer(ADMINISTRATOR)
     calls = [AddNode(new_identifier(), node.keys.public(SEALING)) for _ in range(50)]
     raws = [client.build([operation(client.suite, "registry", "add_node", call)], [signer]).raw for call in calls]
-    return len([one for one in client.submit_many(raws).result(PATIENCE) if getattr(one, "code", 1) == 0])
+    with suppress(ClockBehind, ChainStands):  # blocks may be long on their way through what is limited
+        return len([one for one in client.submit_many(raws).result(PATIENCE) if getattr(one, "code", 1) == 0])
+    time.sleep(0.5)
+    return 0
 
 
 def _sent(node: Node) -> dict[bytes, int]:
@@ -89,7 +96,7 @@ def test_a_connection_sends_no_more_than_the_owner_lets_it(tmp_path: Path) -> No
         while committed <= 100 or others <= 1.5 * may:
             committed += _load(nodes[0])
             most, others = _most(nodes[3], before[0]), _most(nodes[0], before[1])
-            may = RATE * (time.monotonic() - began + 1) * 1.1  # one second more: what may go out at once
+            may = RATE * (time.monotonic() - began) * 1.1 + AT_ONCE
             assert 0 < most <= may
     finally:
         network.close()
