@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -40,7 +41,7 @@ from xinglin.service.basic.correction.service import Parties
 from xinglin.service.basic.protection.mandates import StatedMandate
 from xinglin.service.basic.protection.model import Article, PatientDefault
 from xinglin.service.basic.reading.custodian import Custodian
-from xinglin.service.basic.reading.deciding import MAX_TRAITS_BYTES, match_name
+from xinglin.service.basic.reading.deciding import MAX_TRAITS_BYTES, Decider, Outcome, match_name
 from xinglin.service.basic.reading.errors import ActionUnknown
 from xinglin.service.basic.reading.model import Answer
 from xinglin.service.lifecycle.storage.errors import DatabaseDamaged
@@ -390,10 +391,47 @@ def test_damage_under_one_request_leaves_the_others_their_answers(
 
     monkeypatch.setattr(records, "person_of", damaged)
     asked = [(signed(home, Asked("record", row.details.commitment)), b"") for row in rows]
-    first, second = (decode(Answer, one) for one in custodian.answer_many(asked) if isinstance(one, bytes))
+    first, second = answers(custodian, asked)
     assert (first.outcome, first.facts) == (DatabaseDamaged.number, ())
     assert second.disclosed[0].commitment == rows[1].details.commitment
     revoke(home.archive.node, given)
+
+
+@pytest.mark.requirement("H4", "S6.2d")
+def test_damage_of_one_record_s_link_leaves_the_others_of_its_batch(
+    home: ReadingHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, rows, records = home.consent(), home.rows()[:2], home.serving.protection.records
+
+    def damaged(stored: StoredRecord) -> bool:
+        if stored.number == rows[0].number:
+            raise ValueDamaged(chain=home.archive.node.private_ledger().rules.chain)
+        return True
+
+    monkeypatch.setattr(records, "_linked", damaged)
+    asked = [(signed(home, Asked("record", row.details.commitment)), b"") for row in rows]
+    first, second = answers(home.serving.custodian, asked)
+    assert first.outcome == ValueDamaged.number
+    assert second.disclosed[0].commitment == rows[1].details.commitment
+    revoke(home.archive.node, given)
+
+
+@pytest.mark.requirement("S7.2a", "S6.3c")
+def test_a_revocation_in_the_middle_of_a_batch_counts_for_the_rest_of_it(
+    plain: ReadingHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has its receipt after the first of three is decided for good: the other two are refused."""
+    given, rows, custodian = plain.consent(), plain.rows()[:3], plain.serving.custodian
+    decide, decided = Decider._again, iter(range(3))
+
+    def again(self: Decider, *asked: Any) -> Outcome:
+        if next(decided) == 1:
+            revoke(plain.archive.node, given)
+        return decide(self, *asked)
+
+    monkeypatch.setattr(Decider, "_again", again)
+    asked = [(signed(plain, Asked("record", row.details.commitment)), b"") for row in rows]
+    assert [len(one.disclosed) for one in answers(custodian, asked)] == [1, 0, 0]
 
 
 @pytest.mark.requirement("S6.2d")
@@ -441,6 +479,11 @@ def test_whatever_comes_is_answered_or_refused(home: ReadingHome) -> None:
             continue
         assert bytes(data) == good or not answer.disclosed
     revoke(home.archive.node, given)
+
+
+def answers(custodian: Custodian, asked: Sequence[tuple[SignedRequest, bytes]]) -> list[Answer]:
+    """Return the answers to requests that come together."""
+    return [decode(Answer, one) for one in custodian.answer_many(asked) if isinstance(one, bytes)]
 
 
 def signed(home: ReadingHome, asked: Asked, action: str = "read") -> SignedRequest:

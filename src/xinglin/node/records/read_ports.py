@@ -68,7 +68,7 @@ class VaultRecords:
         """See ``Records.find``; a correction that is not linked yet is no record."""
         found = self._vault.find_commitments(commitments)
         look_up(self._archive.node, [one.details.commitment for one in found if isinstance(one, StoredRecord)])
-        return [None if isinstance(one, StoredRecord) and not self._linked(one) else one for one in found]
+        return [self._whole(one) if isinstance(one, StoredRecord) else one for one in found]
 
     def audited(self, stored: Sequence[StoredRecord]) -> list[OpenedRecord | PlatformError]:
         """See ``Records.audited``."""
@@ -115,6 +115,13 @@ class VaultRecords:
     def stands(self, stored: StoredRecord) -> bool:
         """Tell whether a record is the current version and nothing is to keep it from being looked at."""
         return self._linked(stored) and self.state(stored.details.commitment)[0] is RecordState.STANDING
+
+    def _whole(self, stored: StoredRecord) -> StoredRecord | PlatformError | None:
+        """Return a record that is none of a correction left half done, or what is damaged under it alone."""
+        try:
+            return stored if self._linked(stored) else None
+        except PlatformError as damage:
+            return damage
 
     def _linked(self, stored: StoredRecord) -> bool:
         """Tell whether a record is none that corrects another and that a crash has left before it was linked."""

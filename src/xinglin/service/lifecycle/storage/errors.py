@@ -48,6 +48,16 @@ class StorageUnwritable(Unavailable):
     hint_zh = "请释放空间或修复磁盘后重新运行命令，将从中断处继续。"
 
 
+class StorageUnreadable(Unavailable):
+    """The system can't open a file of a store now: too many files are open, or memory is short."""
+
+    code, number, clause = "storage.unreadable", 5009, "S6.2d"
+    en = "{file} can't be opened now: {what}."
+    zh = "当前无法打开 {file}：{what}。"
+    hint_en = "Let the process have more open files (ulimit -n) or memory, and run the command again."
+    hint_zh = "请提高进程可打开文件数（ulimit -n）或内存后重新运行命令。"
+
+
 class StorageExists(Conflict):
     """A store is made where there is one already."""
 

@@ -7,21 +7,25 @@ the last committed entry ends, and everything behind that is what a crash left.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import struct
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from xinglin.carrier.crypto.files import sync_folder
 from xinglin.service.lifecycle.storage.disk import writing
+from xinglin.service.lifecycle.storage.errors import StorageUnreadable
 
 _HEADER = struct.Struct(">4sI16s")
 _MAGIC = b"XVE1"
 _NAME = re.compile(r"\A([0-9]{8})\.seg\Z")
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""What the system says when it has run out of something: the file may be there and whole."""
 DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
 """A segment that has reached this many bytes takes no further chunk."""
 
@@ -88,23 +92,38 @@ class Segments:
         return locations
 
     def read(self, record: bytes, location: Location) -> bytes | None:
-        """Return the sealed bytes of an entry; None when nothing of this record and length is there."""
+        """Return the sealed bytes of an entry; None when nothing of this record and length is there.
+
+        Raises:
+            StorageUnreadable: the system can't open the file now, which tells nothing of the entry.
+        """
         return self.read_many([(record, location)])[0]
 
     def read_many(self, entries: Sequence[tuple[bytes, Location]]) -> list[bytes | None]:
-        """Return the sealed bytes of entries, each (record, where it is), as ``read``; a segment is opened once."""
-        with ExitStack() as stack:
-            opened = {number: self._opened(number, stack) for number in {at.segment for _, at in entries}}
-            return [_entry(opened[at.segment], record, at) for record, at in entries]
+        """Return the sealed bytes of entries, each (record, where it is), as ``read``; one segment is open at once."""
+        of_segment: dict[int, list[int]] = {}
+        for place, (_, at) in enumerate(entries):
+            of_segment.setdefault(at.segment, []).append(place)
+        found: dict[int, bytes | None] = {}
+        for number, places in of_segment.items():
+            with self._opened(number) as descriptor:
+                found |= {place: _entry(descriptor, *entries[place]) for place in places}
+        return [found[place] for place in range(len(entries))]
 
-    def _opened(self, number: int, stack: ExitStack) -> int | None:
-        """Return the descriptor of a segment, closed with the stack; None when it can't be read."""
+    @contextmanager
+    def _opened(self, number: int) -> Iterator[int | None]:
+        """Give the descriptor of a segment, None when there is no file to be read."""
         try:
             descriptor = os.open(self.path(number), os.O_RDONLY)
-        except OSError:
-            return None
-        stack.callback(os.close, descriptor)
-        return descriptor
+        except OSError as fault:
+            if fault.errno in _EXHAUSTED:
+                raise StorageUnreadable(file=self.path(number), what=fault.strerror or "-") from None
+            descriptor = None
+        try:
+            yield descriptor
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
 
     def overwrite(self, record: bytes, locations: Sequence[Location]) -> None:
         """Overwrite the sealed bytes of a record's entries with zeros and sync them; their headers stay.
