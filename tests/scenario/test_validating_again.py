@@ -5,6 +5,7 @@ Four homes of one consortium answer over real HTTP; a client asks them, or what 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,17 +14,26 @@ import pytest
 from tests.support.lying import lying
 from tests.support.neighbourhood import House, Neighbourhood, neighbourhood
 from tests.support.ports import free_ports
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 from xinglin.carrier.access.registry.errors import ValidatorKeyExists
 from xinglin.carrier.access.registry.model import NAMESPACE, EndValidator, ValidatorState
-from xinglin.carrier.consensus.comet.files import EngineHome, identity, make_keys
-from xinglin.carrier.ledger.build import operation
+from xinglin.carrier.consensus.comet.errors import EngineHomeInUse, NextKeyDiffers
+from xinglin.carrier.consensus.comet.files import (
+    EngineHome,
+    identity,
+    make_keys,
+    next_validator_key,
+    take_next_validator_key,
+    waiting_validator_key,
+)
+from xinglin.carrier.ledger.build import Built, operation
 from xinglin.carrier.ledger.errors import OverQuota
 from xinglin.kernel.encoding import decode, pack, state_key
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.consortium.validator_key import ValidatorKeyKeeper, take_registered_key
 from xinglin.node.founding import ADMINISTRATOR
 from xinglin.node.membership import validating
+from xinglin.node.membership.errors import ValidatorRegistering
 from xinglin.node.membership.validating import begin_validating
 from xinglin.node.remote.chain import RemoteChain
 from xinglin.node.remote.claims import Assurance, Assured, Patience
@@ -54,6 +64,7 @@ def house(place: Neighbourhood) -> Iterator[House]:
     yield house
     answer_truly(place)
     begin_validating(house.node.home.path, house.node.keys, client(place))
+    take(place)
 
 
 def engine_of(house: House) -> EngineHome:
@@ -90,6 +101,13 @@ def taken(place: Neighbourhood, before: bytes) -> ValidatorState:
     state = on_chain(place)
     assert state is not None
     return state
+
+
+def take(place: Neighbourhood) -> bool:
+    """Let the chain have one block more, and the node take its key if it is to sign the next."""
+    node = place[HOME].node
+    place.grow(node.consortium.tip.height + 1)
+    return take_registered_key(node, engine_of(place[HOME]))
 
 
 def lose_answers(place: Neighbourhood) -> None:
@@ -130,9 +148,11 @@ def test_a_key_whose_registration_stayed_open_is_found_again(place: Neighbourhoo
             begin(place, address, LOST)
     size = house.node.consortium.tip.log_size
     answer_truly(place)
-    assert begin(place) == registered.key == identity(engine).validator_key
+    assert begin(place) == begin(place) == registered.key
     assert house.node.consortium.tip.log_size == size
     assert on_chain(place) == registered
+    assert take(place)
+    assert identity(engine).validator_key == registered.key
     assert not house.node.home.validator_registration.exists()
 
 
@@ -151,11 +171,12 @@ def test_a_process_that_dies_before_it_submits_has_kept_key_and_transaction(
     assert not take_registered_key(house.node, engine)  # it is in no block
     assert engine.next_validator_key.read_bytes() == made
     key = begin(place)
-    assert engine.validator_key.read_bytes() == made
     registered = on_chain(place)
     assert registered is not None
     assert registered.key == key
     assert pack(house.node.consortium.entry(house.node.consortium.tip.log_size - 1).transaction) == raw
+    assert take(place)
+    assert engine.validator_key.read_bytes() == made
 
 
 def test_a_process_that_dies_when_the_key_is_taken_makes_no_other(
@@ -186,7 +207,9 @@ def test_one_node_s_word_takes_no_key(place: Neighbourhood, house: House, monkey
         with pytest.raises(SubmissionUnknown):
             begin(place, patience=LOST)
     assert identity(engine_of(house)) == before
-    assert begin(place) != before.validator_key
+    key = begin(place)
+    assert take(place)
+    assert identity(engine_of(house)).validator_key == key != before.validator_key
 
 
 def test_a_refusal_leaves_the_key_for_the_next_call(
@@ -204,6 +227,7 @@ def test_a_refusal_leaves_the_key_for_the_next_call(
     made = engine_of(house).next_validator_key.read_bytes()
     assert not house.node.home.validator_registration.exists()
     begin(place)
+    assert take(place)
     assert engine_of(house).validator_key.read_bytes() == made
 
 
@@ -232,11 +256,138 @@ def test_the_node_takes_the_key_when_its_chain_has_it(place: Neighbourhood, hous
     with pytest.raises(SubmissionUnknown):
         begin(place, patience=LOST)
     registered = taken(place, before)
+    old = engine.validator_key.read_bytes()
+    keeper.look()
+    assert identity(engine).validator_key == before  # the block after the registration's is signed with it
+    assert not restarts
+    place.grow(node.consortium.tip.height + 1)
     keeper.look()
     keeper.look()
     assert restarts == [1]
+    assert (engine.config.parent / f"former_validator_key-{before.hex()}.json").read_bytes() == old
     assert identity(engine).validator_key == registered.key
     assert not node.home.validator_registration.exists()
+
+
+def test_a_key_that_ended_in_the_next_block_signs_the_one_after(place: Neighbourhood, house: House) -> None:
+    key = begin(place)
+    end_validator(house)
+    assert take_registered_key(house.node, engine_of(house))
+    assert identity(engine_of(house)).validator_key == key
+    begin(place)
+    assert take(place)
+
+
+def test_a_restart_that_fails_is_owed(place: Neighbourhood, house: House) -> None:
+    restarts = []
+
+    def restart() -> None:
+        restarts.append(1)
+        if len(restarts) < 3:
+            raise EngineHomeInUse(home="", process=1)
+
+    keeper = ValidatorKeyKeeper(house.node, engine_of(house), restart)
+    key = begin(place)
+    place.grow(house.node.consortium.tip.height + 1)
+    for _ in range(2):
+        with pytest.raises(EngineHomeInUse):
+            keeper.look()
+    assert identity(engine_of(house)).validator_key == key
+    keeper.look()
+    keeper.look()
+    assert len(restarts) == 3
+
+
+def test_two_at_once_register_one_key(place: Neighbourhood, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second waits for the first, within bounds; the node takes nothing meanwhile."""
+    engine, refusals, waited = engine_of(house), [], []
+    submit = RemoteChain.call_built
+
+    def slowly(self: RemoteChain, built: Built, *, again: bool = False) -> Assured:
+        done = submit(self, built, again=again)
+        place.grow(house.node.consortium.tip.height + 1)
+        assert not take_registered_key(house.node, engine)
+        if not refusals:
+            with pytest.raises(ValidatorRegistering) as refused:
+                begin(place)
+            refusals.append(refused.value.code)
+            patch.setattr(validating, "LOCK_SECONDS", PATIENCE)
+            second.start()
+        return done
+
+    second = threading.Thread(target=lambda: waited.append(begin(place)))
+    with monkeypatch.context() as patch:
+        patch.setattr(validating, "LOCK_SECONDS", 0.1)
+        patch.setattr(RemoteChain, "call_built", slowly)
+        key = begin(place)
+        second.join(PATIENCE)
+    registered = on_chain(place)
+    assert registered is not None
+    assert refusals == ["member.registering"]
+    assert waited == [key] == [registered.key]
+    assert take(place)
+    assert identity(engine).validator_key == key
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_key_that_goes_while_it_is_registered(
+    place: Neighbourhood, house: House, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    """Taken by a node, all is done; replaced by another, nothing is reported as done, and both stay."""
+    engine, before = engine_of(house), identity(engine_of(house))
+    submit = RemoteChain.call_built
+    made = []
+
+    def meanwhile(self: RemoteChain, built: Built, *, again: bool = False) -> Assured:
+        done = submit(self, built, again=again)
+        registered = waiting_validator_key(engine)
+        assert registered is not None
+        made.append(registered)
+        if taken:
+            take_next_validator_key(engine, registered)
+        else:
+            engine.next_validator_key.rename(engine.next_validator_key.with_name("elsewhere.json"))
+            next_validator_key(engine)
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RemoteChain, "call_built", meanwhile)
+        if taken:
+            assert [begin(place)] == made == [identity(engine).validator_key]
+            assert not house.node.home.validator_registration.exists()
+            return
+        with pytest.raises(NextKeyDiffers):
+            begin(place)
+    assert identity(engine) == before
+    assert not take(place)
+    key = waiting_validator_key(engine)
+    assert begin(place) == key != made[0]  # and not the kept transaction in its stead
+    registered = on_chain(place)
+    assert registered is not None
+    assert registered.key == key
+    assert take(place)
+
+
+def test_a_registration_without_its_key_reports_no_other_key_as_done(place: Neighbourhood, house: House) -> None:
+    engine = engine_of(house)
+    before, lost = identity(engine).validator_key, begin(place)
+    engine.next_validator_key.unlink()
+    key = begin(place)
+    registered = on_chain(place)
+    assert registered is not None
+    assert key == registered.key
+    assert key not in (before, lost)
+    assert take(place)
+
+
+def test_a_key_before_that_signs_nothing_is_not_waited_for(place: Neighbourhood, house: House) -> None:
+    engine = engine_of(house)
+    engine.validator_key.unlink()
+    assert begin(place) == identity(engine).validator_key
+    key = begin(place)
+    engine.signing_state.unlink()
+    assert take_registered_key(house.node, engine)
+    assert identity(engine).validator_key == key
 
 
 def test_a_key_that_has_ended_meanwhile_is_not_taken(place: Neighbourhood, house: House) -> None:
@@ -246,7 +397,7 @@ def test_a_key_that_has_ended_meanwhile_is_not_taken(place: Neighbourhood, house
         begin(place, patience=LOST)
     taken(place, before.validator_key)
     end_validator(house)
-    assert not take_registered_key(house.node, engine)
+    assert not take(place)
     assert identity(engine) == before
     assert not engine.next_validator_key.exists()
     assert not house.node.home.validator_registration.exists()

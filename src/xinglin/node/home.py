@@ -120,6 +120,11 @@ class Home:
         return self.path / "validator-registration"
 
     @property
+    def validator_lock(self) -> Path:
+        """Is held by whoever registers or takes the validator's next key; it has no content."""
+        return self.path / ".validator-registration.lock"
+
+    @property
     def evidence(self) -> Path:
         """What contradicts others, kept for people."""
         return self.path / "evidence"

@@ -33,6 +33,24 @@ def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
     sync_folder(path.parent)
 
 
+def write_new_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """As ``write_durably``, of a file that is not there yet: of all who write it at once, the first one's stays.
+
+    Raises:
+        FileExistsError: it is there; it was not changed.
+    """
+    temporary, descriptor = _new_beside(path, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(temporary)  # a rename would take the place of what is there
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and new names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

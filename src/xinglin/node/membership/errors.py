@@ -1,8 +1,8 @@
-"""Refusals of what people do about membership (numbers 6310 to 6329)."""
+"""Refusals of what people do about membership (numbers 6310 to 6329, 6391)."""
 
 from __future__ import annotations
 
-from xinglin.kernel.errors import Conflict, Denied, Invalid, NotFound
+from xinglin.kernel.errors import Conflict, Denied, Invalid, NotFound, Unavailable
 
 
 class JoinRequestInvalid(Invalid):
@@ -53,6 +53,18 @@ class EvidenceDiffers(Denied):
     zh = "提案 {proposal} 所接纳的内容与加入申请不符。"
     hint_en = "Do not vote. Ask the proposer which request it had, and the applicant which one it made."
     hint_zh = "请勿投票。请向提案方核对其所依据的申请，并向申请方核对其所提交的申请。"
+
+
+class ValidatorRegistering(Unavailable):
+    """Another process registers this home's validator, and did not end within the wait."""
+
+    code, number, clause = "member.registering", 6391, "S6.1e"
+    en = "Another process registers the validator of {home}."
+    zh = "另一进程正在登记 {home} 的验证者。"
+    hint_en = (
+        "Wait until the other 'xinglin member validate' has ended, then give it again: it goes on with the same key."
+    )
+    hint_zh = "请等待另一条 xinglin member validate 命令结束后再执行；它会沿用同一把密钥。"
 
 
 class ProposalNotOpen(NotFound):

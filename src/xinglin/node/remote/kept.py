@@ -68,7 +68,7 @@ def _submitted(chain: Submits, built: Built, kept: Path, *, again: bool) -> Assu
     except SubmissionUnknown:
         raise
     except PlatformError:
-        kept.unlink()
+        kept.unlink(missing_ok=True)
         raise
     if committed.assurance is Assurance.NODE:  # one node's word, by which nothing is done for good
         raise SubmissionUnknown(body=built.body, valid_until=built.valid_until)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from xinglin.carrier.crypto import files
-from xinglin.carrier.crypto.files import write_durably
+from xinglin.carrier.crypto.files import write_durably, write_new_durably
 
 
 def test_threads_that_write_one_path_leave_one_whole_content(tmp_path: Path) -> None:
@@ -66,3 +66,13 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_a_new_file_takes_no_other_ones_place(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    write_new_durably(path, b"first")
+    with pytest.raises(FileExistsError):
+        write_new_durably(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,4 +1,4 @@
-"""Refusals about CometBFT: its binary, its files, its process and its answers (numbers 1260 to 1279, 6273)."""
+"""Refusals about CometBFT: its binary, its files, its process and its answers (numbers 1260 to 1279, 6273, 6392)."""
 
 from __future__ import annotations
 
@@ -73,6 +73,16 @@ class EngineFileDamaged(Integrity):
     zh = "引擎文件 {file} 缺失或已损坏。"
     hint_en = "Restore it from a backup; a validator's state of signing is never restored from one."
     hint_zh = "请从备份恢复；但验证者的签名状态文件绝不可从备份恢复。"
+
+
+class NextKeyDiffers(Conflict):
+    """The validator's next key is not the one that the chain has: something changed the file meanwhile."""
+
+    code, number, clause = "engine.next_key_differs", 6392, "S6.1e"
+    en = "The validator's next key in {home} is not {key}, which was registered."
+    zh = "{home} 中验证者的下一把密钥不是已登记的 {key}。"
+    hint_en = "Put the registered key back, or register the other one: give 'xinglin member validate' again."
+    hint_zh = "请恢复已登记的密钥文件，或再次执行 xinglin member validate 登记另一把。"
 
 
 class EngineNotReady(Unavailable):

@@ -1,8 +1,8 @@
 """A home of the engine: its files, its keys, who it is (design D7).
 
 ``config/`` has ``config.toml``, ``genesis.json``, ``node_key.json`` and ``priv_validator_key.json``, for a while the
-validator's next key too; ``data/`` is CometBFT's. Keys are Ed25519 and say only who connects and who votes; they lie
-open as CometBFT wants them, for the owner alone.
+validator's next key too, and those before; ``data/`` is CometBFT's. Keys are Ed25519 and say only who connects and who
+votes; they lie open as CometBFT wants them, for the owner alone.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from xinglin.carrier.consensus.comet.config import EngineSettings, Peer, config_text, with_peers
-from xinglin.carrier.consensus.comet.errors import EngineFileDamaged, EngineSigningStateLost
+from xinglin.carrier.consensus.comet.errors import EngineFileDamaged, EngineSigningStateLost, NextKeyDiffers
 from xinglin.carrier.consensus.comet.genesis import EngineGenesis, genesis_text, public_key_json
-from xinglin.carrier.crypto.files import sync_folder, write_durably
+from xinglin.carrier.crypto.files import sync_folder, write_durably, write_new_durably
 from xinglin.carrier.crypto.suite import suite
 
 _PRIVATE_SIZE = 64
@@ -113,7 +114,7 @@ def make_keys(home: EngineHome) -> EngineIdentity:
 def next_validator_key(home: EngineHome) -> bytes:
     """Return the public key by which the validator is to vote next; it is made, durably, if it is not there.
 
-    The key that votes now stays until ``take_next_validator_key``.
+    The key that votes now stays until ``take_next_validator_key``. Of two who make one at once, both get the first.
 
     Raises:
         EngineFileDamaged: one is there that can't be read.
@@ -123,15 +124,68 @@ def next_validator_key(home: EngineHome) -> bytes:
     return _read_private(home.next_validator_key)[32:]
 
 
-def take_next_validator_key(home: EngineHome) -> None:
-    """Have the validator vote with its next key, which the chain has; the key before is gone, what it signed is not.
+def validator_key(home: EngineHome) -> bytes:
+    """Return the public key by which the validator votes, whether or not its state of signing is there.
 
-    The next key has signed no vote. An engine that runs votes with it from its next start on.
+    Raises:
+        EngineFileDamaged: it is not there, or not whole.
     """
+    return _read_private(home.validator_key)[32:]
+
+
+def can_sign(home: EngineHome) -> bool:
+    """Tell whether the engine could vote with the key that it has: key and state of signing are there."""
+    try:
+        _read_private(home.validator_key)
+    except EngineFileDamaged:
+        return False
+    return home.signing_state.exists()
+
+
+def waiting_validator_key(home: EngineHome) -> bytes | None:
+    """Return the public key by which the validator is to vote next, None where there is none; nothing is made.
+
+    Raises:
+        EngineFileDamaged: one is there that can't be read.
+    """
+    return _read_private(home.next_validator_key)[32:] if home.next_validator_key.exists() else None
+
+
+def take_next_validator_key(home: EngineHome, registered: bytes) -> None:
+    """Have the validator vote with its next key, which the chain has and by which it has signed no vote.
+
+    The key before is set aside as ``former_validator_key-<key>.json``; what it signed stays. An engine that runs votes
+    with the next key from its next start on.
+
+    Args:
+        home: the engine's files.
+        registered: the public key that the chain has.
+
+    Raises:
+        NextKeyDiffers: the next key is another one, or is not there.
+        EngineFileDamaged: it can't be read.
+    """
+    if waiting_validator_key(home) != registered:
+        raise NextKeyDiffers(home=str(home.folder), key=registered)
+    _set_aside(home.validator_key)
     # The key first: the one before must never begin with a new state.
     home.next_validator_key.replace(home.validator_key)
     sync_folder(home.validator_key.parent)
     begin_signing(home)
+
+
+def _set_aside(key: Path) -> None:
+    """Copy a validator's key, durably, to where nothing takes its place; one that can't be read too."""
+    try:
+        data = key.read_bytes()
+    except FileNotFoundError:
+        return
+    try:
+        name = _read_private(key)[32:].hex()
+    except EngineFileDamaged:
+        name = f"damaged-{hashlib.sha256(data).hexdigest()}"
+    with suppress(FileExistsError):  # it was, by one that died before it took the next
+        write_new_durably(key.with_name(f"former_validator_key-{name}.json"), data)
 
 
 def begin_signing(home: EngineHome) -> None:
@@ -205,6 +259,7 @@ def write_peers(home: EngineHome, peers: Sequence[Peer]) -> bool:
 
 
 def _write_validator_key(path: Path) -> None:
+    """Write a new key, unless one is there by now: it may be registered already."""
     private = _new_key()
     public = private[32:]
     document = {
@@ -212,7 +267,8 @@ def _write_validator_key(path: Path) -> None:
         "pub_key": public_key_json(public),
         "priv_key": _private_json(private),
     }
-    _write_json(path, document)
+    with suppress(FileExistsError):
+        write_new_durably(path, json.dumps(document, indent=1).encode())
 
 
 def _new_key() -> bytes:

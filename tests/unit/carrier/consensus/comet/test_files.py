@@ -17,6 +17,7 @@ from tests.support.refusals import refused
 from xinglin.carrier.consensus.comet.config import EngineSettings, Peer, StateSync, check_address, config_text
 from xinglin.carrier.consensus.comet.files import (
     EngineHome,
+    can_sign,
     identity,
     key_address,
     make_keys,
@@ -24,6 +25,8 @@ from xinglin.carrier.consensus.comet.files import (
     sign_as_next_validator,
     sign_as_validator,
     take_next_validator_key,
+    validator_key,
+    waiting_validator_key,
     write_genesis,
     write_peers,
     write_settings,
@@ -230,8 +233,7 @@ def test_keys_are_made_once_for_the_owner_alone(engine: EngineHome) -> None:
 def test_what_was_signed_is_never_forgotten(engine: EngineHome) -> None:
     engine.signing_state.write_text('{"height": "12", "round": 0, "step": 3}')
     make_keys(engine)
-    next_validator_key(engine)
-    take_next_validator_key(engine)
+    take_next_validator_key(engine, next_validator_key(engine))
     assert '"12"' in engine.signing_state.read_text()
 
     before = identity(engine)
@@ -242,7 +244,9 @@ def test_what_was_signed_is_never_forgotten(engine: EngineHome) -> None:
     assert not engine.signing_state.exists()
     following = next_validator_key(engine)
     assert not engine.signing_state.exists()  # the key before is still there: it must never begin anew
-    take_next_validator_key(engine)
+    assert not can_sign(engine)
+    take_next_validator_key(engine, following)
+    assert can_sign(engine)
     after = identity(engine)
     assert after.validator_key == following != before.validator_key
     assert after.peer == before.peer
@@ -255,9 +259,49 @@ def test_the_next_key_is_made_once_and_votes_when_it_is_taken(engine: EngineHome
     assert identity(engine) == before
     assert stat.S_IMODE(engine.next_validator_key.stat().st_mode) == 0o600
     assert suite("intl").verify(following, b"proof", sign_as_next_validator(engine, b"proof"))
-    take_next_validator_key(engine)
-    assert identity(engine).validator_key == following
+    assert waiting_validator_key(engine) == following
+    old = engine.validator_key.read_bytes()
+    take_next_validator_key(engine, following)
+    assert identity(engine).validator_key == following == validator_key(engine)
     assert not engine.next_validator_key.exists()
+    assert waiting_validator_key(engine) is None
+    former = engine.config.parent / f"former_validator_key-{before.validator_key.hex()}.json"
+    assert former.read_bytes() == old
+    assert stat.S_IMODE(former.stat().st_mode) == 0o600
+
+
+def test_of_two_next_keys_made_at_once_the_first_stays(engine: EngineHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = next_validator_key(engine)
+    with monkeypatch.context() as patch:  # the second process has looked before the first one's was there
+        patch.setattr(Path, "exists", lambda _: False)
+        assert next_validator_key(engine) == first
+    assert waiting_validator_key(engine) == first
+
+
+def test_a_next_key_that_is_not_the_registered_one_is_not_taken(engine: EngineHome) -> None:
+    before, following = identity(engine), next_validator_key(engine)
+    with refused("engine.next_key_differs"):
+        take_next_validator_key(engine, bytes(32))
+    assert identity(engine) == before
+    assert waiting_validator_key(engine) == following
+    engine.next_validator_key.unlink()
+    with refused("engine.next_key_differs"):
+        take_next_validator_key(engine, following)
+    assert identity(engine) == before
+    assert not list(engine.config.parent.glob("former_*"))
+
+
+def test_a_key_before_that_cannot_be_read_is_set_aside_too(engine: EngineHome) -> None:
+    following = next_validator_key(engine)
+    engine.validator_key.write_bytes(b"half")
+    assert not can_sign(engine)
+    take_next_validator_key(engine, following)
+    (former,) = engine.config.parent.glob("former_validator_key-damaged-*.json")
+    assert former.read_bytes() == b"half"
+    engine.validator_key.unlink()
+    assert not can_sign(engine)
+    take_next_validator_key(engine, next_validator_key(engine))
+    assert can_sign(engine)
 
 
 @pytest.mark.parametrize(
