@@ -56,9 +56,8 @@ def test_a_suspended_members_connections_are_closed_and_the_chain_goes_on(tmp_pa
         height = network.nodes[0].consortium.tip.height
         wait_for(lambda: network.nodes[0].consortium.tip.height >= height + 3)
         assert gone.own_peer not in linked()
-        # Turns stay as they are: the suspended member has its own, of the peers only three are left.
-        turns = [turn_of(one.own_peer, one.own_member, one.everybody()) for one in chains]
-        assert sorted(turns, key=lambda turn: turn.member) == [Turn(place, 4, 0, 1) for place in range(4)]
+        turns = [turn_of(one.own_peer, one.own_member, one.everybody()) for one in others]
+        assert sorted(turns, key=lambda turn: turn.member) == [Turn(place, 3, 0, 1) for place in range(3)]
         assert set(others[0].everybody().whose) == {one.own_peer for one in others}
         for chain in others:
             assert gone.own_peer.hex() not in chain.home.config.read_text()

@@ -15,8 +15,8 @@ _SHORTEST_SECONDS = 1.0
 class Everybody:
     """Who starts in turn.
 
-    ``members``: of the latest epoch, ascending, whatever their status; none while there is no block. A vote of the
-    members alone changes them, so that nobody moves the turns of others. ``whose``: the member of each admitted peer.
+    ``members``: of the latest epoch, ascending, whatever else the registry says of them; none while there is no block.
+    A vote alone changes them, so that nobody moves the turns of others. ``whose``: the member of each admitted peer.
     """
 
     members: Sequence[str]
