@@ -112,11 +112,11 @@ class EngineGroup(_Group):
         "needs all of them: some members of a consortium have to keep all.",
     )
     restart_stagger_seconds: float = Field(
-        8.0,
+        12.0,
         ge=0.0,
         le=600,
-        description="When a member is suspended or removed, engines restart in turn, so many seconds apart; "
-        "alike on all nodes.",
+        description="Engines that are restarted while blocks come, because a peer is gone or is not dialled, take "
+        "turns by the clock, so many seconds each: longer than a restart and what clocks differ, alike on all nodes.",
     )
     rate_bytes: int = Field(
         100_000_000,

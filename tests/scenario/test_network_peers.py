@@ -17,6 +17,7 @@ from xinglin.node.chains import random_bytes
 from xinglin.node.consortium.network import Network
 from xinglin.node.consortium.network_setup import found_network, local_places
 from xinglin.node.consortium.peers import PeersKeeper
+from xinglin.node.consortium.turns import Turn, turn_of
 from xinglin.node.node import open_node
 from xinglin.node.setup import make_home
 
@@ -55,5 +56,8 @@ def test_a_suspended_members_connections_are_closed_and_the_chain_goes_on(tmp_pa
         height = network.nodes[0].consortium.tip.height
         wait_for(lambda: network.nodes[0].consortium.tip.height >= height + 3)
         assert gone.own_peer not in linked()
+        turns = [turn_of(one.own_peer, one.own_member, one.everybody()) for one in others]
+        assert sorted(turns, key=lambda turn: turn.member) == [Turn(place, 3, 0, 1) for place in range(3)]
+        assert set(others[0].everybody().whose) == {one.own_peer for one in others}
         for chain in others:
             assert gone.own_peer.hex() not in chain.home.config.read_text()

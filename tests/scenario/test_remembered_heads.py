@@ -30,10 +30,11 @@ from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.founding import ADMINISTRATOR, SEALING
 from xinglin.node.home import Home
 from xinglin.node.office.proofs import cosign_together
+from xinglin.node.remote import continuing, looking
 from xinglin.node.remote.chain import RemoteChain
 from xinglin.node.remote.claims import Assurance, Patience
+from xinglin.node.remote.continuing import OLDEST_SECONDS
 from xinglin.node.remote.errors import RefusalUnproven, SubmissionUnknown
-from xinglin.node.remote.looking import OLDEST_SECONDS
 from xinglin.node.remote.remembered import FileMemory, MemoryDamaged, Remembered
 from xinglin.node.remote.trusting import ChainNamed
 
@@ -121,6 +122,13 @@ class Scene:
         what = self.memory.load()
         assert what is not None
         return parse_note(what.checkpoint.encode()).head
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each node the time that a slow machine needs to show a proof."""
+    monkeypatch.setattr(continuing, "SHORT_SECONDS", PATIENT.request_seconds)
+    monkeypatch.setattr(looking, "SHORT_SECONDS", PATIENT.request_seconds)
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +227,9 @@ def test_nodes_that_all_show_a_fork_are_not_believed_and_it_is_kept(scene: Scene
     assert isinstance(outcome, SubmissionUnknown)
     assert scene.remembered() == known
     said = [json.loads(data) for data in kept.values()]
-    assert len(said) == len(NAMES)  # what each of them showed
+    everybody = {scene.place[name].address for name in NAMES}
+    assert set(said[0]["continuing"]) == everybody  # who gave which false proof
+    assert said[0]["continuing"][said[0]["node"]] == ["00" * 32]
     for one in said:
         assert "of one log" in one["reason"]
         assert parse_note(one["checkpoint"].encode()) == note
@@ -271,8 +281,30 @@ def test_a_false_proof_by_one_is_outdone_by_a_true_one_of_another(scene: Scene) 
 
     kept: dict[str, bytes] = {}
     scene.say(lie, *NAMES[:2])
-    assert scene.commit(scene.client(keep=kept.__setitem__)).assurance is Assurance.QUORUM
+    client = scene.client(keep=kept.__setitem__)
+    assert scene.commit(client).assurance is Assurance.QUORUM
     assert kept == {}
+    assert {one.facts["address"] for one in client.doubted} == {scene.place[name].address for name in NAMES[:2]}
+
+
+@pytest.mark.requirement("S6.2f", part="what a client accepted before is not undone by nodes that all lie")
+def test_a_false_proof_by_one_is_held_against_no_other(scene: Scene) -> None:
+    """The newest accepted head is ahead of all nodes, which can't prove anything yet; one proves falsely."""
+    built = scene.client().build([scene.good()], [scene.signer()])
+    scene.place.group.engine.submit_many([built.raw]).result(PATIENCE)
+    head = scene.cosign().head
+    longer = replace(head, height=head.height + 2, time=head.time + 5, size=head.size + 1)
+    scene.remember(scene.signed(replace(longer, log_root=GM.hash(b"later"))))
+
+    def lie(method: str, path: str, body: bytes, truth: Any) -> Any:
+        return {"proof": ["00" * 32]} if "/consistency/" in path else None
+
+    scene.say(lie, NAMES[1])
+    kept: dict[str, bytes] = {}
+    late = scene.client(patience=replace(PATIENT, quorum_seconds=3), keep=kept.__setitem__)
+    assert late.submit(built.raw).assurance is Assurance.NODE
+    assert {one.facts["address"] for one in late.doubted} == {scene.place[NAMES[1]].address}
+    assert all(json.loads(one)["node"] == scene.place[NAMES[1]].address for one in kept.values())
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ Setting = str | int | tuple[str, ...]
 
 MAX_KEPT_ANSWERS = 100
 """Answers of one node that are kept as evidence; more say nothing new, and would fill the disk."""
+MAX_KEPT_BYTES = 32 << 20
+"""Of all answers of one node that are kept."""
 
 
 class HomeExists(Conflict):
@@ -161,7 +163,8 @@ class Home:
     def keep_answer(self, name: str, data: bytes) -> None:
         """Keep a node's answer as evidence, unless as many of that node are kept as say anything new."""
         of_node = "-".join(name.split("-")[:3])
-        if sum(1 for _ in self.evidence.glob(f"{of_node}-*.json")) < MAX_KEPT_ANSWERS:
+        kept = [one.stat().st_size for one in self.evidence.glob(f"{of_node}-*.json")]
+        if len(kept) < MAX_KEPT_ANSWERS and sum(kept) + len(data) <= MAX_KEPT_BYTES:
             self.keep_evidence(name, data)
 
     def write_config(

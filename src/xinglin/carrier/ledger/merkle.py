@@ -59,28 +59,43 @@ def verify_consistency(
         return not proof and old_root == new_root and (old_size > 0 or old_root == suite.hash(b""))
     if old_size == 0:
         return not proof and old_root == suite.hash(b"") and _are_hashes(suite, (new_root,))
+    return consistency_roots(suite, old_size, new_size, proof, old_root) == (old_root, new_root)
+
+
+def consistency_roots(
+    suite: Suite, old_size: int, new_size: int, proof: Sequence[bytes], old_root: bytes
+) -> tuple[bytes, bytes] | None:
+    """Return the roots of the older and the newer tree to which a consistency proof leads; None if it has no form.
+
+    Args:
+        suite: gives the hash.
+        old_size: number of leaves of the older tree, more than none.
+        new_size: number of leaves of the newer tree, greater than that.
+        proof: hashes of 32 bytes.
+        old_root: root of the older tree, from which the proof starts where that is a complete one.
+    """
+    if not 0 < old_size < new_size or not _are_hashes(suite, proof):
+        return None
     # A tree of 2**k leaves is a node of the newer tree: the proof leaves it out.
     hashes = list(proof) if old_size & (old_size - 1) else [old_root, *proof]
-    if not hashes:
-        return False
-    return _follow(suite, hashes, old_size - 1, new_size - 1, old_root, new_root)
+    return _follow(suite, hashes, old_size - 1, new_size - 1) if hashes else None
 
 
-def _follow(suite: Suite, hashes: list[bytes], node: int, last: int, old_root: bytes, new_root: bytes) -> bool:
-    """Compute both roots from the node that the trees share, and compare them."""
+def _follow(suite: Suite, hashes: list[bytes], node: int, last: int) -> tuple[bytes, bytes] | None:
+    """Compute both roots from the node that the trees share; None if there are too many hashes, or too few."""
     while node % 2:
         node, last = node >> 1, last >> 1
     old = new = hashes[0]
     for sibling in hashes[1:]:
         if last == 0:
-            return False
+            return None
         if node % 2 or node == last:
             old, new = suite.node_hash(sibling, old), suite.node_hash(sibling, new)
             node, last = _skip_promoted(node, last)
         else:
             new = suite.node_hash(new, sibling)
         node, last = node >> 1, last >> 1
-    return last == 0 and old == old_root and new == new_root
+    return (old, new) if last == 0 else None
 
 
 def _skip_promoted(node: int, last: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from xinglin.carrier.access.founding_block import check_founding
-from xinglin.carrier.access.governance.validators import peers_of
+from xinglin.carrier.access.governance.validators import members_of, peers_of
 from xinglin.carrier.consensus.comet.beginning import TRUST_HOURS, MarkTaker, read_beginning
 from xinglin.carrier.consensus.comet.binary import find_engine
 from xinglin.carrier.consensus.comet.config import EngineSettings, Peer, StateSync
@@ -36,6 +36,7 @@ from xinglin.node.chains import SystemClock, comet_application
 from xinglin.node.consortium.misbehaviour import keep_misbehaviour
 from xinglin.node.consortium.named_peers import NamedPeers
 from xinglin.node.consortium.redial import Growth, dead, reachable, silent
+from xinglin.node.consortium.turns import Everybody
 from xinglin.node.consortium.validator_key import take_registered_key
 from xinglin.node.node import Node
 
@@ -69,7 +70,7 @@ class CometChain:
         self._told = told
         self.package_turn = threading.Lock()
         take_registered_key(node, self.home)
-        self.own_peer = identity(self.home).peer
+        self.own_peer, self.own_member = identity(self.home).peer, node.member
         # Of a chain that was begun anew: the checkpoints that are kept, until it has their heights again.
         self._notes_ahead = {height for height in node.notes.heights() if height > ledger.tip.height}
         self._opening = opening = check_founding(ledger.rules, read_opening(self.home).transactions)
@@ -147,6 +148,11 @@ class CometChain:
         # Where the owner says that a peer is, it is now; where the chain of long ago says so, it was.
         peers |= self._named.now()
         return tuple(peers[peer] for peer in sorted(peers) if peer != self.own_peer)
+
+    def everybody(self) -> Everybody:
+        """Return who starts in turn; see ``Peered``."""
+        state = CommittedState(self.node.consortium)
+        return Everybody(members_of(state), {peer: one.member for peer, one in peers_of(state).items()})
 
     def write_peers(self, peers: Sequence[Peer]) -> None:
         """Have the engine dial these from its next start on; see ``Peered``.

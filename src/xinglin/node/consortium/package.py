@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 import time
 from collections.abc import Iterator, Mapping
@@ -98,13 +99,14 @@ def make_package(node: Node, comet: CometChain, path: Path) -> Made:
 def _write(path: Path, parts: Mapping[str, bytes], chunks: Iterator[bytes]) -> None:
     """Write a package beside its place, and put it there when it is whole; the chunks are in no other file."""
     partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)  # of a process that was killed
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        with tarfile.open(partial, "w") as tar:
+        with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
             for name, data in parts.items():
                 _put(tar, name, data)
             for number, chunk in enumerate(chunks):
                 _put(tar, f"chunk-{number}", chunk)
-        partial.chmod(0o600)
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)

@@ -3,6 +3,8 @@
 CometBFT asks whether a peer is let in when it connects, and has no way to close a connection that stands. So a node
 whose peers have become fewer writes the others into its engine's settings and restarts its engine, in order: one node
 after the other, so that more than two thirds go on.
+
+No start of one node may meet another's, whoever chooses when they are due: each has its turn by the clock.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Protocol
 from xinglin.carrier.consensus.comet.config import Peer
 from xinglin.node.consortium.redial import Redial
 from xinglin.node.consortium.repeating import Repeating
+from xinglin.node.consortium.turns import Everybody, Turn, turn_of
 
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
@@ -45,6 +48,15 @@ class Peered(Protocol):
     @property
     def own_peer(self) -> bytes:
         """Its own peer id."""
+        ...
+
+    @property
+    def own_member(self) -> str:
+        """Its own member."""
+        ...
+
+    def everybody(self) -> Everybody:
+        """Return who starts in turn: the members, and whose the admitted peers are."""
         ...
 
     def admitted(self) -> Sequence[Peer]:
@@ -77,7 +89,7 @@ class PeersKeeper:
 
     Args:
         engine: the engine, which has been started; blocks may have come since.
-        stagger_seconds: between the restarts of two nodes; alike on all of them.
+        stagger_seconds: how long a turn is, longer than a restart and what clocks differ; alike on all nodes.
     """
 
     def __init__(self, engine: Peered, stagger_seconds: float) -> None:
@@ -85,10 +97,9 @@ class PeersKeeper:
         self._stagger = stagger_seconds
         self._written = tuple(engine.begun_with)
         self._known = {one.id for one in self._written}
-        self._due: float | None = None
-        self._rests_until = 0.0
         self._redial, self._looked = Redial(), _tick()
         self._missed: Collection[bytes] = ()
+        self._dead: Collection[bytes] = ()
         self.restarts = 0
         self._repeating = Repeating("changing peers", self.look, LOOK_SECONDS)
 
@@ -110,45 +121,54 @@ class PeersKeeper:
             self._engine.write_peers(admitted)
             self._written = admitted
         ids = {one.id for one in admitted}
-        self._look_for_missed(ids)
+        self._look_for_missed()
         self._known |= ids
-        if self._known == ids:
-            self._due = None
+        if self._known != ids:
+            self._shut_out(ids)
+
+    def _shut_out(self, ids: set[bytes]) -> None:
+        """Restart the engine in its turn, so that it is connected with these alone."""
+        now, turn = time.monotonic(), self._turn(self._engine.everybody())
+        # A member that changes its peer again and again must not keep all engines restarting.
+        if not (turn.is_now(time.time(), self._stagger) and self._redial.rested(now, turn.cycle(self._stagger))):
             return
-        now = time.monotonic()
-        if self._due is None:
-            self._due = max(now, self._rests_until) + self._rank(ids) * self._stagger
-        if now >= self._due:
-            logger.warning("the engine is restarted: %d peers are admitted no more", len(self._known - ids))
-            self._engine.restart()
-            self._known, self._due = ids, None
-            # A member that changes its peer again and again must not keep all engines restarting.
-            self._rests_until = time.monotonic() + (len(ids) + 1) * self._stagger
-            self.restarts += 1
+        logger.warning("the engine is restarted: %d peers are admitted no more", len(self._known - ids))
+        self._engine.restart()
+        self._redial.started(now)
+        self._known = ids
+        self.restarts += 1
 
-    def _look_for_missed(self, ids: Collection[bytes]) -> None:
-        """Restart an engine that does not dial a peer that can be reached, or holds a dead connection.
-
-        All nodes look at the same seconds of the clock: who counts from another look on is in another's turn.
-        """
+    def _look_for_missed(self) -> None:
+        """Restart an engine that does not dial a peer that can be reached, or holds a dead connection."""
         before, self._looked = self._looked, _tick()
-        if before == self._looked:
-            return
         parts = round(REDIAL_SECONDS / DEAD_SECONDS)
         if before // parts != self._looked // parts:
             self._missed = self._engine.missed()
-        stands, turn = self._engine.stands(), self._rank(ids) * self._stagger
-        dead = () if stands else self._engine.dead()
-        missed = {*self._missed, *dead}
-        if self._redial.due(missed, time.monotonic(), stands=stands, turn_seconds=turn, known_dead=dead):
+        stands = self._engine.stands()
+        if before != self._looked:
+            self._dead = () if stands else self._engine.dead()
+        missed = {*self._missed, *self._dead}
+        if self._redial.due_standing(missed, time.monotonic()) if stands else self._due_going(missed):
             logger.warning(
                 "the engine is restarted: %d peers are not connected and could be, or are silent", len(missed)
             )
             self._engine.restart()
-            self._missed = ()
+            self._missed = self._dead = ()
 
-    def _rank(self, ids: Collection[bytes]) -> int:
-        return sum(one < self._engine.own_peer for one in ids)
+    def _due_going(self, missed: Collection[bytes]) -> bool:
+        everybody = self._engine.everybody()
+        turn = self._turn(everybody)
+        return self._redial.due_going(
+            # Whose the registry doesn't say are the owner's word, and count as one.
+            {peer: everybody.whose.get(peer, "") for peer in missed},
+            time.monotonic(),
+            turn=turn.is_now(time.time(), self._stagger),
+            cycle_seconds=turn.cycle(self._stagger),
+            known_dead=self._dead,
+        )
+
+    def _turn(self, everybody: Everybody) -> Turn:
+        return turn_of(self._engine.own_peer, self._engine.own_member, everybody)
 
 
 def _tick() -> int:

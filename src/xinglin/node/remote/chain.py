@@ -81,7 +81,7 @@ class RemoteChain:
             time.monotonic,
             lambda: int.from_bytes(randomness(2), "big") / 65_536,
         )
-        clocks, quorum = Time(time.monotonic, time.sleep), assurance is Assurance.QUORUM
+        clocks, quorum = Time(time.monotonic, time.sleep, clock.now_ms), assurance is Assurance.QUORUM
         self._prover = Prover(named, self._nodes, ask, clocks, self._patience, quorum=quorum, keep=keep, memory=memory)
         checks = None if assurance is Assurance.TOLD else self._prover
         self._settling = Settling(self._nodes, ask, clocks, self._patience, checks)

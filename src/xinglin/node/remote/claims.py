@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -89,12 +90,17 @@ class Patience:
     quorum_seconds: float = 10.0
 
 
+def _system_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Time:
-    """How a client waits: a clock that never goes back, and sleeping, in seconds."""
+    """How a client waits: a clock that never goes back, and sleeping, in seconds; and what time it is, in ms."""
 
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
+    now_ms: Callable[[], int] = _system_ms
 
 
 Asking = Callable[[Address, Ask], Answer]

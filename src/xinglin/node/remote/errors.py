@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 from xinglin.kernel.errors import Conflict, Denied, Integrity, Invalid, NotFound, Unavailable
 
 
@@ -166,8 +169,12 @@ class HeadContradicted(Integrity):
 
 
 class HeadNotContinued(Integrity):
-    """No node shows that a head that a quorum signed goes on from the one that a client accepted before."""
+    """No node shows that a head that a quorum signed goes on from the one that a client accepted before.
 
+    ``proofs``: by address, the hashes of proofs that do not hold, in hexadecimal.
+    """
+
+    proofs: Mapping[str, Sequence[str]] = MappingProxyType({})
     code, number, clause = "node.head_not_continued", 6384, "S6.2f"
     en = (
         "Nothing shows that the head of height {height} and the one that was accepted at height {known} are of one log."

@@ -29,6 +29,16 @@ MAX_CALL_BYTES = 4 << 20
 """Of a call through the local socket."""
 MAX_ANSWER_BYTES = 32 << 20
 """Of any answer that a client reads."""
+MAX_GENESIS_BYTES = 4 << 20
+"""Of an answer with the genesis: 8,000 founders."""
+MAX_EPOCHS_BYTES = 16 << 20
+"""Of an answer with the epochs: 200 of 200 members with their votes."""
+MAX_CONSISTENCY_BYTES = 64 << 10
+"""Of an answer with a consistency proof."""
+MAX_LEAF_HEX = 8 << 10
+"""Digits of a leaf, which has a few hashes and numbers."""
+MAX_RECEIPT_HEX = 2 << 20
+"""Digits of a receipt: no more than the default limit of a transaction."""
 MAX_PATH = 130
 """Hashes of a consistency proof, at most: two for each level of the largest log."""
 MAX_PROOFS = 200
@@ -43,7 +53,8 @@ PROOF_REQUEST_BYTES = _END_BYTES + _BODY_BYTES
 T = TypeVar("T", bound=msgspec.Struct)
 
 Natural = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
-Hex = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{2})*\Z")]
+_PAIRS = r"\A(?:[0-9a-f]{2})*+\Z"  # possessive: otherwise a state is kept for each pair
+Hex = Annotated[str, msgspec.Meta(pattern=_PAIRS)]
 Hex32 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
@@ -113,8 +124,8 @@ class AbsentSaid(msgspec.Struct, frozen=True, tag="absent", tag_field="status"):
 class ProvenSaid(msgspec.Struct, frozen=True, tag="proven", tag_field="status"):
     """A transaction in the log: canonical bytes of leaf and receipt, and the path from the leaf to the log root."""
 
-    leaf: Hex
-    receipt: Hex
+    leaf: Annotated[str, msgspec.Meta(pattern=_PAIRS, max_length=MAX_LEAF_HEX)]
+    receipt: Annotated[str, msgspec.Meta(pattern=_PAIRS, max_length=MAX_RECEIPT_HEX)]
     path: list[Hex32]
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import msgspec
@@ -18,7 +18,7 @@ from xinglin.carrier.consensus.ports import Committed
 from xinglin.carrier.crypto.suite import Suite
 from xinglin.carrier.ledger.checkpoint import Head, SignedNote, parse_note, parse_text
 from xinglin.carrier.ledger.errors import CheckpointInvalid, ProofInvalid, ProofUnknown
-from xinglin.carrier.ledger.merkle import verify_consistency, verify_inclusion
+from xinglin.carrier.ledger.merkle import verify_inclusion
 from xinglin.carrier.ledger.model import Leaf, Receipt, Transaction
 from xinglin.carrier.ledger.proof import read, require
 from xinglin.carrier.ledger.trust import Support
@@ -26,14 +26,16 @@ from xinglin.kernel.encoding import decode, pack
 from xinglin.kernel.errors import PlatformError
 from xinglin.kernel.hashing import Tag, tagged
 from xinglin.node.remote.claims import Asking, Open, Time
+from xinglin.node.remote.continuing import SHORT_SECONDS, Continuity, NamesFalse
 from xinglin.node.remote.errors import HeadContradicted, HeadNotContinued, HeadOld, NodeAway, NodeUnreached
 from xinglin.node.remote.forms import (
     MAX_ANSWER_BYTES,
+    MAX_EPOCHS_BYTES,
+    MAX_GENESIS_BYTES,
     MAX_PROOFS,
     PREFIX,
     AbsentSaid,
     CommittedSaid,
-    ConsistencySaid,
     EpochsSaid,
     GenesisSaid,
     NotKeptSaid,
@@ -45,14 +47,20 @@ from xinglin.node.remote.forms import (
     frame_asked,
     read_answer,
 )
+from xinglin.node.remote.nodes import Nodes
 from xinglin.node.remote.remembered import Memory
-from xinglin.node.remote.transport import Address, Ask
+from xinglin.node.remote.transport import Address, Ask, is_own
 from xinglin.node.remote.trusting import ChainNamed, ChainTrust
 
-OLDEST_SECONDS = 600
-"""So much older than the newest accepted head may one be that a node shows; nodes differ by seconds."""
+AHEAD_SECONDS = 300
+"""So far ahead of the client's clock may a head be that is accepted; one that is not may count, and binds nobody."""
 EPOCHS_SECONDS = 60.0
 """So long what a node has shown of the epochs is not asked for again, unless a line does not fit them."""
+_MAX_BYTES: Mapping[type[msgspec.Struct], int] = {
+    GenesisSaid: MAX_GENESIS_BYTES,
+    EpochsSaid: MAX_EPOCHS_BYTES,
+    ProofsSaid: MAX_ANSWER_BYTES,
+}
 T = TypeVar("T", bound=msgspec.Struct)
 logger = logging.getLogger(__name__)
 
@@ -64,6 +72,8 @@ class Evidence:
     checkpoint: str
     height: int
     proof: ProofSaid
+    continuing: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By address, proofs that the checkpoint continues the accepted one, which do not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,8 @@ class Looker:
         ask: asks a node.
         time: a clock.
         seconds: for one request.
-        others: which nodes could show that two heads are of one log, if the one that showed a head does not.
+        nodes: all that the client was given; without them one is as good as all.
+        names: is told which node proved falsely that two heads are of one log.
         memory: of what earlier runs accepted; None for none.
 
     Raises:
@@ -107,16 +118,18 @@ class Looker:
         ask: Asking,
         time: Time,
         seconds: float,
-        others: Callable[[], Sequence[Address]] = tuple,
+        nodes: Nodes | None = None,
+        names: NamesFalse = lambda address, body, reason: None,
         memory: Memory | None = None,
     ) -> None:
         self.trust = ChainTrust(named)
         self._suite = named.suite
+        self._continuity = Continuity(named, self.trust, ask, time, nodes, names)
         self._ask = ask
         self._time = time
         self._seconds = seconds
         self._learned: dict[str, float] = {}
-        self._others, self._memory = others, memory
+        self._nodes, self._memory = nodes, memory
         recalled = None if memory is None else memory.load()
         if memory is not None and recalled is not None:
             try:
@@ -152,8 +165,10 @@ class Looker:
         now = self._time.monotonic()
         if anew or address.text not in self.learned(EPOCHS_SECONDS):
             said = self._read(address, "GET", "epochs", EpochsSaid, until)
-            self.trust.extend([bytes.fromhex(one) for one in said.epochs])
+            grown = self.trust.extend([bytes.fromhex(one) for one in said.epochs])
             self._learned[address.text] = now
+            if grown:
+                self._remember()
 
     def _look(self, address: Address, ones: Sequence[Open], until: float) -> Sequence[Look]:
         asked = frame_asked([(one.valid_until, one.body) for one in ones])
@@ -162,80 +177,79 @@ class Looker:
             raise NodeAway(address=address.text, reason="its proofs are not in form")
         try:
             note = _note(said.checkpoint)
-            support = self._support(address, note, until)
+            support = self._support(address, note, until, ones[0].body)
         except (ProofInvalid, ProofUnknown, CheckpointInvalid) as refusal:
             return [Unfit(refusal.sentence())] * len(ones)
         except HeadOld as refusal:
             return [Unfit(refusal.sentence())] * len(ones)
         except (HeadContradicted, HeadNotContinued) as refusal:
             signed = bool(note.signatures)  # they verified before the head was compared
-            return [
-                Unfit(refusal.sentence(), Evidence(said.checkpoint, note.head.height, proof) if signed else None)
-                for proof in said.proofs
-            ]
+            false = refusal.proofs if isinstance(refusal, HeadNotContinued) else {}
+            shown = [Evidence(said.checkpoint, note.head.height, proof, false) for proof in said.proofs]
+            return [Unfit(refusal.sentence(), one if signed else None) for one in shown]
         return [
             self._seen(one, proof, said.checkpoint, note, support) for one, proof in zip(ones, said.proofs, strict=True)
         ]
 
-    def _support(self, address: Address, note: SignedNote, until: float) -> Support:
-        """Return who signed a note; what epochs are not known yet is asked for."""
+    def _support(self, address: Address, note: SignedNote, until: float, body: bytes) -> Support:
+        """Return who signed a note; what epochs are not known yet is asked for, before anybody is refused."""
         self.learn(address, until)
+        epochs = self.trust.epochs
         try:
             found = self.trust.support(note)
-        except ProofInvalid:
+        except (ProofInvalid, HeadContradicted):
             self.learn(address, until, anew=True)
+            epochs = self.trust.epochs
+            found = self.trust.support(note)
+        if not found.reached or self.trust.has(note.head):
+            return found
+        widely = self._learn_widely(until)
+        if self.trust.epochs != epochs:
+            epochs = self.trust.epochs
             found = self.trust.support(note)
         if not found.reached:
             return found
-        if not self._is_of_one_log(address, note.head, until):
+        if not self._continuity.holds(address, note.head, until, body):
             return replace(found, counted=0)  # who showed it may be late: it counts once that is seen
-        if self.trust.accept(note):
+        ahead = note.head.time - self._time.now_ms() > AHEAD_SECONDS * 1000
+        if widely and not ahead and self.trust.accept(note, epochs, address.text):
             self._remember()
         return found
 
-    def _is_of_one_log(self, address: Address, head: Head, until: float) -> bool:
-        """Tell whether it is seen that a head that a quorum signed is of one log with the newest that was accepted.
+    def _learn_widely(self, until: float) -> bool:
+        """Have nodes show their epochs till more than half of the list have; tell whether these have, by a time.
 
-        Raises:
-            HeadOld: it is much older than that.
-            HeadNotContinued: a node proves it falsely, and none proves it.
+        Nobody can hide the newest epochs from a client that asks an honest one: what former members sign is no quorum.
         """
-        accepted = self.trust.accepted
-        if accepted is None or self.trust.has(head):
+        if self._nodes is None:
             return True
-        known = accepted.head
-        if known.time - head.time > OLDEST_SECONDS * 1000:
-            raise HeadOld(height=head.height, known=known.height, seconds=(known.time - head.time) // 1000)
-        older, newer = sorted((known, head), key=lambda one: one.height)
-        if older.size in (0, newer.size):
-            return True  # their roots were compared
-        lies = False
-        for node in [address, *(one for one in self._others() if one != address)]:
-            proven = self._proves(node, older, newer, until)
-            if proven:
-                return True
-            lies = lies or proven is False
-        if lies:
-            raise HeadNotContinued(height=head.height, known=known.height)
-        return False
+        for address in self._nodes.ready():
+            now = self._time.monotonic()
+            if self._widely_learned() or now >= until:
+                break
+            try:
+                self.learn(address, min(until, now + SHORT_SECONDS))
+            except (NodeAway, NodeUnreached):
+                self._nodes.failed(address)
+            except ProofInvalid:
+                continue  # when it shows a head it is named
+        return self._widely_learned()
 
-    def _proves(self, node: Address, older: Head, newer: Head, until: float) -> bool | None:
-        """Tell whether a node proves that one head's log continues another's; None where it shows no proof."""
-        try:
-            what = f"log/consistency/{older.size}?size={newer.size}"
-            said = self._read(node, "GET", what, ConsistencySaid, until)
-        except (NodeAway, NodeUnreached):
-            return None
-        proof = [bytes.fromhex(one) for one in said.proof]
-        return verify_consistency(self._suite, older.size, newer.size, proof, older.log_root, newer.log_root)
+    def _widely_learned(self) -> bool:
+        shown = self.learned(EPOCHS_SECONDS)
+        return self._nodes is None or len(shown) > len(self._nodes) // 2 or any(map(is_own, shown))
 
     def _remember(self) -> None:
-        what = self.trust.remembered()
-        if self._memory is not None and what is not None:
-            try:
-                self._memory.save(what)
-            except OSError as fault:
-                logger.error("what was accepted of the chain can't be remembered: %s", type(fault).__name__)
+        if self._memory is None:
+            return
+        try:
+            with self._memory.held():
+                stored = self._memory.load()
+                what = self.trust.remembered() if stored is None else self.trust.together(stored)
+                if what is not None and what != stored:
+                    self._memory.save(what)
+        except (OSError, PlatformError) as fault:
+            logger.error("what was accepted of the chain can't be remembered: %s", type(fault).__name__)
 
     def _seen(self, one: Open, proof: ProofSaid, text: str, note: SignedNote, support: Support) -> Look:
         if not isinstance(proof, ProvenSaid):
@@ -251,7 +265,7 @@ class Looker:
         if seconds <= 0:
             raise NodeAway(address=address.text, reason="there is no time to ask it")
         headers = {"content-type": "application/octet-stream"} if body else None
-        answer = self._ask(address, Ask(method, f"{PREFIX}/{what}", body, headers, seconds, MAX_ANSWER_BYTES))
+        answer = self._ask(address, Ask(method, f"{PREFIX}/{what}", body, headers, seconds, _MAX_BYTES[kind]))
         said = read_answer(answer, kind)
         if said is None:
             raise NodeAway(address=address.text, reason=f"it shows no {what} in form (status {answer.status})")

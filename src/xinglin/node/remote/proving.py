@@ -95,7 +95,7 @@ class Prover:
         self._quorum_seconds = patience.quorum_seconds
         self._quorum = quorum
         self._keep = keep
-        self._looker = Looker(named, ask, time, patience.request_seconds, nodes.ready, memory)
+        self._looker = Looker(named, ask, time, patience.request_seconds, nodes, self._name_false, memory)
         self.doubted: deque[CommitmentUnproven] = deque(maxlen=_MAX_DOUBTED)
         """What nodes said and did not prove, the newest last."""
 
@@ -245,12 +245,17 @@ class Prover:
 
     def _name(self, address: Address, claim: Claim, reason: str, evidence: Evidence | None) -> CommitmentUnproven:
         """Name a node for what it did not prove, let it rest, and keep its answer where it is signed."""
-        doubt = CommitmentUnproven(address=address.text, body=claim.one.body, reason=reason.rstrip("."))
+        doubt = self._name_false(address, claim.one.body, reason)
+        if evidence is not None and self._keep is not None:
+            self._keep_evidence(self._keep, doubt, claim, evidence)
+        return doubt
+
+    def _name_false(self, address: Address, body: bytes, reason: str) -> CommitmentUnproven:
+        """Name a node for what nobody signed, and let it rest."""
+        doubt = CommitmentUnproven(address=address.text, body=body, reason=reason.rstrip("."))
         logger.warning("%s", doubt.sentence())
         self.doubted.append(doubt)
         self._nodes.failed(address, UNPROVEN_REST_SECONDS)
-        if evidence is not None and self._keep is not None:
-            self._keep_evidence(self._keep, doubt, claim, evidence)
         return doubt
 
     def _keep_evidence(self, keep: Keep, doubt: CommitmentUnproven, claim: Claim, evidence: Evidence) -> None:
@@ -265,6 +270,7 @@ class Prover:
             "said": claim.said,
             "checkpoint": evidence.checkpoint,
             "proof": evidence.proof,
+            "continuing": evidence.continuing,
             "known": None if known is None else known.encode().decode(),
         }
         data = msgspec.json.encode(kept)

@@ -6,18 +6,22 @@ or another chain are found out. A small file, read with care and checked as if a
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Protocol
 
 import msgspec
 
 from xinglin.carrier.crypto.files import write_durably
 from xinglin.kernel.errors import Integrity
+from xinglin.node.remote.forms import Hex
 
 MAX_BYTES = 32 << 20
 """More than epochs and a checkpoint ever have."""
-_Hex = Annotated[str, msgspec.Meta(pattern=r"\A([0-9a-f]{2})*\Z")]
 
 
 class MemoryDamaged(Integrity):
@@ -31,12 +35,12 @@ class MemoryDamaged(Integrity):
 
 
 class Remembered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The canonical bytes of genesis and epochs, and the text of the newest checkpoint that was accepted."""
+    """The canonical bytes of genesis and epochs, and the text of the newest checkpoint that was accepted, if any."""
 
     chain: str
-    genesis: _Hex
-    epochs: list[_Hex]
-    checkpoint: str
+    genesis: Hex
+    epochs: list[Hex]
+    checkpoint: str | None = None
 
 
 class Memory(Protocol):
@@ -44,6 +48,10 @@ class Memory(Protocol):
 
     def load(self) -> Remembered | None:
         """Return what was saved last, None where nothing was; raises MemoryDamaged."""
+        ...
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep other processes from saving meanwhile; raises OSError."""
         ...
 
     def save(self, what: Remembered) -> None:
@@ -74,6 +82,17 @@ class FileMemory:
             return msgspec.json.decode(data, type=Remembered)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise self.damaged("it is not in form") from None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """See ``Memory``; the lock is a file beside, since the file itself is replaced."""
+        lock = self.path.with_name(f".{self.path.name}.lock")
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def save(self, what: Remembered) -> None:
         """See ``Memory``."""

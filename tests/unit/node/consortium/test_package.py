@@ -116,3 +116,13 @@ def test_what_is_said_of_a_snapshot_s_size_holds_at_older_heights_too(ledger: Le
         with snapshot_parts(ledger, height) as parts:
             size = sum(map(len, parts.chunks()))
             assert size <= parts.bytes_at_most < 6 * size  # of chunks as small as these
+
+
+def test_a_package_is_written_through_no_link_and_by_its_owner_alone(make: Callable[[], Any], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "other").write_bytes(b"other")
+    (tmp_path / "out" / ".package.partial").symlink_to(tmp_path / "other")
+    made = make()
+    assert (tmp_path / "other").read_bytes() == b"other"
+    assert not made.path.is_symlink()
+    assert made.path.stat().st_mode & 0o777 == 0o600

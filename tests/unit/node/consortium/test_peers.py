@@ -8,6 +8,7 @@ import pytest
 
 from xinglin.carrier.consensus.comet.config import Peer
 from xinglin.node.consortium.peers import PeersKeeper
+from xinglin.node.consortium.turns import Everybody
 
 OWN = b"m" * 20
 STAGGER = 24.0
@@ -22,6 +23,7 @@ class Engine:
     """An engine whose peers a test sets (port ``Peered``)."""
 
     own_peer = OWN
+    own_member = "member-m"
 
     def __init__(self, *peers: Peer) -> None:
         self.begun_with: Sequence[Peer] = peers
@@ -30,6 +32,11 @@ class Engine:
         self.away: list[bytes] = []
         self.dead_ones: list[bytes] = []
         self.standing = True
+
+    def everybody(self) -> Everybody:
+        """Name a member for each letter of a peer, and one without a peer."""
+        whose = {one.id: f"member-{one.id[:1].decode()}" for one in (*self.peers, Peer(OWN, "127.0.0.1:1"))}
+        return Everybody(sorted({*whose.values(), "member-n"}), whose)
 
     def missed(self) -> Sequence[bytes]:
         """Return what the test set."""
@@ -98,19 +105,18 @@ def test_an_engine_that_does_not_dial_a_peer_that_can_be_reached_is_restarted(se
     assert keeper.restarts == 0  # nobody was removed
 
 
-def test_engines_with_dead_connections_are_restarted_one_after_the_other(seconds: list[float]) -> None:
-    """Nodes look at the same seconds of the clock, so that no two turns are one."""
-    engine = Engine(peer("a"), peer("b"))  # two go before it
+def test_an_engine_with_a_dead_connection_is_restarted_in_its_turn(seconds: list[float]) -> None:
+    engine = Engine(peer("a"), peer("b"))  # the third of four
     engine.standing, engine.dead_ones = False, [b"a" * 20]
     keeper = PeersKeeper(engine, 8.0)
     restarted = []
-    for second in range(1001, 1030):
+    for second in range(1001, 1050):
         seconds.append(float(second))
         keeper.look()
         if engine.did:
             restarted.append(second)
             engine.did.clear()
-    assert restarted == [1018]
+    assert restarted == [1008]  # the turn 126, and 126 is 2 beside times of 4
 
 
 def test_no_connection_is_taken_for_dead_while_the_chain_stands(seconds: list[float]) -> None:
@@ -163,18 +169,19 @@ def test_who_was_there_when_the_engine_was_started_is_shut_out_if_it_is_gone_sin
     assert engine.did == [["a"], "restart"]
 
 
-def test_nodes_restart_one_after_the_other_in_the_order_of_their_peers(seconds: list[float]) -> None:
+def test_nodes_restart_one_after_the_other_by_the_clock(seconds: list[float]) -> None:
     first, second = Engine(peer("x"), peer("z")), Engine(peer("a"), peer("x"), peer("z"))
     keepers = [PeersKeeper(engine, STAGGER) for engine in (first, second)]
-    first.peers, second.peers = (peer("z"),), (peer("a"), peer("z"))
-    for keeper in keepers:
-        keeper.look()
-    assert ("restart" in first.did, "restart" in second.did) == (True, False)
-    seconds.append(seconds[-1] + STAGGER - 0.1)
-    keepers[1].look()
-    assert "restart" not in second.did
-    seconds.append(seconds[-1] + 0.1)
-    keepers[1].look()
+    first.peers, second.peers = (peer("z"),), (peer("a"), peer("z"))  # of three members the first, of four the second
+    found: list[tuple[float, ...]] = []
+    for since in range(240):
+        seconds.append(42 * STAGGER + since)
+        for keeper in keepers:
+            keeper.look()
+        found.append(tuple(engine.did.count("restart") for engine in (first, second)))
+    assert found[0] == (1, 0)
+    assert found[-1] == (1, 1)
+    assert found.index((1, 1)) == 3 * STAGGER  # 45 is 1 beside times of 4
     assert second.did == [["a", "z"], "restart"]
 
 
@@ -199,15 +206,19 @@ def test_another_address_alone_is_written_and_closes_nothing() -> None:
 
 def test_a_member_that_changes_its_peer_again_and_again_does_not_keep_engines_restarting(seconds: list[float]) -> None:
     """All of them at once would be down, and one member alone would stop the chain."""
-    engine = Engine(peer("x"), peer("z"))
+    engine = Engine(peer("a"), peer("z"))
     keeper = PeersKeeper(engine, STAGGER)
-    engine.peers = (peer("y"), peer("z"))
+    seconds.append(14 * 4 * STAGGER + STAGGER)  # the second of four
+    engine.peers = (peer("b"), peer("z"))
     keeper.look()
     assert keeper.restarts == 1
-    for letter in "uvw":
+    for letter in "cde":
         engine.peers = (peer(letter), peer("z"))
+        seconds.append(seconds[-1] + 1.0)
         keeper.look()
+    seconds.append(14 * 4 * STAGGER + 5 * STAGGER)  # its next turn, before the rest is over
+    keeper.look()
     assert keeper.restarts == 1
-    seconds.append(seconds[-1] + 3 * STAGGER)
+    seconds.append(seconds[-1] + 4 * STAGGER)
     keeper.look()
     assert keeper.restarts == 2

@@ -10,71 +10,110 @@ import pytest
 
 from tests.support.waiting import PATIENCE
 from xinglin.carrier.consensus.comet.rpc import PeerLink
-from xinglin.node.consortium.redial import CALM_SECONDS, DEAD_MS, SILENT_MS, Growth, Redial, dead, reachable, silent
+from xinglin.node.consortium.redial import (
+    DEAD_MS,
+    LONG_CALM_SECONDS,
+    SILENT_MS,
+    Growth,
+    Redial,
+    dead,
+    reachable,
+    silent,
+)
 
 A, B = b"a" * 20, b"b" * 20
 
 
-def starts(missed: tuple[bytes, ...], seconds: int, *, stands: bool, turn_seconds: float = 0.0) -> list[int]:
-    """Return at which seconds an engine is started, looked at each ten."""
-    redial = Redial()
-    return [
-        now
-        for now in range(0, seconds, 10)
-        if redial.due(missed, 1000.0 + now, stands=stands, turn_seconds=turn_seconds)
-    ]
+CYCLE = 60.0
+WHOSE = {A: "member-a", B: "member-b"}
+
+
+def goes(redial: Redial, now: float, *missed: bytes, dead: tuple[bytes, ...] = (), turn: bool = True) -> bool:
+    """Tell whether an engine is started at a second while blocks come."""
+    return redial.due_going(
+        {peer: WHOSE.get(peer, "member-a") for peer in missed}, now, turn=turn, cycle_seconds=CYCLE, known_dead=dead
+    )
 
 
 def test_while_no_block_comes_it_is_started_soon_and_often_then_less_and_less() -> None:
     """Who holds a dead connection with a peer lets go of it within minutes; the peer has to be dialling then."""
-    found = starts((A,), 1000, stands=True)
+    redial = Redial()
+    found = [now for now in range(0, 1000, 10) if redial.due_standing((A,), 1000.0 + now)]
     assert found[:12] == list(range(10, 240, 20))
     assert found[12:] == [250, 290, 370, 530, 850]
 
 
-def test_while_blocks_come_it_is_started_late_and_each_node_in_its_turn() -> None:
-    assert starts((A, B), 3000, stands=False) == [30, 630, 1830]
-    assert starts((A,), 100, stands=False, turn_seconds=24.0) == [60]
+def test_while_blocks_come_it_is_started_late_and_less_and_less_for_one_member() -> None:
+    redial = Redial()
+    assert [now for now in range(0, 3000, 10) if goes(redial, 1000.0 + now, A, B)] == [30, 630, 1830]
+
+
+def test_while_blocks_come_it_is_started_in_its_turn_alone() -> None:
+    redial = Redial()
+    assert [now for now in range(0, 100, 10) if goes(redial, 1000.0 + now, A, turn=now == 60)] == [60]
 
 
 def test_for_a_connection_that_is_known_to_be_dead_only_the_turn_is_waited_for() -> None:
-    def due(now: float, *known: bytes) -> bool:
-        return redial.due((A,), now, stands=False, turn_seconds=8.0, known_dead=known)
-
     redial = Redial()
-    assert [due(1000.0 + now, A) for now in (0, 6, 8, 10, 40)] == [False, False, True, False, False]
+    assert [goes(redial, 1000.0 + now, A, dead=(A,), turn=now >= 8) for now in (0, 6, 8, 10, 40)] == [
+        False, False, True, False, False,
+    ]  # fmt: skip
     redial = Redial()
-    assert [due(1000.0 + now) for now in (0, 8, 36, 38)] == [False, False, False, True]
+    assert [goes(redial, 1000.0 + now, A) for now in (0, 8, 28, 30)] == [False, False, False, True]
 
 
-def test_nobody_missed_is_no_reason_and_after_a_calm_time_it_is_as_at_first() -> None:
-    assert starts((), 1000, stands=True) == []
+def test_a_member_is_counted_whatever_peer_of_its_is_missed() -> None:
     redial = Redial()
+    peers = [number.to_bytes(20, "big") for number in range(300)]
+    found = [10 * at for at, one in enumerate(peers) if goes(redial, 1000.0 + 10 * at, one, dead=(one,))]
+    assert found == [0, 600, 1800]
 
-    def due(now: float, *missed: bytes) -> bool:
-        return redial.due(missed, now, stands=False, turn_seconds=0.0, known_dead=missed)
 
-    assert due(1000.0, A)
-    assert not due(1010.0)
-    assert not due(1020.0, A)  # a peer that lets its connections die keeps no engine starting
-    assert not due(1030.0)
-    assert due(1020.0 + CALM_SECONDS, A)
+def test_it_is_as_at_first_only_when_nobody_was_started_for_during_a_day() -> None:
+    assert not any(goes(Redial(), now) for now in (0.0, 1000.0))  # nobody missed is no reason
+    redial = Redial()
+    assert goes(redial, 1000.0, A, dead=(A,))
+    assert goes(redial, 1600.0, A, dead=(A,))
+    assert not goes(redial, 1600.0 + 1190.0, A, dead=(A,))  # though it was not missed for long
+    calm = 1600.0 + LONG_CALM_SECONDS
+    assert [goes(redial, calm + now, A, dead=(A,)) for now in (0.0, 590.0, 600.0)] == [True, False, True]
+
+
+def test_all_members_together_have_one_rest_that_becomes_longer() -> None:
+    redial = Redial()
+    whose = {number.to_bytes(20, "big"): f"member-{number}" for number in range(7)}
+    found = []
+    left = dict(whose)
+    for now in range(0, 4000, 10):
+        one = next(iter(left), None)
+        if one and redial.due_going({one: left[one]}, 1000.0 + now, turn=True, cycle_seconds=CYCLE, known_dead=left):
+            found.append(now)
+            del left[one]
+    assert found == [0, 60, 180, 420, 900, 1800, 2700]
+
+
+def test_a_start_for_another_reason_counts_too() -> None:
+    redial = Redial()
+    redial.started(1000.0)
+    assert [redial.rested(1000.0 + now, CYCLE) for now in (0, 59, 60)] == [False, False, True]
+    assert [goes(redial, 1000.0 + now, A, dead=(A,)) for now in (10, 50, 60)] == [False, False, True]
+    assert [redial.rested(1060.0 + now, CYCLE) for now in (59, 60)] == [False, True]
+    assert [goes(redial, 1060.0 + now, B, dead=(B,)) for now in (110, 120)] == [False, True]
 
 
 def test_a_peer_that_is_missed_again_and_again_costs_no_other_its_start() -> None:
     redial = Redial()
-    assert [redial.due(missed, now, stands=False, turn_seconds=0.0, known_dead=missed) for missed, now in (
-        ((A,), 1000.0), ((A,), 1100.0), ((A, B), 1110.0), ((A, B), 1120.0),
-    )] == [True, False, True, False]  # fmt: skip
+    assert goes(redial, 1000.0, A, dead=(A,))
+    assert not goes(redial, 1100.0, A, dead=(A,))
+    assert goes(redial, 1110.0, A, B, dead=(A, B))
+    assert not goes(redial, 1120.0, A, B, dead=(A, B))
 
 
 def test_starts_while_the_chain_stood_delay_none_while_it_goes() -> None:
     """A node that moved comes in by the first that lets it, and misses the last that still holds its old connection."""
     redial = Redial()
-    assert [redial.due((A, B), 1000.0 + now, stands=True, turn_seconds=16.0) for now in (0, 10)] == [False, True]
-    assert [redial.due((B,), 1020.0 + now, stands=False, turn_seconds=16.0) for now in (0, 44, 46)] == [
-        False, False, True,
-    ]  # fmt: skip
+    assert [redial.due_standing((A, B), 1000.0 + now) for now in (0, 10)] == [False, True]
+    assert [goes(redial, 1020.0 + now, B) for now in (0, 28, 30)] == [False, False, True]
 
 
 def test_a_chain_grows_or_stands_whatever_the_time_of_its_blocks() -> None:
@@ -85,9 +124,7 @@ def test_a_chain_grows_or_stands_whatever_the_time_of_its_blocks() -> None:
 
 def test_who_comes_and_goes_is_not_missed_long() -> None:
     redial = Redial()
-    assert not any(
-        redial.due((A, B)[now % 2 :][:1], 1000.0 + now * 10, stands=False, turn_seconds=0.0) for now in range(99)
-    )
+    assert not any(goes(redial, 1000.0 + now * 10, (A, B)[now % 2]) for now in range(99))
 
 
 def test_what_can_be_reached_is_found_and_nothing_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,12 @@ def peers_of(state: StateReader) -> dict[bytes, Peer]:
     return {peer: Peer(peer, entry.node, entry.member, entry.address) for peer, entry in found if entry is not None}
 
 
+def members_of(state: StateReader) -> tuple[str, ...]:
+    """Return the members of the latest epoch, ascending, whatever their status; none before there is one."""
+    epoch = _latest(_reading(state))
+    return () if epoch is None else tuple(sorted(one.member for one in epoch.members))
+
+
 def peer_admitted(state: StateReader, peer: bytes) -> bool:
     """Tell whether engines let a peer in: an active node of an active member of the latest epoch has this id."""
     return _admitted(_reading(state), peer) is not None
