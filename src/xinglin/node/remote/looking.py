@@ -212,7 +212,8 @@ class Looker:
         if not self._continuity.holds(address, note.head, until, body):
             return replace(found, counted=0)  # who showed it may be late: it counts once that is seen
         ahead = note.head.time - self._time.now_ms() > AHEAD_SECONDS * 1000
-        if widely and not ahead and self.trust.accept(note, epochs, address.text):
+        binds = widely and not ahead and self.trust.is_of_newest_epoch(note.head.height)
+        if binds and self.trust.accept(note, epochs, address.text):
             self._remember()
         return found
 

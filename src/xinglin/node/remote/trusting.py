@@ -67,6 +67,11 @@ class ChainTrust:
         with self._lock:
             return len(self._epochs)
 
+    def is_of_newest_epoch(self, height: int) -> bool:
+        """Tell whether a height is one of the newest epoch that is known."""
+        with self._lock:
+            return bool(self._epochs) and height >= self._epochs[-1].from_height
+
     @property
     def faults(self) -> int | None:
         """How many of the newest epoch's voting members may lie: fewer than a third; None before any is known."""

@@ -88,16 +88,16 @@ def looker(prover: Prover) -> Looker:
     return prover._looker
 
 
-def forged(scene: Scene, time: int) -> SignedNote:
-    """A head far ahead, which two of seven sign, who were two of three founders."""
-    return scene.sign(Head(scene.chain, 10**9, b"f" * 32, b"s" * 32, 10**9, time), 2)
+def forged(scene: Scene, time: int, height: int = 10**9) -> SignedNote:
+    """A head of a log far ahead, which two of seven sign, who were two of three founders."""
+    return scene.sign(Head(scene.chain, 10**9, b"f" * 32, b"s" * 32, height, time), 2)
 
 
 @pytest.mark.requirement("S6.2f", part="a memory that liars can not poison")
-@pytest.mark.parametrize("time", [10**15, NEWEST + 1])
-def test_liars_who_were_a_quorum_once_do_not_poison_the_memory(tmp_path: Path, time: int) -> None:
+@pytest.mark.parametrize(("time", "height"), [(10**15, 10**9), (NEWEST + 1, 10**9), (NEWEST + 1, 3), (1, 3)])
+def test_liars_who_were_a_quorum_once_do_not_poison_the_memory(tmp_path: Path, time: int, height: int) -> None:
     scene = Scene(tmp_path, LIAR, "b", "c", "d")
-    scene.notes[LIAR] = forged(scene, time)
+    scene.notes[LIAR] = forged(scene, time, height)  # at height 3 they are a quorum
     for names in ((LIAR, "b", "c", "d"), ("b", "c", "d"), ("b", "c", "d")):
         client = scene.run(*names)
         for name in names:
