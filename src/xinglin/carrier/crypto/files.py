@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _counter = itertools.count()
@@ -20,17 +22,8 @@ def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
         data: its new content.
         mode: permission bits of the new file.
     """
-    temporary, descriptor = _new_beside(path, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+    with _written_beside(path, data, mode) as temporary:
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
 
 
 def write_new_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -39,16 +32,9 @@ def write_new_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
     Raises:
         FileExistsError: it is there; it was not changed.
     """
-    temporary, descriptor = _new_beside(path, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+    with _written_beside(path, data, mode) as temporary:
         path.hardlink_to(temporary)  # a rename would take the place of what is there
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+        temporary.unlink()
 
 
 def sync_folder(folder: Path) -> None:
@@ -58,6 +44,22 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _written_beside(path: Path, data: bytes, mode: int) -> Iterator[Path]:
+    """Give a synced temporary file with these bytes, which the block puts in its place; it is gone where that fails."""
+    temporary, descriptor = _new_beside(path, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
 
 
 def _new_beside(path: Path, mode: int) -> tuple[Path, int]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.support.held_clock import Clock
 from xinglin.carrier.consensus.comet.config import Peer
 from xinglin.node.consortium.peers import PeersKeeper
 from xinglin.node.consortium.turns import Everybody
@@ -61,19 +62,6 @@ class Engine:
     def restart(self) -> None:
         """Note it."""
         self.did.append("restart")
-
-
-class Clock:
-    """What a keeper uses of ``time``."""
-
-    def __init__(self, seconds: list[float]) -> None:
-        self._seconds = seconds
-
-    def time(self) -> float:
-        """Return the last second."""
-        return self._seconds[-1]
-
-    monotonic = time
 
 
 @pytest.fixture(autouse=True)

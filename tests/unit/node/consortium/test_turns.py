@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from tests.support.held_clock import Clock
 from xinglin.carrier.consensus.comet.config import Peer
 from xinglin.node.consortium.peers import PeersKeeper
 from xinglin.node.consortium.turns import Everybody, Turn, turn_of
@@ -67,19 +68,6 @@ class Host:
 @cache
 def _peers(ids: tuple[bytes, ...]) -> Sequence[Peer]:
     return tuple(Peer(one, "127.0.0.1:1") for one in ids)
-
-
-class Clock:
-    """What a keeper uses of ``time``."""
-
-    def __init__(self, seconds: list[float]) -> None:
-        self._seconds = seconds
-
-    def time(self) -> float:
-        """Return the last second."""
-        return self._seconds[-1]
-
-    monotonic = time
 
 
 Choice = Callable[[float, int, Host], None]
