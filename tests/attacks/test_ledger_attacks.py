@@ -24,9 +24,10 @@ from tests.support.contract_parties import Key, new_id
 from tests.support.counters import Count
 from tests.support.homes import Homes
 from tests.support.loose import Raw, loose, parsed, put
+from tests.support.snapshots import take_snapshot
 from xinglin.carrier.access.registry.model import AddAccount, EndAccount, EndKey
 from xinglin.carrier.ledger.ledger import Ledger
-from xinglin.carrier.ledger.snapshot import restore_snapshot, take_snapshot
+from xinglin.carrier.ledger.snapshot import restore_snapshot
 from xinglin.kernel.encoding import encode, pack, state_key
 from xinglin.kernel.errors import PlatformError
 from xinglin.stakeholders.kinds import Role

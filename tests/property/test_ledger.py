@@ -19,11 +19,12 @@ from tests.support import children
 from tests.support.chain import MAP_BYTES, found_chain, outcomes
 from tests.support.counters import Count
 from tests.support.naive_chain import NAMES, PARAMETERS, SUPER, NaiveChain, Plan, blocks
+from tests.support.snapshots import take_snapshot
 from tests.support.twin_tree import twin_root
 from xinglin.carrier.ledger.errors import CheckpointUnavailable
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.recheck import recheck
-from xinglin.carrier.ledger.snapshot import restore_snapshot, take_snapshot
+from xinglin.carrier.ledger.snapshot import restore_snapshot
 from xinglin.kernel.encoding import encode, pack, state_key
 
 KEYS = [state_key("counter", name) for name in NAMES]

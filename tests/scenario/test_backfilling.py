@@ -9,11 +9,12 @@ import pytest
 
 from tests.support.neighbourhood import Neighbourhood, neighbourhood
 from tests.support.served import raw, request
+from tests.support.snapshots import take_snapshot
 from tests.support.waiting import PATIENCE
 from xinglin.carrier.ledger.errors import LogBegunLate
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.recheck import recheck
-from xinglin.carrier.ledger.snapshot import restore_snapshot, take_snapshot
+from xinglin.carrier.ledger.snapshot import restore_snapshot
 from xinglin.node.consortium.backfilling import BackfillKeeper
 from xinglin.node.consortium.neighbours import neighbours_of
 from xinglin.node.office.locating import CommitmentNotRegistered, find_registered

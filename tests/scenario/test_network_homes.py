@@ -138,7 +138,7 @@ def test_what_the_engine_made_is_executed_again_without_it(consortium: Consortiu
 
 
 def _member(ledger: Ledger, folder: Path) -> GroupMember:
-    application = LedgerApplication(ledger, folder / "snapshot")
+    application = LedgerApplication(ledger)
     return GroupMember(
         "a" if ledger.tip.height else "b", application, ledger.blocks, ledger.app_hash_at, lambda *_: None
     )

@@ -186,13 +186,17 @@ class AbciNode:
         return self.clients[-1]
 
 
+MARKED = 7
+"""The height of which a served node has a mark."""
+
+
 @contextmanager
 def abci_node(
     ledger: Ledger, folder: Path, restorer: Restorer | None = None, opening: Opening | None = None
 ) -> Iterator[AbciNode]:
     """Serve a ledger on a socket in a folder; with validators and peers when it has an opening."""
     membership = EngineMembership() if opening is not None else None
-    application, seen = LedgerApplication(ledger, folder / "snapshot", membership, opening), Seen()
+    application, seen = LedgerApplication(ledger, membership, opening, marks=lambda: [MARKED]), Seen()
     path = folder / "abci.sock"
     server = AbciServer(path, AbciHandler(application, seen, restorer))
     try:

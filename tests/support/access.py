@@ -84,9 +84,7 @@ def private_home(folder: Path, chain: Chain | None = None, clock: Clock | None =
     chain = chain or found_chain(parties=1, extra=(ACCESS, JOURNAL))
     made = (folder / "chain" / chain.rules.chain).exists()
     ledger = chain.open(folder) if made else chain.create(folder)
-    member = GroupMember(
-        "h", LedgerApplication(ledger, folder / "snapshot"), ledger.blocks, ledger.app_hash_at, lambda _, __: None
-    )
+    member = GroupMember("h", LedgerApplication(ledger), ledger.blocks, ledger.app_hash_at, lambda _, __: None)
     clock = clock or SystemClock()
     limits = chain.rules.parameters
     engine = EmbeddedEngine(

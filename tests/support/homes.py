@@ -49,7 +49,7 @@ class Homes:
         def keep(file: str, data: bytes) -> None:
             self.evidence.setdefault(name, {})[file] = data
 
-        application = LedgerApplication(ledger, self.folder / name / "snapshot")
+        application = LedgerApplication(ledger)
         return GroupMember(name, application, ledger.blocks, ledger.app_hash_at, keep)
 
     def group(self, *names: str) -> EmbeddedGroup:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.chain import MAP_BYTES, Chain, commit, found_chain
+from tests.support.snapshots import take_snapshot
 from xinglin.carrier.ledger.backfill import Backfill
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.past import log_page, log_tile
-from xinglin.carrier.ledger.snapshot import restore_snapshot, take_snapshot
+from xinglin.carrier.ledger.snapshot import restore_snapshot
 
 VALID_MS = 4_000
 WIDE = 40

@@ -71,7 +71,7 @@ class Members:
         self.block(*raws, time=first_block_time(self.chain.genesis))
 
     def _app(self, ledger: Ledger, home: Path) -> LedgerApplication:
-        return LedgerApplication(ledger, home / "snapshot", EngineMembership(), self.opening)
+        return LedgerApplication(ledger, EngineMembership(), self.opening)
 
     def _note(self, node: Node, *, validator: bool) -> None:
         member = node.party.member

@@ -108,12 +108,12 @@ def comet_application(
     def marks() -> list[int]:
         return sorted({*notes.heights()[-MARKS:], *packaged.heights()})
 
-    return LedgerApplication(ledger, folder / "snapshot", EngineMembership(), opening, retention, marks, named)
+    return LedgerApplication(ledger, EngineMembership(), opening, retention, marks, named)
 
 
 def group_member(name: str, home: Home, ledger: Ledger) -> GroupMember:
     """Return a home's part in a group."""
-    application = LedgerApplication(ledger, home.chain(ledger.rules.chain) / "snapshot", EngineMembership())
+    application = LedgerApplication(ledger, EngineMembership())
     return GroupMember(name, application, ledger.blocks, ledger.app_hash_at, home.keep_evidence)
 
 

@@ -68,8 +68,8 @@ class BlockAnswer:
     validators: Sequence[ValidatorUpdate] = ()
 
 
-SNAPSHOT_FORMAT, MARK_FORMAT = 1, 2
-"""A snapshot of the ledger; a mark, which says that a height is known here, for an engine without blocks."""
+MARK_FORMAT = 2
+"""Of the one snapshot that engines exchange: a mark, which says that a height is known here (spec SN13)."""
 
 
 @dataclass(frozen=True, slots=True)

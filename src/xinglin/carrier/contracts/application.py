@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 
 from xinglin.carrier.consensus.ports import (
     MARK_FORMAT,
-    SNAPSHOT_FORMAT,
     AppInfo,
     BlockAnswer,
     SnapshotOffer,
@@ -29,9 +27,7 @@ from xinglin.carrier.ledger.genesis import genesis_hash
 from xinglin.carrier.ledger.ledger import Candidate, Ledger
 from xinglin.carrier.ledger.overlay import Overlay
 from xinglin.carrier.ledger.reading import CommittedState
-from xinglin.carrier.ledger.snapshot import Manifest, take_snapshot
 from xinglin.carrier.ledger.transition import Result
-from xinglin.kernel.encoding import decode, pack
 
 MAX_CANDIDATES = 8
 """Executed blocks of one height that are held at once; a proposer can't make a node hold more."""
@@ -43,7 +39,6 @@ class LedgerApplication:
 
     Args:
         ledger: the chain.
-        snapshots: the folder for its snapshot.
         membership: says whose engines count; without it no block changes validators and no peer is let in.
         opening: the founding transactions with which block 1 begins, where an engine needs them.
         retention: how long the engine keeps its blocks; without it, for ever.
@@ -54,7 +49,6 @@ class LedgerApplication:
     def __init__(
         self,
         ledger: Ledger,
-        snapshots: Path,
         membership: Membership | None = None,
         opening: Opening | None = None,
         retention: Retention | None = None,
@@ -66,7 +60,6 @@ class LedgerApplication:
         self._opening = opening
         self._candidates: dict[bytes, Candidate] = {}
         self._decided: bytes | None = None
-        self._snapshots = snapshots
         self._retention = retention
         self._marks = marks
         self._named = named
@@ -172,38 +165,18 @@ class LedgerApplication:
         return 0 if self._retention is None else self._retention.height(self.ledger)
 
     def list_snapshots(self) -> list[SnapshotOffer]:
-        """Return the snapshot that is kept, if any, and the marks of heights at which an engine may begin."""
-        marks = [_mark(height) for height in self._marks()]
-        try:
-            return [_offer((self._snapshots / "manifest").read_bytes()), *marks]
-        except FileNotFoundError:
-            return marks
-
-    def take_snapshot(self, height: int | None = None) -> SnapshotOffer:
-        """Keep a height, the present one when none is named, as the snapshot for others; the one before is dropped.
-
-        From any thread, one at a time; blocks go on.
-
-        Raises:
-            CheckpointUnavailable: the height can't be proven any more.
-        """
-        return _offer(pack(take_snapshot(self.ledger, self._snapshots, height)))
+        """Return the marks of heights at which an engine may begin."""
+        return [SnapshotOffer(height, MARK_FORMAT, 1, hashlib.sha256(_MARK).digest(), b"") for height in self._marks()]
 
     def load_chunk(self, height: int, format_: int, chunk: int) -> bytes:
-        """Return one chunk of the kept snapshot, or of a mark.
+        """Return the one chunk of a mark.
 
         Raises:
-            SnapshotInvalid: there is none of that height and format, or it has no such chunk.
+            SnapshotInvalid: there is no mark of that height, or what is asked for is not its chunk.
         """
-        offers = [one for one in self.list_snapshots() if (one.height, one.format) == (height, format_)]
-        try:
-            if offers and format_ == MARK_FORMAT and chunk == 0:
-                return _MARK
-            if offers and 0 <= chunk < offers[0].chunks:
-                return (self._snapshots / str(chunk)).read_bytes()
-        except FileNotFoundError:
-            pass  # a newer snapshot has just taken its place
-        raise SnapshotInvalid(reason=f"there is no chunk {chunk} at height {height}")
+        if (format_, chunk) != (MARK_FORMAT, 0) or height not in self._marks():
+            raise SnapshotInvalid(reason=f"there is no chunk {chunk} at height {height}")
+        return _MARK
 
     def _begins_with(self, height: int) -> Sequence[bytes]:
         return self._opening.transactions if self._opening is not None and height == 1 else ()
@@ -237,15 +210,6 @@ class LedgerApplication:
         while self._candidates:
             self.ledger.discard(self._candidates.popitem()[1])
         self._decided = None
-
-
-def _offer(manifest: bytes) -> SnapshotOffer:
-    said = decode(Manifest, manifest)
-    return SnapshotOffer(said.height, SNAPSHOT_FORMAT, said.chunks, hashlib.sha256(manifest).digest(), manifest)
-
-
-def _mark(height: int) -> SnapshotOffer:
-    return SnapshotOffer(height, MARK_FORMAT, 1, hashlib.sha256(_MARK).digest(), b"")
 
 
 def _block_key(height: int, time: int, transactions: Sequence[bytes]) -> bytes:

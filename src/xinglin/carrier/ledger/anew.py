@@ -16,7 +16,7 @@ from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.store import DEFAULT_MAP_BYTES, lock_folder
 
-MOVED = ("head", "data", "snapshot", "snapshot.partial", "restoring")
+MOVED = ("head", "data", "restoring")
 """What of a chain's folder is set aside: all that its blocks made."""
 _MAKING = "beginning"
 

@@ -150,32 +150,6 @@ def snapshot_parts(ledger: Ledger, height: int | None = None) -> Iterator[Snapsh
         yield SnapshotParts(manifest, most, rules, state)
 
 
-def take_snapshot(ledger: Ledger, folder: Path, height: int | None = None) -> Manifest:
-    """Write a snapshot into a new folder: ``manifest`` and one file a chunk. Blocks go on meanwhile.
-
-    What was there before is replaced when all is written.
-
-    Args:
-        ledger: the chain.
-        folder: where to.
-        height: of the snapshot, one that can be proven; the tip's when none is named.
-
-    Raises:
-        CheckpointUnavailable: the height can't be proven.
-        StoreDamaged: the leaves of the replay window are not what was logged; the one before stays.
-    """
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True, mode=0o700)
-    with snapshot_parts(ledger, height) as parts:
-        for number, chunk in enumerate(parts.chunks()):
-            (partial / str(number)).write_bytes(chunk)
-    (partial / "manifest").write_bytes(pack(parts.manifest))
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
-    return parts.manifest
-
-
 def restore_snapshot(
     home: Path,
     rules: ChainRules,

@@ -91,7 +91,7 @@ class TestWaiters:
 
         homes = Homes(chain, tmp_path, ("a", "b")).create()
         members = [
-            replace(one, application=Failing(homes.ledgers[one.name], tmp_path)) if one.name in failing else one
+            replace(one, application=Failing(homes.ledgers[one.name])) if one.name in failing else one
             for one in homes.members()
         ]
         with engine_of(EmbeddedGroup(members), clock, chain) as engine:
@@ -123,7 +123,7 @@ class TestWaiters:
         monkeypatch.setattr(embedded, "MAX_BLOCK_TRANSACTIONS", 2)
         homes = Homes(chain, tmp_path, ("a",)).create()
         (member,) = homes.members()
-        group = EmbeddedGroup([replace(member, application=Failing(homes.ledgers["a"], tmp_path))])
+        group = EmbeddedGroup([replace(member, application=Failing(homes.ledgers["a"]))])
         with engine_of(group, clock, chain) as engine:
             assert submitted(engine, *[chain.sign() for _ in range(5)]) == [0, 0, *["engine.failed"] * 3]
             assert isinstance(engine.failure, EngineFailed)

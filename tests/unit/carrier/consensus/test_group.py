@@ -205,7 +205,7 @@ class TestMajority:
                 raise ZeroDivisionError
 
         members = homes.members()
-        faulty = Faulty(homes.ledgers["b"], homes.folder / "snapshot")
+        faulty = Faulty(homes.ledgers["b"])
         group = EmbeddedGroup([members[0], replace(members[1], application=faulty), members[2]])
         assert append(group, chain.sign()) == [True]
         assert (group.names, group.stopped["b"].code) == (["a", "c"], EngineFailed.code)
@@ -226,7 +226,7 @@ class TestMajority:
                 raise KeyError
 
         members = homes.members()
-        faulty = Faulty(homes.ledgers["b"], homes.folder / "snapshot")
+        faulty = Faulty(homes.ledgers["b"])
         group = EmbeddedGroup([members[0], replace(members[1], application=faulty), members[2]])
         with pytest.raises(KeyError):
             append(group, chain.sign())

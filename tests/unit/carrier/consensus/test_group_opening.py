@@ -12,12 +12,13 @@ from tests.support.chain import MAP_BYTES, Chain, commit, dump, found_chain
 from tests.support.counters import Count
 from tests.support.damage import alter, data_file
 from tests.support.homes import Homes, append
+from tests.support.snapshots import take_snapshot
 from xinglin.carrier.consensus.errors import AppHashDiffers, MajorityLost, StoredBlockUnusable
 from xinglin.carrier.consensus.group import EmbeddedGroup
 from xinglin.carrier.ledger.errors import StoreDamaged, StoreFull, ValueDamaged
 from xinglin.carrier.ledger.model import Transaction
 from xinglin.carrier.ledger.records import EntryRecord
-from xinglin.carrier.ledger.snapshot import restore_snapshot, take_snapshot
+from xinglin.carrier.ledger.snapshot import restore_snapshot
 from xinglin.carrier.ledger.store import Write, number_key
 from xinglin.kernel.encoding import decode, encode, pack
 

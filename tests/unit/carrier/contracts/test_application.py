@@ -1,23 +1,24 @@
-"""The application port: CheckTx, proposals, FinalizeBlock again and again, Commit, snapshots (design D7)."""
+"""The application port: CheckTx, proposals, FinalizeBlock again and again, Commit, marks (design D7)."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
-from tests.support.chain import BLOCK_MS, MAP_BYTES, Chain, found_chain, unmoved
+from tests.support.chain import BLOCK_MS, Chain, found_chain, unmoved
+from xinglin.carrier.consensus.ports import MARK_FORMAT
 from xinglin.carrier.contracts.api import ArgumentsInvalid
 from xinglin.carrier.contracts.application import MAX_CANDIDATES, LedgerApplication
 from xinglin.carrier.ledger.errors import BlockInvalid, SnapshotInvalid, StoreFull
 from xinglin.carrier.ledger.ledger import Ledger
-from xinglin.carrier.ledger.snapshot import restore_snapshot
 
 
 @pytest.fixture
 def app(ledger: Ledger, tmp_path: Path) -> LedgerApplication:
     """Return the application of the ledger."""
-    return LedgerApplication(ledger, tmp_path / "snapshot")
+    return LedgerApplication(ledger)
 
 
 def versions(app: LedgerApplication) -> int:
@@ -135,7 +136,7 @@ class TestTransactions:
         """An engine's limit may be above it; a larger proposal would be refused by every home."""
         chain = found_chain(max_block_bytes=2_000)
         ledger = chain.create(home)
-        app = LedgerApplication(ledger, tmp_path / "snapshot")
+        app = LedgerApplication(ledger)
         raws = [chain.sign(chain.batch(bytes(500))) for _ in range(4)]
         proposal = app.prepare_proposal(1, chain.start + 1, raws, 1 << 20)
         assert proposal == raws[: 2_000 // len(raws[0])]
@@ -146,7 +147,7 @@ class TestTransactions:
     def test_a_full_store_is_told(self, home: Path, tmp_path: Path) -> None:
         chain = found_chain()
         ledger = chain.create(home, map_bytes=300 << 10)
-        app = LedgerApplication(ledger, tmp_path / "snapshot")
+        app = LedgerApplication(ledger)
         app.check_room()
         time = chain.start
         with pytest.raises(StoreFull):  # noqa: PT012
@@ -162,27 +163,19 @@ class TestTransactions:
         ledger.close()
 
 
-class TestSnapshots:
-    """Offers and chunks."""
+class TestMarks:
+    """Heights at which an engine without blocks may begin."""
 
-    def test_a_snapshot_is_offered_and_restored(self, chain: Chain, app: LedgerApplication, tmp_path: Path) -> None:
-        assert app.list_snapshots() == []
-        app.finalize_block(1, chain.start + 1, [chain.sign()])
-        app.commit()
-        offer = app.take_snapshot()
-        assert app.list_snapshots() == [offer]
-        chunks = [app.load_chunk(offer.height, offer.format, number) for number in range(offer.chunks)]
-        head = app.ledger.head_at(1)
-        restore_snapshot(tmp_path / "other", chain.rules, head, offer.manifest, chunks, MAP_BYTES)
-        other = chain.open(tmp_path / "other")
-        assert other.tip == app.ledger.tip
-        other.close()
+    def test_each_is_offered_and_served(self, ledger: Ledger) -> None:
+        marks = [3]
+        app = LedgerApplication(ledger, marks=lambda: marks)
+        assert [(one.height, one.format, one.chunks) for one in app.list_snapshots()] == [(3, MARK_FORMAT, 1)]
+        marks.append(5)
+        assert [one.height for one in app.list_snapshots()] == [3, 5]
+        assert hashlib.sha256(app.load_chunk(5, MARK_FORMAT, 0)).digest() == app.list_snapshots()[1].hash
 
-    def test_chunks_that_are_not_there(self, chain: Chain, app: LedgerApplication, tmp_path: Path) -> None:
-        offer = app.take_snapshot()
-        for height, format_, chunk in ((1, offer.format, 0), (0, 2, 0), (0, offer.format, offer.chunks), (0, 1, -1)):
+    def test_chunks_that_are_not_there(self, ledger: Ledger) -> None:
+        app = LedgerApplication(ledger, marks=lambda: [3])
+        for height, format_, chunk in ((4, MARK_FORMAT, 0), (3, 1, 0), (3, MARK_FORMAT, 1), (3, MARK_FORMAT, -1)):
             with pytest.raises(SnapshotInvalid):
                 app.load_chunk(height, format_, chunk)
-        (tmp_path / "snapshot" / "0").unlink()
-        with pytest.raises(SnapshotInvalid):
-            app.load_chunk(0, offer.format, 0)

@@ -50,7 +50,7 @@ def opening(chain: Chain, nodes: list[Node]) -> Opening:
 @pytest.fixture
 def app(ledger: Ledger, opening: Opening, tmp_path: Path) -> LedgerApplication:
     """Return the application of a home that begins so."""
-    return LedgerApplication(ledger, tmp_path / "snapshot", EngineMembership(), opening)
+    return LedgerApplication(ledger, EngineMembership(), opening)
 
 
 def updates(validators: dict[bytes, int]) -> list[ValidatorUpdate]:
@@ -131,7 +131,7 @@ class TestBeginning:
     def test_without_founding_transactions_no_engine_begins(
         self, ledger: Ledger, chain: Chain, nodes: list[Node], tmp_path: Path
     ) -> None:
-        plain = LedgerApplication(ledger, tmp_path / "s", EngineMembership())
+        plain = LedgerApplication(ledger, EngineMembership())
         with pytest.raises(EngineGenesisOther):
             plain.init_chain(chain.rules.chain, self.hash_(chain), updates(powers(nodes[:2])))
 
@@ -175,7 +175,7 @@ class TestFirstBlock:
         assert app.process_proposal(2, chain.start + 2, [])
 
     def test_without_an_opening_any_first_block_goes(self, ledger: Ledger, chain: Chain, tmp_path: Path) -> None:
-        plain = LedgerApplication(ledger, tmp_path / "s", EngineMembership())
+        plain = LedgerApplication(ledger, EngineMembership())
         assert plain.process_proposal(1, chain.start + 1, [])
 
 
@@ -255,7 +255,7 @@ class TestValidators:
         assert app.admits_peer(nodes[0].peer)
 
     def test_an_embedded_chain_has_none(self, ledger: Ledger, chain: Chain, tmp_path: Path) -> None:
-        plain = LedgerApplication(ledger, tmp_path / "s")
+        plain = LedgerApplication(ledger)
         assert block(plain, chain.sign()) == []
         assert not plain.admits_peer(bytes(20))
 
@@ -284,13 +284,13 @@ class TestPeers:
     def test_nobody_at_height_0_without_founding_transactions(
         self, ledger: Ledger, nodes: list[Node], tmp_path: Path
     ) -> None:
-        assert not LedgerApplication(ledger, tmp_path / "s", EngineMembership()).admits_peer(nodes[0].peer)
+        assert not LedgerApplication(ledger, EngineMembership()).admits_peer(nodes[0].peer)
 
     def test_whom_the_owner_names_as_long_as_it_does(
         self, ledger: Ledger, chain: Chain, nodes: list[Node], opening: Opening, tmp_path: Path
     ) -> None:
         stranger, named = Node(chain.parties[0]), set[bytes]()
-        app = LedgerApplication(ledger, tmp_path / "s", EngineMembership(), opening, named=lambda: named)
+        app = LedgerApplication(ledger, EngineMembership(), opening, named=lambda: named)
         for _ in range(2):
             assert not app.admits_peer(stranger.peer)
             named.add(stranger.peer)

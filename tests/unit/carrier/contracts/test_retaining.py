@@ -44,7 +44,7 @@ def test_it_looks_now_and_then_only(long: Ledger) -> None:
 
 
 def test_the_engine_is_told_with_the_commit(ledger: Ledger, chain: Chain, tmp_path: Path) -> None:
-    app = LedgerApplication(ledger, tmp_path / "snapshot", retention=Retention(10, 0))
+    app = LedgerApplication(ledger, retention=Retention(10, 0))
     told = []
     for height in range(1, 201):
         app.finalize_block(height, chain.start + height * BLOCK_MS, [])

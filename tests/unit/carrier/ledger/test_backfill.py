@@ -14,6 +14,7 @@ from tests.support import children
 from tests.support.chain import commit, dump
 from tests.support.damage import alter, data_file
 from tests.support.late import VALID_MS, Grown, Pair, Peer, grow, late_pair, sign
+from tests.support.snapshots import take_snapshot
 from xinglin.carrier.ledger import backfill as backfill_module
 from xinglin.carrier.ledger import past as past_module
 from xinglin.carrier.ledger.backfill import Backfill
@@ -29,7 +30,6 @@ from xinglin.carrier.ledger.merkle import verify_inclusion
 from xinglin.carrier.ledger.model import Leaf
 from xinglin.carrier.ledger.past import LogPage, log_page, log_tile
 from xinglin.carrier.ledger.recheck import recheck
-from xinglin.carrier.ledger.snapshot import take_snapshot
 from xinglin.kernel.encoding import decode, pack
 from xinglin.kernel.errors import PlatformError, Unavailable
 

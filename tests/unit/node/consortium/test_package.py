@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from tests.support.chain import commit, found_chain
+from tests.support.snapshots import take_snapshot
 from xinglin.carrier.ledger import snapshot as snapshot_module
 from xinglin.carrier.ledger.checkpoint import SignedNote
 from xinglin.carrier.ledger.ledger import Ledger
-from xinglin.carrier.ledger.snapshot import snapshot_parts, take_snapshot
+from xinglin.carrier.ledger.snapshot import snapshot_parts
 from xinglin.node.consortium import package as package_module
 from xinglin.node.consortium.package import make_package
 from xinglin.node.consortium.room import RESERVE_BYTES, DiskRoomMissing

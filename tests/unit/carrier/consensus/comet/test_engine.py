@@ -95,7 +95,7 @@ class Rig:
 
 def make(chain: Chain, ledger: Ledger, folder: Path, again_seconds: float = 60.0) -> Rig:
     """Return a rig."""
-    application = LedgerApplication(ledger, folder / "snapshot")
+    application = LedgerApplication(ledger)
     clock, mempool = SetClock(chain.start), Mempool()
     largest = chain.rules.parameters.max_transaction_bytes
     engine = CometEngine(application, clock, mempool, max_transaction_bytes=largest, again_seconds=again_seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.abci import AbciClient, AbciNode, abci_node, framed, started, timestamp
+from tests.support.abci import MARKED, AbciClient, AbciNode, abci_node, framed, started, timestamp
 from tests.support.chain import BLOCK_MS, Chain, found_chain
 from tests.support.engine_parties import Node, engine_key, founders_of, peer_id, powers
 from xinglin.carrier.access.founding_block import check_founding, first_block_time
@@ -17,7 +18,7 @@ from xinglin.carrier.access.registry.model import EndValidator
 from xinglin.carrier.consensus.comet.handler import AbciHandler, ChunkAnswer, Misbehaviour
 from xinglin.carrier.consensus.comet.messages import Request
 from xinglin.carrier.consensus.comet.opening import app_state
-from xinglin.carrier.consensus.ports import SnapshotOffer
+from xinglin.carrier.consensus.ports import MARK_FORMAT, SnapshotOffer
 from xinglin.carrier.contracts.ports import Opening
 from xinglin.carrier.ledger.genesis import genesis_hash
 from xinglin.carrier.ledger.ledger import Ledger
@@ -188,29 +189,32 @@ class TestSnapshots:
 
     def test_what_is_served(self, node: AbciNode, engine: AbciClient, chain: Chain, opening: Opening) -> None:
         begin(engine, chain, opening)
-        assert list(engine.ask("list_snapshots").snapshots) == []
-        kept = node.application.take_snapshot()
         [offer] = engine.ask("list_snapshots").snapshots
-        assert (offer.height, offer.format, offer.chunks, offer.hash) == (1, 1, kept.chunks, kept.hash)
-        assert engine.ask("load_snapshot_chunk", height=1, format=1, chunk=0).chunk
+        assert (offer.height, offer.format, offer.chunks) == (MARKED, MARK_FORMAT, 1)
+        chunk = engine.ask("load_snapshot_chunk", height=MARKED, format=MARK_FORMAT, chunk=0).chunk
+        assert offer.hash == hashlib.sha256(chunk).digest()
+        assert len(chunk) == 1
 
     @pytest.mark.requirement("S6.1e", part="serving snapshots; other limits are in test_limits_of_nodes")
     def test_an_owner_that_serves_none(
         self, node: AbciNode, engine: AbciClient, chain: Chain, opening: Opening
     ) -> None:
         begin(engine, chain, opening)
-        node.application.take_snapshot()
         handler = AbciHandler(node.application, node.seen, serves_snapshots=False)
         assert list(handler.answer(Request(list_snapshots={})).list_snapshots.snapshots) == []
-        asked = Request(load_snapshot_chunk={"height": 1, "format": 1, "chunk": 0})
+        asked = Request(load_snapshot_chunk={"height": MARKED, "format": MARK_FORMAT, "chunk": 0})
         assert handler.answer(asked).load_snapshot_chunk.chunk == b""
 
     def test_a_chunk_that_is_not_there(self, node: AbciNode, engine: AbciClient, chain: Chain) -> None:
         """Any peer may ask for any: were it a failure, each could stop the engine of each."""
-        for height, format_, chunk in ((0, 0, 0), (1, 1, 0), (2**64 - 1, 2**32 - 1, 2**32 - 1)):
+        for height, format_, chunk in (
+            (0, 0, 0),
+            (MARKED + 1, MARK_FORMAT, 0),
+            (MARKED, MARK_FORMAT - 1, 0),
+            (MARKED, MARK_FORMAT, 2**31),
+            (2**64 - 1, 2**32 - 1, 2**32 - 1),
+        ):
             assert engine.ask("load_snapshot_chunk", height=height, format=format_, chunk=chunk).chunk == b""
-        node.application.take_snapshot()
-        assert engine.ask("load_snapshot_chunk", height=0, format=1, chunk=2**31).chunk == b""
         assert node.server.failure is None
         assert engine.info().data == chain.rules.chain
 

@@ -79,7 +79,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
         yield Case(FakeChain(chain.suite), chain.suite, signer)
         return
     ledger = chain.create(tmp_path / "home")
-    application = LedgerApplication(ledger, tmp_path / "snapshot")
+    application = LedgerApplication(ledger)
     member = GroupMember("home", application, ledger.blocks, ledger.app_hash_at, lambda *_: None)
     group, clock = EmbeddedGroup([member]), _Clock(ledger.tip.time)
     engine = EmbeddedEngine(group, clock, 1 << 24, 0, max_transaction_bytes=1 << 20)
@@ -142,7 +142,7 @@ def test_what_is_refused_unlogged_is_the_exception_of_the_future(case: Case) -> 
 def test_an_engine_that_is_closed_says_so_by_the_future(tmp_path: Path) -> None:
     chain = found_chain()
     ledger = chain.create(tmp_path / "home")
-    application = LedgerApplication(ledger, tmp_path / "snapshot")
+    application = LedgerApplication(ledger)
     member = GroupMember("home", application, ledger.blocks, ledger.app_hash_at, lambda *_: None)
     group, clock = EmbeddedGroup([member]), _Clock(ledger.tip.time)
     engine = EmbeddedEngine(group, clock, 1 << 24, 0, max_transaction_bytes=1 << 20)
