@@ -49,8 +49,14 @@ class HomeNotFound(NotFound):
     code, number, clause = "home.not_found", 6002, "S6.3b"
     en = "{home} is not a home of Xinglin: it has no config.toml."
     zh = "{home} 不是杏林的节点目录：其中没有 config.toml。"
-    hint_en = "Make one with 'xinglin init', or name another with --home."
-    hint_zh = "用 xinglin init 创建，或用 --home 指定其他目录。"
+    hint_en = (
+        "Make one with 'xinglin init', or name another with --home. "
+        "What 'xinglin member apply' made is a home after 'xinglin member join'."
+    )
+    hint_zh = (
+        "用 xinglin init 创建，或用 --home 指定其他目录。"
+        "xinglin member apply 所建目录在 xinglin member join 之后才是节点目录。"
+    )
 
 
 def _check_place(place: str) -> None:

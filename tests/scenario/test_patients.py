@@ -223,6 +223,8 @@ def test_two_nodes_link_a_person_and_the_reader_is_led_to_both(folder: Path) -> 
         link = linking.match_person(b, a, account, TREAT, at_b)
         assert linking.match_person(b, a, account, TREAT, at_b) == link, "asked again, it is the same"
         there = linking.all_links(a)
+        with pytest.raises(linking.MatchAtHome):
+            linking.match_person(b, b, account, TREAT, at_b)
         assert [one["handle"] for one in there] == [link["handle"]]
         assert there[0]["person"] != identifier(at_b)
         here, other = linking.locate_person(site, account, TREAT, at_b)

@@ -8,11 +8,13 @@ import typer
 
 from xinglin.cli.access_read import explain, read, search
 from xinglin.cli.access_seen import person, responsible
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened, read_hash
+from xinglin.cli.options import HomeOption, JsonOption, NamedRecord, PassphraseOption, opened
 from xinglin.cli.output import show, when
 from xinglin.cli.record_trace import outcome_text
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.records.access import open_trace, rebuild_trace
+from xinglin.node.records.archive import open_archive
+from xinglin.node.records.naming import commitment_in
 from xinglin.service.basic.audit.projection import AccessRow, Completeness, Recipient, Twin
 
 app = typer.Typer(
@@ -30,18 +32,21 @@ app.command("responsible")(responsible)
 @app.command("record")
 def record(
     home: HomeOption,
-    commitment: Annotated[str, typer.Argument(help="The record commitment in hexadecimal.")],
+    record: NamedRecord,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show every read and refusal of a record, whether the list is complete, and who was given a copy."""
-    wanted = read_hash(commitment)
+    wanted = commitment_in(record)
     with opened(home, passphrase_file) as node, open_trace(node) as trace:
+        if wanted is None:
+            with open_archive(node, writing=False) as archive:
+                wanted = archive.vault.find(record).details.commitment
         rows = trace.entries_of([wanted])
         complete = trace.completeness(wanted)
         given = trace.recipients(wanted)
     data = {
-        "commitment": commitment,
+        "commitment": wanted.hex(),
         "entries": [_row(row) for row in rows],
         "complete": complete.complete,
         "found": complete.found,

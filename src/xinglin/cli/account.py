@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from xinglin.cli.choices import read_time
 from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, check_text, opened_registry
-from xinglin.cli.output import show
+from xinglin.cli.output import LAST_MS, show
 from xinglin.cli.sites import WithOption, opened_running
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
@@ -41,8 +42,8 @@ class KeyTextInvalid(Invalid):
 
 _KEY_SIZES = (32, 65)
 """Bytes of a signing key in the two suites."""
-_MAX_TIME = 253_402_300_799_999
-"""The last millisecond of the year 9999."""
+_DATE_DIGITS = 8
+"""Of a date without dashes, which is no number of milliseconds."""
 AccountArgument = Annotated[str, typer.Argument(help="The account's id.")]
 
 
@@ -117,10 +118,8 @@ def end_one_key(
     home: HomeOption,
     key: Annotated[str, typer.Argument(help="The public key in hexadecimal.")],
     compromised_since: Annotated[
-        int | None,
-        typer.Option(
-            "--compromised-since", help="Since when it may be in other hands, ms since 1970.", min=0, max=_MAX_TIME
-        ),
+        str | None,
+        typer.Option("--compromised-since", help="Since when it may be in other hands: a date, or ms since 1970."),
     ] = None,
     others: WithOption = None,
     passphrase_file: PassphraseOption = None,
@@ -128,9 +127,16 @@ def end_one_key(
 ) -> None:
     """End a key now, and tell since when it may have been in other hands."""
     public = _public_key(key)
+    since = None if compromised_since is None else _since(compromised_since)
     with opened_running(home, others, passphrase_file) as node:
-        end_key(node, public, compromised_since)
+        end_key(node, public, since)
     show({"key": key, "status": "ended"}, ["Ended the key."], as_json=as_json)
+
+
+def _since(text: str) -> int:
+    """Return a time in ms; digits alone are ms already, unless they are a date such as 20261231."""
+    milliseconds = _DATE_DIGITS < len(text) <= len(str(LAST_MS)) and text.isascii() and text.isdigit()
+    return int(text) if milliseconds and int(text) <= LAST_MS else read_time("--compromised-since", text)
 
 
 def _public_key(text: str) -> bytes:

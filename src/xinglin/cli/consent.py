@@ -299,6 +299,7 @@ def _terms_lines(terms: dict[str, Any]) -> list[str]:
     if not terms:
         return []
     words = {
+        "kind": "a prohibition: records of that level and above are closed" if terms["prohibits"] else "a consent",
         "purposes": ", ".join(terms["purposes"]) or "any",
         "categories": ", ".join(terms["categories"]) or "any",
         "level": f"{'from' if terms['prohibits'] else 'up to'} {terms['level']}",

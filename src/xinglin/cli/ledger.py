@@ -44,8 +44,14 @@ class HomeDamaged(Integrity):
     code, number, clause = "home.damaged", 6120, "S6.2c2"
     en = "The home is damaged: {count} findings, the first is {first}."
     zh = "节点目录已损坏：{count} 处发现，第一处为 {first}。"
-    hint_en = "Don't serve from it. Restore the part that is named from a backup, then verify again."
-    hint_zh = "请勿用其提供服务。请从备份恢复所指部分后重新校验。"
+    hint_en = (
+        "Don't serve from it. Restore the part that is named from a backup, or, where it is a chain that other members "
+        "have, 'xinglin ledger rebuild' the home; then verify again."
+    )
+    hint_zh = (
+        "请勿用其提供服务。请从备份恢复所指部分；"
+        "若为其他成员也保有的链，可用 xinglin ledger rebuild 重建。然后重新校验。"
+    )
 
 
 class HomeNotWhole(Unavailable):

@@ -88,6 +88,9 @@ GroundOption = Annotated[
     str, typer.Option("--ground", callback=check_ground, help="Why: a code of small letters, digits, _ . -.")
 ]
 RecordArgument = Annotated[str, typer.Argument(metavar="RECORD", help="The record's id.")]
+NamedRecord = Annotated[
+    str, typer.Argument(metavar="RECORD", help="The record's id, or its commitment in hexadecimal.")
+]
 RecordsArgument = Annotated[list[str], typer.Argument(metavar="RECORDS...", help="Ids of records.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

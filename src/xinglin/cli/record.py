@@ -11,17 +11,18 @@ import typer
 
 from xinglin.cli.access_read import HistoryOption, OutOption, check_out, give_out, read_own
 from xinglin.cli.choices import PurposeOption, read_choice
-from xinglin.cli.options import AccountOption, HomeOption, JsonOption, PassphraseOption, check_text, opened
+from xinglin.cli.options import AccountOption, HomeOption, JsonOption, NamedRecord, PassphraseOption, check_text, opened
 from xinglin.cli.output import console, refusal_json, show, tell_refusal
 from xinglin.cli.progress import records_progress
 from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.errors import NotFound
-from xinglin.kernel.identifiers import identifier, identifier_bytes
+from xinglin.kernel.identifiers import identifier
 from xinglin.kernel.identifiers import urn as make_urn
 from xinglin.node.node import Node
 from xinglin.node.office.proofs import keep_checkpoint
 from xinglin.node.opening import anchoring
 from xinglin.node.records.archive import open_archive
+from xinglin.node.records.naming import commitment_in, record_named
 from xinglin.node.records.reading import reading
 from xinglin.node.records.replaying import standing_of
 from xinglin.service.basic.intake.files import Refusal
@@ -46,9 +47,6 @@ class NothingToTakeIn(NotFound):
     zh = "目录 {folder} 中没有 *.json 文件。"
     hint_en = "Name FHIR bundles in JSON, or folders of them; folders in folders are not looked into."
     hint_zh = "请指定 JSON 格式的 FHIR Bundle 文件或其目录；不查看子目录。"
-
-
-RecordArgument = Annotated[str, typer.Argument(help="The record's id.")]
 
 
 @app.command("intake")
@@ -105,19 +103,19 @@ def list_records(
 
 @app.command("show")
 def show_record(
-    home: HomeOption, record: RecordArgument, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+    home: HomeOption, record: NamedRecord, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
 ) -> None:
     """Show what is known of a record, without its content."""
-    identifier_bytes(record)
+    commitment_in(record)
     with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
-        row = _row(node, archive.vault.find(record))
+        row = _row(node, archive.vault.find(record_named(archive.vault, record)))
     show(row, [f"{name:<12}{value}" for name, value in row.items()], as_json=as_json)
 
 
 @app.command("read")
 def read(
     home: HomeOption,
-    record: RecordArgument,
+    record: NamedRecord,
     account: AccountOption,
     purpose: PurposeOption,
     history: HistoryOption = False,
@@ -130,7 +128,7 @@ def read(
 
     The access entry is durable before anything is handed over. With --json the content is in base64.
     """
-    identifier_bytes(record)
+    commitment_in(record)
     check_out(out)
     what, action = read_choice("--purpose", Purpose, purpose), Action.HISTORY if history else Action.READ
     give_out(read_own(home, others, passphrase_file, record, account, what, action), out, as_json=as_json)

@@ -6,19 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption
+from xinglin.cli.options import HomeOption, JsonOption, NamedRecord, PassphraseOption
 from xinglin.cli.output import language, show, when
-from xinglin.cli.record import RecordArgument
 from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.errors import error_for_number
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.office.tracing import trace_record
+from xinglin.node.records.naming import commitment_in
 from xinglin.stakeholders.purposes import Purpose
 
 
 def trace(
     home: HomeOption,
-    record: RecordArgument,
+    record: NamedRecord,
     account: Annotated[str, typer.Option("--as", help="Whose account looks; its key is in an open home.")],
     purpose: Annotated[
         Purpose | None,
@@ -32,7 +32,7 @@ def trace(
 
     How much is shown depends on the record's level and category and on the account's role; the look is an access entry.
     """
-    identifier_bytes(record)
+    commitment_in(record)
     identifier_bytes(account)
     with opened_site(home, others, passphrase_file) as site:
         values = trace_record(site, record, account, purpose)

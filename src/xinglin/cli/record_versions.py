@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from xinglin.cli.files import read_file
-from xinglin.cli.options import HomeOption, JsonOption, PassphraseOption, opened
+from xinglin.cli.options import HomeOption, JsonOption, NamedRecord, PassphraseOption, opened
 from xinglin.cli.output import language, show
-from xinglin.cli.record import RecordArgument, app
+from xinglin.cli.record import app
 from xinglin.cli.record_locating import locate
 from xinglin.cli.record_trace import trace
 from xinglin.cli.sites import WithOption, opened_site
@@ -27,6 +27,7 @@ from xinglin.node.office.corrections import (
 from xinglin.node.office.notices import open_notices
 from xinglin.node.records.access import open_trace
 from xinglin.node.records.archive import open_archive
+from xinglin.node.records.naming import commitment_in, record_named
 from xinglin.service.basic.correction.model import Reason
 from xinglin.service.lifecycle.collection.fhir.model import Limits
 
@@ -49,7 +50,7 @@ class ReasonUnknown(Invalid):
 @app.command("correct")
 def correct(
     home: HomeOption,
-    record: RecordArgument,
+    record: NamedRecord,
     file: Annotated[Path, typer.Argument(help="The corrected FHIR resource in JSON.", dir_okay=False)],
     reason: Annotated[str, typer.Option("--reason", help=f"Why: {_REASONS}.")],
     account: Annotated[str, typer.Option("--account", help="Who corrects: a practitioner's account, its key signs.")],
@@ -58,11 +59,11 @@ def correct(
     as_json: JsonOption = False,
 ) -> None:
     """Correct a record by a new version: from then on it is current, and everyone who was given the old one is told."""
-    identifier_bytes(record)
+    commitment_in(record)
     identifier_bytes(account)
     why, data = _reason(reason), read_file(file, Limits().max_resource_bytes)
     with opened_site(home, others, passphrase_file) as site:
-        corrections = site.corrections_of(site.node)
+        corrections, record = site.corrections_of(site.node), record_named(site.archive.vault, record)
         row = correct_by_account(site.serving, corrections, record, data, why, account)
         radius = radius_values(corrections.looking.blast_radius(record))
     told = sum(1 for one in radius["holders"] if one["notice"])
@@ -75,26 +76,27 @@ def correct(
 
 @app.command("versions")
 def versions(
-    home: HomeOption, record: RecordArgument, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+    home: HomeOption, record: NamedRecord, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
 ) -> None:
     """List all versions of a record, the oldest first: which is current, why the others were corrected, by whom."""
-    identifier_bytes(record)
+    commitment_in(record)
     with (
         opened(home, passphrase_file) as node,
         open_archive(node, writing=False) as archive,
         open_notices(archive) as notices,
         open_trace(node) as trace,
     ):
+        record = record_named(archive.vault, record)
         rows = [version_values(one) for one in looking_in(archive, trace, notices).versions(record)]
     show({"record": record, "versions": rows}, [_version_line(row) for row in rows], as_json=as_json)
 
 
 @app.command("holders")
 def holders(
-    home: HomeOption, record: RecordArgument, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
+    home: HomeOption, record: NamedRecord, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
 ) -> None:
     """Show who was given a record, in every version of it, and who of them was told of the correction and when."""
-    identifier_bytes(record)
+    commitment_in(record)
     rows: list[dict[str, Any]] = []
     with (
         opened(home, passphrase_file) as node,
@@ -102,7 +104,7 @@ def holders(
         open_notices(archive) as notices,
         open_trace(node) as trace,
     ):
-        looking = looking_in(archive, trace, notices)
+        looking, record = looking_in(archive, trace, notices), record_named(archive.vault, record)
         for one in looking.versions(record):
             held = radius_values(looking.blast_radius(one.record))["holders"]
             complete = trace.completeness(one.commitment).complete

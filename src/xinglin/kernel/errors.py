@@ -181,5 +181,8 @@ class IdentifierInvalid(Invalid):
     code, number, clause = "identifier.invalid", 1003, "S8.6a"
     en = "'{value}' is not a valid {what}."
     zh = "“{value}”不是有效的 {what}。"
-    hint_en = "Identifiers are 26 lower-case base32 characters; URNs are urn:xinglin:<chain>:<kind>:<id>."
-    hint_zh = "标识为 26 个小写 base32 字符；URN 形如 urn:xinglin:<chain>:<kind>:<id>。"
+    hint_en = (
+        "Identifiers are 26 lower-case base32 characters, a record's commitment 64 hexadecimal digits; "
+        "URNs are urn:xinglin:<chain>:<kind>:<id>."
+    )
+    hint_zh = "标识为 26 个小写 base32 字符，记录的存证哈希为 64 位十六进制；URN 形如 urn:xinglin:<chain>:<kind>:<id>。"

@@ -110,6 +110,29 @@ def test_an_ended_key_signs_no_more_and_the_account_stays(copy: Path, compromise
     assert signs(copy, account, "third") == "signer.ended"
 
 
+@pytest.mark.parametrize(
+    ("text", "since"),
+    [
+        ("1767196800000", 1_767_196_800_000),
+        ("2026-01-01", 1_767_196_800_000),
+        ("20260101", 1_767_196_800_000),
+        ("2025-12-31T16:00:00Z", 1_767_196_800_000),
+        ("-1", None),
+        ("2026", None),
+        ("9" * 15, None),
+        ("9" * 30, None),
+        ("yesterday", None),
+    ],
+)
+def test_since_when_a_key_was_in_other_hands(copy: Path, text: str, since: int | None) -> None:
+    account, key = added(copy, "practitioner")
+    said = xinglin("account", "end-key", "--home", copy, key, "--compromised-since", text)
+    if since is None:
+        assert said.code == "option.time"
+    keys = xinglin("account", "show", "--home", copy, account, "--json").json["keys"]
+    assert [one["compromised_ms"] for one in keys if one["key"] == key] == [[] if since is None else [since]]
+
+
 def test_the_lists_for_people_say_the_same(copy: Path) -> None:
     account, key = added(copy, "device")
     assert f"{account}  active     device" in xinglin("account", "list", "--home", copy).out.decode().splitlines()

@@ -62,7 +62,9 @@ class Desk:
     def entries(self) -> list[tuple[str, int]]:
         """Return purpose and outcome of the observation's access entries."""
         commitment = self.json("record", "show", self.record)["commitment"]
-        return [(one["purpose"], one["outcome"]) for one in self.json("access", "record", commitment)["entries"]]
+        entries = self.json("access", "record", commitment)
+        assert self.json("access", "record", self.record) == entries, "a record has two names"
+        return [(one["purpose"], one["outcome"]) for one in entries["entries"]]
 
 
 @pytest.fixture
@@ -200,6 +202,8 @@ def test_a_search_tells_of_what_may_be_read(desk: Desk) -> None:
     commitment = desk.json("record", "show", desk.record)["commitment"]
     assert {one["copy"] for one in found} == {"deidentified"}
     assert commitment in {one["commitment"] for one in found}
+    for command in ("show", "versions", "holders"):
+        assert desk.json("record", command, commitment) == desk.json("record", command, desk.record)
     nothing = desk("access", "search", desk.person, "--account", desk.doctor, "--purpose", "treat")
     assert nothing.code == "permit.no_consent"
 

@@ -195,6 +195,8 @@ def test_ids_that_are_not_there_are_told(place: Place) -> None:
     before = logical(place.home)
     home = ("--home", place.home)
     refused_in_all_forms("vault.not_found", "record", "show", *home, ABSENT)
+    refused_in_all_forms("vault.not_found", "record", "show", *home, "00" * 32)
+    refused_in_all_forms("vault.not_found", "access", "record", *home, ABSENT)
     refused("vault.not_found", "record", "read", *home, ABSENT, *READS)
     refused_in_all_forms("vault.not_found", "proof", "record", *home, ABSENT, "--out", "p")
     refused_in_all_forms("account.not_found", "account", "show", *home, ABSENT)
@@ -203,7 +205,7 @@ def test_ids_that_are_not_there_are_told(place: Place) -> None:
     refused_in_all_forms("registry.key_unknown", "account", "end-key", *home, "04" + "00" * 64)
     for key in ("", "zz", "04", "0" * 131, "钥匙", "\udcff"):
         refused_in_all_forms("account.key_text", "account", "end-key", *home, key)
-        refused_in_all_forms("option.hash", "access", "record", *home, key)
+        refused_in_all_forms("identifier.invalid", "access", "record", *home, key)
     refused_in_all_forms("account.role", "account", "add", *home, "--role", "boss", "--person", "x")
     refused_in_all_forms("proof.part", "proof", "record", *home, place.record, "--out", "p", "--show", "soul")
     refused_in_all_forms("member.kind", "init", "--home", "new", "--name", "X", "--kind", "king")
@@ -228,8 +230,6 @@ USAGE = (
     ("record", "show", "--home", "HOME"),
     ("record", "list", "--home", "FILE"),
     ("account", "add", "--home", "HOME", "--person", "x"),
-    ("account", "end-key", "--home", "HOME", "00", "--compromised-since", "-1"),
-    ("account", "end-key", "--home", "HOME", "00", "--compromised-since", "9" * 30),
     ("proof", "record", "--home", "HOME", ABSENT),
     ("proof", "verify"),
     ("access", "twins", "--home", "HOME", "--older-than", "-1"),

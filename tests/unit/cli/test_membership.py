@@ -18,6 +18,7 @@ from xinglin.node.founding import COSIGNING
 from xinglin.node.home import Home
 from xinglin.node.membership import joining
 from xinglin.node.membership.request import SignedRequest, request_message, request_suite
+from xinglin.node.membership.voting import AHEAD
 from xinglin.node.office.directory import Directory
 from xinglin.node.setup import GROUP, adopt, consortium_genesis, make_home
 from xinglin.node.site import open_site
@@ -259,6 +260,28 @@ def test_a_key_is_rotated_and_the_threshold_changed(three: Three) -> None:
     with opened(three.folder / "platform") as node:
         assert node.cosigning_signer().key == key
     assert three.done("vote", "platform", proposal)["needed"] == 3
+
+
+def test_the_next_epoch_does_not_wait_for_the_one_before(three: Three) -> None:
+    for change in (("--rotate-key",), ("--rotate-key",), ("--threshold", "3", "--ahead", "10")):
+        three.pass_by_two(three.done("propose", "platform", *change)["proposal"])
+        with opened(three.folder / "platform") as node:
+            tip = node.consortium.tip.height
+            epochs = [one.epoch.from_height for one in Directory(node.consortium).epochs()]
+    assert tip < 100
+    assert AHEAD < epochs[1] < epochs[2] < AHEAD + 100, "each is open for so many blocks from now"
+    assert epochs[3] == epochs[2] + 1, "but never in force before the one that passed"
+
+
+@pytest.mark.parametrize("text", [("--chain", "c" + "a" * 25), ("--address", "clinic.example")])
+def test_an_application_that_is_not_in_form_makes_nothing(three: Three, text: tuple[str, str]) -> None:
+    wanted = {"--name": "clinic", "--kind": "data_user", "--address": "127.0.0.1:7001", "--contact": "desk@x.example"}
+    options = {**wanted, "--chain": three.chain, **dict([text])}
+    arguments = [part for option in options.items() for part in option]
+    said = xinglin("member", "apply", "--home", three.folder / "clinic", *arguments, "--out", three.folder / "out")
+    assert said.code == "member.application"
+    assert text[1] in said.err
+    assert not (three.folder / "clinic").exists()
 
 
 @pytest.mark.parametrize(

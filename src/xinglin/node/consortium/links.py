@@ -226,7 +226,12 @@ class LinkWatch:
         if name not in self._since:
             self._since[name] = _now()
             logger.warning(
-                "link to %s of member %s: %s is %.1f, the threshold %.1f", name[0], link.member, kind, value, threshold
+                "link to %s of member %s: %s is %.1f, the threshold %.1f",
+                name[0],
+                link.member or "not known yet",
+                kind,
+                value,
+                threshold,
             )
         return Alarm(kind, self._since[name], value, threshold)
 

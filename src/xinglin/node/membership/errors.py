@@ -15,6 +15,16 @@ class JoinRequestInvalid(Invalid):
     hint_zh = "请向申请方索取 xinglin member apply 为本链生成的文件，勿信任其他文件。"
 
 
+class ApplicationInvalid(Invalid):
+    """What an applicant says of itself makes no join request; nothing was made."""
+
+    code, number, clause = "member.application", 6393, "S8.2c"
+    en = "The application can't be made: {what} {value} is not in form."
+    zh = "无法生成申请：{what} {value} 格式不正确。"
+    hint_en = "--chain is the 27 letters and digits that a member's 'xinglin status' shows; --address is HOST:PORT."
+    hint_zh = "--chain 为成员 xinglin status 所示的 27 位字母与数字；--address 的形式为 HOST:PORT。"
+
+
 class JoinKitInvalid(Invalid):
     """A join kit is not of the chain, or does not begin it."""
 
@@ -71,10 +81,10 @@ class ProposalNotOpen(NotFound):
     """There is no such proposal, or it has passed or lapsed."""
 
     code, number, clause = "member.no_proposal", 6315, "S6.1c"
-    en = "There is no open proposal {proposal}."
-    zh = "没有待表决的提案 {proposal}。"
-    hint_en = "See 'xinglin member proposals'."
-    hint_zh = "参见 xinglin member proposals。"
+    en = "There is no open proposal {proposal}: it has passed, has lapsed, or never was."
+    zh = "没有待表决的提案 {proposal}：它已通过、已失效或从未存在。"
+    hint_en = "'xinglin member epochs' shows what has passed, 'xinglin member proposals' what is open."
+    hint_zh = "xinglin member epochs 显示已通过的纪元，xinglin member proposals 显示待表决的提案。"
 
 
 class ChangeInvalid(Invalid):

@@ -24,13 +24,13 @@ from xinglin.carrier.ledger.build import Signer, operation
 from xinglin.carrier.ledger.chain import ChainRules
 from xinglin.carrier.ledger.cosign import NoteStore
 from xinglin.carrier.ledger.model import Genesis, Operation
-from xinglin.kernel.encoding import ChainObject, decode, encode, state_key
+from xinglin.kernel.encoding import ChainId, ChainObject, decode, encode, state_key
 from xinglin.kernel.errors import Invalid, PlatformError
 from xinglin.node.chains import SystemClock, random_bytes, rules_of
 from xinglin.node.consortium.network_setup import Place, engine_genesis, join_network, validator_of
 from xinglin.node.founding import ADMINISTRATOR, COSIGNING, SEALING, Organisation
 from xinglin.node.home import Home
-from xinglin.node.membership.errors import JoinedAlready, JoinKitInvalid, NotAnApplicant
+from xinglin.node.membership.errors import ApplicationInvalid, JoinedAlready, JoinKitInvalid, NotAnApplicant
 from xinglin.node.membership.request import (
     Document,
     JoinRequest,
@@ -100,9 +100,15 @@ def apply(folder: Path, asked: Applying, passphrase: bytes, stretching: Stretchi
         stretching: what trying the passphrase costs.
 
     Raises:
+        ApplicationInvalid: the chain's id or the address is not in form.
         HomeExists, PassphraseTooShort: see ``make_home``.
         JoinRequestInvalid, EncodingInvalid: the request would not be taken.
     """
+    for what, value, form in (("chain", asked.chain, ChainId), ("address", asked.address, Address)):
+        try:
+            msgspec.convert(value, form)
+        except msgspec.ValidationError:
+            raise ApplicationInvalid(what=what, value=repr(value)) from None
     more = () if stretching is None else (stretching,)
     new = make_home(folder, asked.name, asked.kind, passphrase, random_bytes, *more)
     who = msgspec.structs.replace(new.founder(asked.chain), votes=int(asked.votes), cosigns=int(asked.cosigns))

@@ -95,7 +95,8 @@ class Acting:
 class Change:
     """What is asked of the next epoch; ``restore`` are key statements, ``rotate`` is a new cosigning key of the member.
 
-    ``threshold``, ``quorum``: None to keep them, as far as they stay majorities. ``ahead``: blocks while it is open.
+    ``threshold``, ``quorum``: None to keep them, as far as they stay majorities. ``ahead``: blocks while
+    it is open; it is in force after them, but never before the epoch that passed last is.
     """
 
     admit: Reviewed | None = None
@@ -254,7 +255,10 @@ def _check_change(current: Epoch, change: Change) -> None:
     here = {one.member for one in current.members}
     away = [*change.suspend, *change.remove]
     if len(set(away)) != len(away) or not set(away) <= here:
-        raise ChangeInvalid(reason="who is to leave is not a member, or is named twice")
+        absent = next((one for one in away if one not in here), "")
+        raise ChangeInvalid(
+            reason=f"{absent} is not in epoch {current.number}" if absent else "a member is named twice"
+        )
     moves = change.admit, change.restore, change.rotate, away
     kept = change.threshold in (None, current.threshold) and change.quorum in (None, current.quorum)
     if not any(moves) and kept:
@@ -271,7 +275,7 @@ def _next_epoch(acting: Acting, current: Epoch, members: list[EpochMember], chan
         chain=current.chain,
         number=current.number + 1,
         previous=epoch_hash(acting.suite.hash, current),
-        from_height=max(acting.values.tip.height, current.from_height) + change.ahead,
+        from_height=max(acting.values.tip.height + change.ahead, current.from_height + 1),
         threshold=_majority(current.threshold, voters) if change.threshold is None else change.threshold,
         quorum=_majority(current.quorum, cosigners) if change.quorum is None else change.quorum,
         members=ordered,

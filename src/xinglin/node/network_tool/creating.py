@@ -43,9 +43,9 @@ def create_network(
         PlaceTaken: somebody listens where a node is to listen.
     """
     find_engine()
-    for member in plan:
-        require_free(member.folder, member.place.p2p, member.place.rpc, member.place.listen, member.place.metrics)
     with made_whole(folder) as making:
+        for member in plan:
+            require_free(member.folder, member.place.p2p, member.place.rpc, member.place.listen, member.place.metrics)
         passphrase = random_bytes(16).hex().encode()
         write_durably(making / PASSPHRASE, passphrase + b"\n")
         homes = []

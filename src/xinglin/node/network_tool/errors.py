@@ -49,8 +49,8 @@ class NodeNotStarted(Unavailable):
     """A node's process ended, or did not answer in time, when it was started."""
 
     code, number, clause = "network.node_not_started", 6254, "S6.2f"
-    en = "The node {node} did not start within {seconds} s: {reason}."
-    zh = "节点 {node} 未能在 {seconds} 秒内启动：{reason}。"
+    en = "The node {node} has ended, or gave no answer within {seconds} s: {reason}."
+    zh = "节点 {node} 已退出，或在 {seconds} 秒内没有应答：{reason}。"
     hint_en = "See 'xinglin network logs {node}', also with --engine."
     hint_zh = "请查看 xinglin network logs {node}，以及加 --engine 的输出。"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xinglin.kernel.errors import Conflict, PlatformError
+from xinglin.kernel.errors import Conflict, Invalid, PlatformError
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.office.patients import acting, found_values, link_values, refusal_values
 from xinglin.node.records.serving import Serving, described
@@ -35,6 +35,16 @@ class LinkTaken(Conflict):
     hint_zh = "请核对是否为同一人：可合并，或用 xinglin patient unlink 撤销较早的关联。"
 
 
+class MatchAtHome(Invalid):
+    """A match was to be asked of one's own institution."""
+
+    code, number, clause = "patient.match_at_home", 6394, "H1"
+    en = "A match is asked of another institution, and that is your own."
+    zh = "匹配请求应发往其他机构，而所指的是本机构。"
+    hint_en = "'xinglin patient find' looks here; 'xinglin member list' shows the ids of the others."
+    hint_zh = "本机构内请用 xinglin patient find；xinglin member list 可显示其他机构的标识。"
+
+
 def match_person(
     serving: Serving, other: CustodianNode, account: str, purpose: Purpose, person: bytes
 ) -> dict[str, Any]:
@@ -51,10 +61,13 @@ def match_person(
         person: 16 bytes.
 
     Raises:
+        MatchAtHome: the other node is of this institution.
         PersonNotFound: there is no such person here.
         LinkTaken: the handle is another person's here already.
         NoMatch, AgreementMissing, PlatformError: the other node's refusal, on record at both.
     """
+    if other.member == serving.member:
+        raise MatchAtHome
     index, who = serving.archive.persons, acting(serving, account)
     root = index.found_as(person)
     handle = serving.reader.match(other, who, described(index, root), purpose)

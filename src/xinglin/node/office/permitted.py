@@ -22,6 +22,7 @@ from xinglin.node.office.desk import PatientNotLinked
 from xinglin.node.office.emergency import issued_grant
 from xinglin.node.office.proofs import prove_record
 from xinglin.node.records.archive import open_archive
+from xinglin.node.records.naming import commitment_in
 from xinglin.node.records.read_ports import IndexPersons
 from xinglin.node.records.serving import Deciding, Serving, open_serving
 from xinglin.node.setup import GROUP
@@ -168,10 +169,8 @@ def commitment_of(serving: Deciding, record: str) -> bytes:
         IdentifierInvalid: it is neither.
         RecordNotFound: there is no record of that id.
     """
-    if len(record) == 64 and set(record) <= set("0123456789abcdef"):
-        return bytes.fromhex(record)
-    identifier_bytes(record)
-    return serving.archive.vault.find(record).details.commitment
+    commitment = commitment_in(record)
+    return serving.archive.vault.find(record).details.commitment if commitment is None else commitment
 
 
 def prove_with_content(

@@ -53,8 +53,8 @@ class NoSuchEntry(NotFound):
     code, number, clause = "proof.no_entry", 6042, "H4"
     en = "This institution's chain has no access entry {entry}."
     zh = "本机构链上没有访问记录 {entry}。"
-    hint_en = "'xinglin access record' shows the entries of a record."
-    hint_zh = "xinglin access record 可显示记录的访问记录。"
+    hint_en = "'xinglin access record --json' shows the hash of each entry of a record."
+    hint_zh = "xinglin access record --json 可显示记录的每条访问记录及其哈希。"
 
 
 @dataclass(frozen=True, slots=True)

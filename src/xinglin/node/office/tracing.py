@@ -19,6 +19,7 @@ from xinglin.node.office.acting import signed_act
 from xinglin.node.office.directory import Directory
 from xinglin.node.office.patients import acting
 from xinglin.node.office.proofs import NoSuchEntry
+from xinglin.node.records.naming import record_named
 from xinglin.node.records.replaying import standing_of
 from xinglin.node.records.serving import Serving
 from xinglin.node.site import HomeNotOpen, Site
@@ -46,7 +47,7 @@ def trace_record(site: Site, record: str, account: str, purpose: Purpose | None 
 
     Args:
         site: open homes; the record is at the one that acts, the account's key in any of them.
-        record: its id.
+        record: its id, or its commitment in hexadecimal.
         account: who looks.
         purpose: what for; without one, that for which the account's roles look at traces.
 
@@ -55,7 +56,7 @@ def trace_record(site: Site, record: str, account: str, purpose: Purpose | None 
         AccountKeyMissing: no open home has a key of the account.
         TraceNotShown: the account is shown none; or another refusal of permits. Either is on record.
     """
-    commitment = site.archive.vault.find(record).details.commitment
+    commitment = site.archive.vault.find(record_named(site.archive.vault, record)).details.commitment
     home = home_of_account(site, account)
     data = signed_act(home, site.node, account, commitment, TRACE, purpose or usual_purpose(home, account))
     return tracing_of(site).look(data)

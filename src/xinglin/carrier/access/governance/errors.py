@@ -31,8 +31,14 @@ class NotNextEpoch(Invalid):
     code, number, clause = "governance.not_next", 1452, "S8.2c"
     en = "The proposed epoch {number} does not follow epoch {latest}, the one that passed last."
     zh = "提议的成员纪元 {number} 不是最近通过的纪元 {latest} 的下一个。"
-    hint_en = "Name the hash of the latest epoch, a number one higher and a greater from_height."
-    hint_zh = "请引用最近纪元的哈希，编号加一，起始高度更大。"
+    hint_en = (
+        "Another epoch has passed meanwhile, or your node is behind: propose again once it has the newest block. "
+        "Programs name the hash of the latest epoch, a number one higher and a greater from_height."
+    )
+    hint_zh = (
+        "期间已有其他纪元通过，或本节点落后：待取得最新区块后重新提议。"
+        "程序须引用最近纪元的哈希，编号加一，起始高度更大。"
+    )
 
 
 class ProposalLapsed(Conflict):

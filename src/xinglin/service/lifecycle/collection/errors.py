@@ -14,8 +14,8 @@ class SourceMissing(NotFound):
     code, number, clause = "collection.source_missing", 5100, "S7.1a"
     en = "There is no file '{name}'."
     zh = "文件“{name}”不存在。"
-    hint_en = "Check the path; name a file, not a folder."
-    hint_zh = "请检查路径，并指定文件而不是文件夹。"
+    hint_en = "Check the path; name files, or folders of them."
+    hint_zh = "请检查路径；可指定文件，或存放文件的文件夹。"
 
 
 class SourceUnreadable(Unavailable):
