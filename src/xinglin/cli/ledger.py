@@ -244,7 +244,9 @@ def _report_lines(report: HomeReport) -> list[str]:
     lines = [f"{c.chain}: {c.height} blocks and {c.entries} entries executed again" for c in report.chains]
     late = report.behind
     if late is None:
-        lines.append(f"vault: {report.records} records compared with their commitments")
+        lines.append(
+            f"vault: {report.records} records compared, with their commitments or, destroyed, with their orders"
+        )
     else:
         lines.append(f"{late.chain}: behind, at height {late.height} of {late.known} ({_KNOWN_BY[late.by]})")
         lines.append(f"not compared yet: {late.checkpoints} checkpoints of later heights, {', '.join(_LEFT_OUT)}")

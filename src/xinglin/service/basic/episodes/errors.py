@@ -21,8 +21,11 @@ class EpisodeEmpty(Invalid):
     code, number, clause = "episode.empty", 5861, "S1.1"
     en = "The episode {episode} has no records to seal."
     zh = "就诊 {episode} 没有可封存的记录。"
-    hint_en = "Check source system and encounter."
-    hint_zh = "请核对来源系统与就诊标识。"
+    hint_en = (
+        "Name the encounter by the id that its source system gave it, not by a record's id, "
+        "and the system with --source."
+    )
+    hint_zh = "请使用来源系统给出的就诊标识（不是记录标识），并用 --source 指定来源系统。"
 
 
 class SidesNotTwo(Invalid):
