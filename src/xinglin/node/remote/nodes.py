@@ -70,8 +70,7 @@ class Nodes:
             one = self._of(address)
             rest = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** min(one.failures, 16))
             one.failures += 1
-            seconds = max(seconds, rest * (0.5 + self._chance() / 2))
-            one.rests_until = max(one.rests_until, self._monotonic() + seconds)
+            one.rests_until = self._monotonic() + max(seconds, rest * (0.5 + self._chance() / 2))
             self._known.remove(one)
             self._known.append(one)
 

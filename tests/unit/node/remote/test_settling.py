@@ -318,15 +318,6 @@ def test_a_dead_node_rests_longer_each_time_and_the_one_that_answers_comes_first
     assert [one.text for one in nodes.ready()] == ["b", "a"]
 
 
-def test_a_failure_never_shortens_the_rest_that_a_busy_node_asked_for() -> None:
-    now = 0.0
-    nodes = Nodes([Address("a")], lambda: now, lambda: 0.0)
-    nodes.failed(Address("a"), 30.0)
-    now = 1.0
-    nodes.failed(Address("a"))  # of another thread, which had asked before
-    assert nodes.wait_seconds() == 29.0
-
-
 BAD_ADDRESSES = [
     "", "http://", "http://a", "http://a:0", "http://a:65536", "https://a", "httpss://a:1", "http://a:1/x",
     "http://a b:1", "unix:", "unix:a", "unix:/a\n", "ftp://a:1", "http://a:１", "http://u@a:1",
