@@ -21,8 +21,8 @@ class ApplicationInvalid(Invalid):
     code, number, clause = "member.application", 6393, "S8.2c"
     en = "The application can't be made: {what} {value} is not in form."
     zh = "无法生成申请：{what} {value} 格式不正确。"
-    hint_en = "--chain is the 27 letters and digits that a member's 'xinglin status' shows; --address is HOST:PORT."
-    hint_zh = "--chain 为成员 xinglin status 所示的 27 位字母与数字；--address 的形式为 HOST:PORT。"
+    hint_en = "--chain is 27 letters and digits, as a member's 'xinglin ledger show' tells; --address is HOST:PORT."
+    hint_zh = "--chain 为成员 xinglin ledger show 所示的 27 位字母与数字；--address 的形式为 HOST:PORT。"
 
 
 class JoinKitInvalid(Invalid):

@@ -36,13 +36,13 @@ class LinkTaken(Conflict):
 
 
 class MatchAtHome(Invalid):
-    """A match was to be asked of one's own institution."""
+    """A match was to be asked of one's own node."""
 
     code, number, clause = "patient.match_at_home", 6394, "H1"
-    en = "A match is asked of another institution, and that is your own."
-    zh = "匹配请求应发往其他机构，而所指的是本机构。"
+    en = "A match is asked of another node, and that is your own."
+    zh = "匹配请求应发往其他节点，而所指的是本节点。"
     hint_en = "'xinglin patient find' looks here; 'xinglin member list' shows the ids of the others."
-    hint_zh = "本机构内请用 xinglin patient find；xinglin member list 可显示其他机构的标识。"
+    hint_zh = "本节点内请用 xinglin patient find；xinglin member list 可显示其他机构的标识。"
 
 
 def match_person(
@@ -61,12 +61,12 @@ def match_person(
         person: 16 bytes.
 
     Raises:
-        MatchAtHome: the other node is of this institution.
+        MatchAtHome: the other node is this one.
         PersonNotFound: there is no such person here.
         LinkTaken: the handle is another person's here already.
         NoMatch, AgreementMissing, PlatformError: the other node's refusal, on record at both.
     """
-    if other.member == serving.member:
+    if other.node == serving.node:
         raise MatchAtHome
     index, who = serving.archive.persons, acting(serving, account)
     root = index.found_as(person)
