@@ -14,7 +14,7 @@ from xinglin.cli.record_trace import outcome_text
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.records.access import open_trace, rebuild_trace
 from xinglin.node.records.archive import open_archive
-from xinglin.node.records.naming import commitment_in
+from xinglin.node.records.naming import commitment_in, record_named
 from xinglin.service.basic.audit.projection import AccessRow, Completeness, Recipient, Twin
 
 app = typer.Typer(
@@ -41,7 +41,7 @@ def record(
     with opened(home, passphrase_file) as node, open_trace(node) as trace:
         if wanted is None:
             with open_archive(node, writing=False) as archive:
-                wanted = archive.vault.find(record).details.commitment
+                wanted = record_named(archive.vault, record).details.commitment
         rows = trace.entries_of([wanted])
         complete = trace.completeness(wanted)
         given = trace.recipients(wanted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +12,13 @@ import typer
 
 from xinglin.cli.passphrase import read_passphrase
 from xinglin.kernel.errors import Invalid
+from xinglin.kernel.identifiers import hash_bytes
 from xinglin.node.node import Node, open_node
 from xinglin.node.office.directory import RegistryValues
 from xinglin.node.remote.local import serving_process
 from xinglin.node.remote.served import ServedHome
 
 MAX_TEXT_BYTES = 200
-_HEX_DIGITS = 64
 _GROUND = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
 
@@ -111,9 +110,10 @@ def read_hash(text: str) -> bytes:
     Raises:
         HashTextInvalid: it is none.
     """
-    if len(text) != _HEX_DIGITS or not set(text) <= set(string.hexdigits):
+    found = hash_bytes(text)
+    if found is None:
         raise HashTextInvalid(value=text[:80])
-    return bytes.fromhex(text)
+    return found
 
 
 @contextmanager

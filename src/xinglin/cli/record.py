@@ -108,7 +108,7 @@ def show_record(
     """Show what is known of a record, without its content."""
     commitment_in(record)
     with opened(home, passphrase_file) as node, open_archive(node, writing=False) as archive:
-        row = _row(node, archive.vault.find(record_named(archive.vault, record)))
+        row = _row(node, record_named(archive.vault, record))
     show(row, [f"{name:<12}{value}" for name, value in row.items()], as_json=as_json)
 
 

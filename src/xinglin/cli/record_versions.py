@@ -16,7 +16,7 @@ from xinglin.cli.record_locating import locate
 from xinglin.cli.record_trace import trace
 from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.errors import Invalid
-from xinglin.kernel.identifiers import identifier_bytes
+from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.node.office.corrections import (
     correct_by_account,
     looking_in,
@@ -63,7 +63,8 @@ def correct(
     identifier_bytes(account)
     why, data = _reason(reason), read_file(file, Limits().max_resource_bytes)
     with opened_site(home, others, passphrase_file) as site:
-        corrections, record = site.corrections_of(site.node), record_named(site.archive.vault, record)
+        corrections = site.corrections_of(site.node)
+        record = identifier(record_named(site.archive.vault, record).record)
         row = correct_by_account(site.serving, corrections, record, data, why, account)
         radius = radius_values(corrections.looking.blast_radius(record))
     told = sum(1 for one in radius["holders"] if one["notice"])
@@ -86,7 +87,7 @@ def versions(
         open_notices(archive) as notices,
         open_trace(node) as trace,
     ):
-        record = record_named(archive.vault, record)
+        record = identifier(record_named(archive.vault, record).record)
         rows = [version_values(one) for one in looking_in(archive, trace, notices).versions(record)]
     show({"record": record, "versions": rows}, [_version_line(row) for row in rows], as_json=as_json)
 
@@ -104,7 +105,8 @@ def holders(
         open_notices(archive) as notices,
         open_trace(node) as trace,
     ):
-        looking, record = looking_in(archive, trace, notices), record_named(archive.vault, record)
+        looking = looking_in(archive, trace, notices)
+        record = identifier(record_named(archive.vault, record).record)
         for one in looking.versions(record):
             held = radius_values(looking.blast_radius(one.record))["holders"]
             complete = trace.completeness(one.commitment).complete

@@ -14,6 +14,7 @@ from xinglin.kernel.errors import IdentifierInvalid
 _PAIRS = [one + two for one in "abcdefghijklmnopqrstuvwxyz234567" for two in "abcdefghijklmnopqrstuvwxyz234567"]
 _SHIFTS = range(120, -1, -10)
 _IDENTIFIER = re.compile(r"\A[a-z2-7]{25}[aeimquy4]\Z")
+_HASH = re.compile(r"\A[0-9A-Fa-f]{64}\Z")
 _URN = re.compile(r"\Aurn:xinglin:([cps][a-z2-7]{26}):([a-z][a-z0-9-]{0,31}):([a-z2-7]{26,52})\Z")
 
 
@@ -41,6 +42,11 @@ def identifier_bytes(value: str) -> bytes:
     if not _IDENTIFIER.match(value):
         raise IdentifierInvalid(value=value[:80], what="identifier")
     return base64.b32decode(value.upper() + "======")
+
+
+def hash_bytes(value: str) -> bytes | None:
+    """Return the 32 bytes of a hash in hexadecimal, None for what is none."""
+    return bytes.fromhex(value) if _HASH.match(value) else None
 
 
 def urn(chain: str, kind: str, value: str) -> str:

@@ -56,7 +56,7 @@ def trace_record(site: Site, record: str, account: str, purpose: Purpose | None 
         AccountKeyMissing: no open home has a key of the account.
         TraceNotShown: the account is shown none; or another refusal of permits. Either is on record.
     """
-    commitment = site.archive.vault.find(record_named(site.archive.vault, record)).details.commitment
+    commitment = record_named(site.archive.vault, record).details.commitment
     home = home_of_account(site, account)
     data = signed_act(home, site.node, account, commitment, TRACE, purpose or usual_purpose(home, account))
     return tracing_of(site).look(data)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import string
-
-from xinglin.kernel.identifiers import identifier, identifier_bytes
+from xinglin.kernel.identifiers import hash_bytes, identifier_bytes
 from xinglin.service.lifecycle.storage.errors import RecordNotFound
+from xinglin.service.lifecycle.storage.model import StoredRecord
 from xinglin.service.lifecycle.storage.vault import Vault
-
-_DIGITS = 64
 
 
 def commitment_in(name: str) -> bytes | None:
@@ -17,24 +14,24 @@ def commitment_in(name: str) -> bytes | None:
     Raises:
         IdentifierInvalid: it is neither.
     """
-    if len(name) == _DIGITS and set(name) <= set(string.hexdigits):
-        return bytes.fromhex(name)
-    identifier_bytes(name)
-    return None
+    commitment = hash_bytes(name)
+    if commitment is None:
+        identifier_bytes(name)
+    return commitment
 
 
-def record_named(vault: Vault, name: str) -> str:
-    """Return the id of the record that is named by it, or by its commitment; whether an id is here is not looked at.
+def record_named(vault: Vault, name: str) -> StoredRecord:
+    """Return the row of the record that is named by its id, or by its commitment.
 
     Raises:
         IdentifierInvalid: it is neither.
-        RecordNotFound: no record here has the commitment.
+        RecordNotFound: it is not here.
         RowDamaged: its row was altered.
     """
     commitment = commitment_in(name)
     if commitment is None:
-        return name
+        return vault.find(name)
     found = vault.find_commitment(commitment)
     if found is None:
         raise RecordNotFound(record=name)
-    return identifier(found.record)
+    return found
