@@ -45,11 +45,11 @@ def place(tmp_path: Path) -> Iterator[Neighbourhood]:
 
 
 def collected(house: House) -> SignedNote:
-    """Look until the home has a quorum, and return its note."""
+    """Look until the home has a quorum and nobody is still being asked, and return its note: no line comes after."""
 
     def done() -> bool:
         house.keeper.look()
-        return house.keeper.status.seconds is not None
+        return house.keeper.status.seconds is not None and not any(one.busy for one in house.keeper.asked)
 
     wait_for(done)
     return newest_checkpoint(house.node, 0)
