@@ -26,6 +26,7 @@ from xinglin.node.office.desk import (
     revoke_at_counter,
     revoke_by_wallet,
     take_in,
+    take_in_new,
     view_values,
     waiting_values,
 )
@@ -153,11 +154,17 @@ def acknowledge_consents(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take in what is addressed to this node and acknowledge it: from then on the node follows it."""
+    """Take in what is addressed to this node and acknowledge it: from then on the node follows it.
+
+    A node does so by itself while it serves, and at each command that opens its service; this shows what was refused.
+    """
     if consent:
         identifier_bytes(consent)
     with opened_site(home, others, passphrase_file) as site:
-        done = take_in(site.serving, consent)
+        serving = site.serving
+        done = site.followed.get(site.node.member) or take_in_new(serving)
+        if consent and consent not in done["acknowledged"]:
+            done = take_in(serving, consent)
     lines = [f"{one}  acknowledged" for one in done["acknowledged"]]
     lines += [f"{one['consent']}  refused: {one['reason']}" for one in done["refused"]]
     show(done, [*lines, f"{len(done['acknowledged'])} acknowledged"], as_json=as_json)

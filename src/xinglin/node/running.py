@@ -30,6 +30,7 @@ from xinglin.node.consortium.misbehaviour import misbehaviour_kept
 from xinglin.node.consortium.package import Made, make_package
 from xinglin.node.consortium.peers import closing_on_departed
 from xinglin.node.consortium.rebuilding import RebuildImpossible
+from xinglin.node.following import ConsentKeeper
 from xinglin.node.membership.joining import await_registration
 from xinglin.node.node import Node, open_node
 from xinglin.node.office.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
@@ -71,7 +72,8 @@ class Running:
     """A node whose chains run.
 
     ``serving`` answers readers, None where the home keeps no records; ``keepers`` speak to other members' nodes;
-    ``comet`` makes the consortium's blocks, None where another engine does.
+    ``comet`` makes the consortium's blocks, None where another engine does; ``following`` takes in consents that bind
+    this node, None where it keeps no records.
     """
 
     node: Node
@@ -79,6 +81,7 @@ class Running:
     started_ms: int
     keepers: Keepers
     comet: CometChain | None = None
+    following: ConsentKeeper | None = None
 
     @property
     def consortium(self) -> Ledger:
@@ -212,7 +215,10 @@ class Running:
         if self.serving is None:
             return {}
         anchors = self.serving.anchors.status
-        return {"anchors": {"failures": anchors.failures, "fault": anchors.fault, "closed": anchors.closed}}
+        told: dict[str, Any] = {
+            "anchors": {"failures": anchors.failures, "fault": anchors.fault, "closed": anchors.closed}
+        }
+        return told if self.following is None else told | {"consents": asdict(self.following.status)}
 
     def _ledgers(self) -> list[Ledger]:
         private = self.node.private
@@ -241,7 +247,12 @@ def open_running(home: Path, passphrase: bytes) -> Iterator[Running]:
             archive = stack.enter_context(open_archive(node))
             serving = stack.enter_context(open_serving(archive))
         keepers = stack.enter_context(keepers_of(node, comet))
-        yield Running(node, serving, SystemClock().now_ms(), keepers, comet)
+        following = None
+        if serving is not None:
+            following = ConsentKeeper(serving)
+            following.start()
+            stack.callback(following.close)
+        yield Running(node, serving, SystemClock().now_ms(), keepers, comet, following)
 
 
 def start_chains(node: Node) -> CometChain | None:

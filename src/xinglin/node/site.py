@@ -6,16 +6,19 @@ other institutions are. Nothing of another home is opened before it is needed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from xinglin.carrier.consensus.errors import GroupRequired
-from xinglin.kernel.errors import NotFound
+from xinglin.kernel.errors import NotFound, PlatformError
 from xinglin.node.consortium.network import Network
 from xinglin.node.node import Node, open_node, run_group
 from xinglin.node.office.corrections import IndexedPersons, make_corrections
+from xinglin.node.office.desk import take_in_new
 from xinglin.node.office.destruction import RecordsOffice, records_office
 from xinglin.node.office.notices import open_notices
 from xinglin.node.records.archive import Archive, open_archive
@@ -27,6 +30,8 @@ from xinglin.service.basic.correction.service import Corrections, Parties
 from xinglin.service.basic.notices.service import Notices
 
 _BLOCK_SECONDS = 60.0
+
+logger = logging.getLogger(__name__)
 
 
 class HomeNotOpen(NotFound):
@@ -50,6 +55,8 @@ class Site:
     _notices: dict[str, Notices] = field(default_factory=dict)
     _corrections: dict[str, Corrections] = field(default_factory=dict)
     _office: list[RecordsOffice] = field(default_factory=list)
+    followed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What each home whose service was opened took in of new consents then, if it could; see ``take_in_new``."""
 
     @property
     def node(self) -> Node:
@@ -84,9 +91,14 @@ class Site:
         return self._archives[node.member]
 
     def serving_of(self, node: Node) -> Serving:
-        """Return the service of a home, which answers readers; opened once."""
+        """Return the service of a home, which answers readers; opened once, and then follows what binds it."""
         if node.member not in self._servings:
-            self._servings[node.member] = self._stack.enter_context(open_serving(self.archive_of(node)))
+            serving = self._stack.enter_context(open_serving(self.archive_of(node)))
+            self._servings[node.member] = serving
+            try:
+                self.followed[node.member] = take_in_new(serving)
+            except PlatformError as fault:  # the chain takes nothing now: that waits, and what is asked may not need it
+                logger.warning("consents are not taken in: %s", fault.code)
         return self._servings[node.member]
 
     def trace_of(self, node: Node) -> AccessProjection:

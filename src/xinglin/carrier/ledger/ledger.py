@@ -44,6 +44,7 @@ from xinglin.carrier.ledger.store import (
 from xinglin.carrier.ledger.transition import Outcome, Result, Seen, admissions, apply_block, check_order
 from xinglin.carrier.ledger.undo import stale_undo, undo_record
 from xinglin.carrier.ledger.versions import StateVersions
+from xinglin.carrier.ledger.watching import Watch
 from xinglin.carrier.ledger.window import check_window, stale_leaves
 from xinglin.kernel.encoding import pack
 from xinglin.kernel.errors import Invalid, PlatformError
@@ -85,6 +86,7 @@ class Ledger(LedgerReading):
         self._cache = SignatureCache()
         self._ahead = LookAhead()
         self._past: PastWrite | None = None
+        self._watches: list[Watch] = []
         self._log = TileLog.load(rules.suite, self.tip.log_size, self._read_tile)
 
     # --- opening and closing ---
@@ -280,6 +282,8 @@ class Ledger(LedgerReading):
                     self._compared.move(candidate.version, candidate.outcome.changes)
                 finally:  # the block is durable, whatever fails from here on
                     self._log, self.tip = candidate.log, candidate.tip
+                    for watch in self._watches:
+                        watch.note(candidate.outcome.changes)
         except PlatformError:
             self.discard(candidate)
             raise
@@ -290,6 +294,12 @@ class Ledger(LedgerReading):
     def discard(self, candidate: Candidate) -> None:
         """Drop a candidate that will not be committed."""
         self._versions.drop(candidate.version)
+
+    def watch(self, prefix: bytes) -> Watch:
+        """Return what collects the keys under a prefix that blocks change from now on; for as long as this is open."""
+        watch = Watch(prefix)
+        self._watches.append(watch)
+        return watch
 
     # --- the log before the beginning ---
 

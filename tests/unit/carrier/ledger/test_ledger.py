@@ -183,6 +183,16 @@ class TestCandidates:
             ledger.discard(execute(ledger, raw))
         assert outcomes(commit(ledger, raw)) == [0]
 
+    def test_who_watches_a_prefix_is_given_what_blocks_changed(self, chain: Chain, ledger: Ledger) -> None:
+        watch, other = ledger.watch(A), ledger.watch(b"\xff")
+        ledger.discard(execute(ledger, chain.sign()))
+        assert watch.take() == set(), "only what was committed counts"
+        commit(ledger, chain.sign(), chain.sign(chain.add("b")))
+        assert (watch.take(), other.take()) == ({A}, set())
+        assert watch.take() == set()
+        commit(ledger, chain.sign(chain.remove("a")))
+        assert watch.take() == {A}
+
     def test_of_several_candidates_one_is_committed(self, chain: Chain, ledger: Ledger) -> None:
         # An empty block changes nothing in the tree: it must not take the tip's version with it.
         empty, first, second = (

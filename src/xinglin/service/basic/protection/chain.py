@@ -5,7 +5,7 @@ Every value is compared with the state tree before it is used, by the ledger. Wr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from xinglin.carrier.access.registry.model import NAMESPACE as REGISTRY
@@ -52,7 +52,12 @@ class LedgerFacts:
 
     def consents(self) -> Iterator[str]:
         """See ``ConsortiumFacts.consents``."""
-        return iter(self._last_parts(b"\x93" + pack(NAMESPACE) + pack("consent")))
+        return iter(self._last_parts(_CONSENTS))
+
+    def changed_consents(self) -> Callable[[], frozenset[str]]:
+        """Return what gives, each time it is called, the ids of consents that blocks changed meanwhile."""
+        watch = self._ledger.watch(_CONSENTS)
+        return lambda: frozenset(map(_last_part, watch.take()))
 
     def consent(self, consent: str) -> ConsentState | None:
         """See ``ConsortiumFacts.consent``."""
@@ -86,9 +91,14 @@ class LedgerFacts:
         return decode_often(kind, stored)
 
     def _last_parts(self, prefix: bytes) -> list[str]:
-        with self._ledger.state() as state:
-            return [str(decode(tuple[Any, ...], key)[-1]) for key, _ in state.scan(prefix)]
+        return [_last_part(key) for key in self._ledger.keys(prefix)]
 
 
 _KEPT_BYTES = 1_024
 """Larger values, such as the openings of consents, are asked for once."""
+_CONSENTS = b"\x93" + pack(NAMESPACE) + pack("consent")
+"""Begins the keys of consents."""
+
+
+def _last_part(key: bytes) -> str:
+    return str(decode(tuple[Any, ...], key)[-1])

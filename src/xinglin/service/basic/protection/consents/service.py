@@ -6,7 +6,7 @@ is read from the chain whenever it is asked. What is addressed to others stays c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from xinglin.carrier.crypto.errors import OpenFailed
@@ -91,7 +91,7 @@ class Consents:
         self._store = store
         self._persons = persons
         self._decrypt = decrypt
-        self._not_ours: set[str] = set()
+        self._settled: set[str] = set()
 
     def take_in(self, consent: str) -> AcknowledgeConsent | None:
         """Open a granted consent, keep it durably, and return the acknowledgement to call; None when there is none.
@@ -115,23 +115,29 @@ class Consents:
             self._store.add(kept, identifier_bytes(consent), person)
         return AcknowledgeConsent(consent, self._node)
 
-    def take_in_new(self) -> TakenIn:
+    def take_in_new(self, among: Collection[str] | None = None) -> TakenIn:
         """Go through the consents of the chain and take in those for this node; others are looked at once.
 
         What is refused is looked at again: the patient whom it means may be known, or linked, by then.
+
+        Args:
+            among: ids of those that are looked at; by default all.
         """
         taken = TakenIn([], [])
-        for consent in self._chain.consents():
-            state = self._chain.consent(consent)
-            if consent in self._not_ours or state is None or state.status is not ConsentStatus.GRANTED:
+        for consent in self._chain.consents() if among is None else among:
+            if consent in self._settled:
                 continue
             try:
                 call = self.take_in(consent)
+            except (ConsentNotGranted, ConsentUnknown):
+                continue
             except ConsentRefused as refusal:
                 taken.refused.append(refusal)
                 continue
+            except ConsentWithdrawn:
+                call = None
             if call is None:
-                self._not_ours.add(consent)
+                self._settled.add(consent)
             else:
                 taken.calls.append(call)
         return taken
