@@ -12,7 +12,8 @@ from xinglin.cli.output import LAST_MS, show
 from xinglin.cli.sites import WithOption, opened_running
 from xinglin.kernel.errors import Invalid
 from xinglin.kernel.identifiers import identifier_bytes
-from xinglin.node.office.accounts import add_account, end_account, end_key
+from xinglin.node.home import Home
+from xinglin.node.office.accounts import add_account, end_account, end_key, person_of
 from xinglin.node.office.directory import Directory
 from xinglin.settings import load_settings
 from xinglin.stakeholders.kinds import Role
@@ -49,14 +50,19 @@ AccountArgument = Annotated[str, typer.Argument(help="The account's id.")]
 
 @app.command("list")
 def list_accounts(home: HomeOption, passphrase_file: PassphraseOption = None, as_json: JsonOption = False) -> None:
-    """List the accounts of the member that owns the home."""
+    """List the accounts of the member that owns the home, with who is responsible for each."""
     member = load_settings(home).member
     with opened_registry(home, passphrase_file) as chain:
-        rows = [
-            {"account": account, "roles": [r.name.lower() for r in state.roles], "status": state.status.name.lower()}
+        rows: list[dict[str, Any]] = [
+            {
+                "account": account,
+                "roles": [role.name.lower() for role in state.roles],
+                "status": state.status.name.lower(),
+                "person": person_of(Home(home), account),
+            }
             for account, state in Directory(chain).accounts(member)
         ]
-    lines = [f"{row['account']}  {row['status']:<9}  {', '.join(row['roles'])}" for row in rows]
+    lines = [f"{row['account']}  {row['status']:<9}  {', '.join(row['roles'])}  {row['person']}" for row in rows]
     show({"accounts": rows}, lines, as_json=as_json)
 
 
@@ -64,7 +70,10 @@ def list_accounts(home: HomeOption, passphrase_file: PassphraseOption = None, as
 def show_account(
     home: HomeOption, account: AccountArgument, passphrase_file: PassphraseOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show one account and its keys: in force from when, until when, since when in other hands."""
+    """Show one account and its keys: in force from when, until when, since when in other hands.
+
+    Who is responsible is shown of the home's own accounts.
+    """
     identifier_bytes(account)
     with opened_registry(home, passphrase_file) as chain:
         directory = Directory(chain)
@@ -75,8 +84,17 @@ def show_account(
         ]
     roles = [role.name.lower() for role in state.roles]
     status = state.status.name.lower()
-    data = {"account": account, "member": state.member, "roles": roles, "status": status, "keys": keys}
+    person = person_of(Home(home), account)
+    data = {
+        "account": account,
+        "member": state.member,
+        "roles": roles,
+        "status": status,
+        "person": person,
+        "keys": keys,
+    }
     lines = [f"{account}  {status}  {', '.join(roles)}  of member {state.member}"]
+    lines += [f"  person {person}"] if person else []
     lines += [f"  key {one['key']}  from {one['from_ms']}" + _ended(one) for one in keys]
     show(data, lines, as_json=as_json)
 

@@ -75,6 +75,8 @@ def test_who_is_responsible_stays_in_the_home(copy: Path) -> None:
     account, _ = added(copy, "service")
     opening = json.loads((copy / "accounts" / f"{account}.json").read_text(encoding="utf-8"))
     assert opening["statement"] == PERSON
+    rows = xinglin("account", "list", "--home", copy, "--json").json["accounts"]
+    assert [row["person"] for row in rows if row["account"] == account] == [PERSON]
     for path in (copy / "chain").rglob("*.mdb"):
         assert PERSON.encode() not in path.read_bytes()
 
@@ -135,11 +137,13 @@ def test_since_when_a_key_was_in_other_hands(copy: Path, text: str, since: int |
 
 def test_the_lists_for_people_say_the_same(copy: Path) -> None:
     account, key = added(copy, "device")
-    assert f"{account}  active     device" in xinglin("account", "list", "--home", copy).out.decode().splitlines()
+    lines = xinglin("account", "list", "--home", copy).out.decode().splitlines()
+    assert f"{account}  active     device  {PERSON}" in lines
     assert xinglin("account", "end-key", "--home", copy, key).out == b"Ended the key.\n"
-    [head, line] = xinglin("account", "show", "--home", copy, account).out.decode().splitlines()
+    [head, person, line] = xinglin("account", "show", "--home", copy, account).out.decode().splitlines()
     assert head.startswith(f"{account}  active  device  of member ")
+    assert person == f"  person {PERSON}"
     assert line.startswith(f"  key {key}  from ")
     assert ", ended " in line
     assert xinglin("account", "end", "--home", copy, account).status == 0
-    assert f"{account}  ended      device" in xinglin("account", "list", "--home", copy).out.decode().splitlines()
+    assert f"{account}  ended      device  {PERSON}" in xinglin("account", "list", "--home", copy).out.decode().splitlines()

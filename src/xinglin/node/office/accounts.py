@@ -26,6 +26,7 @@ from xinglin.kernel.errors import Denied, NotFound
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import random_bytes
 from xinglin.node.founding import ADMINISTRATOR, person_commitment
+from xinglin.node.home import Home
 from xinglin.node.node import Node
 from xinglin.node.office.directory import Directory
 from xinglin.stakeholders.kinds import Role, Status
@@ -84,13 +85,17 @@ def require_two_persons(node: Node, first: str, second: str) -> None:
         raise SamePerson(first=first, second=second)
 
 
-def _stated(node: Node, account: str) -> str:
+def person_of(home: Home, account: str) -> str:
     """Return what was stated of the person behind an account; empty where this home does not have it, or not whole."""
     try:
-        statement = json.loads(node.home.person_opening(account) or b"")["statement"]
-        return " ".join(unicodedata.normalize("NFKC", statement).casefold().split())
+        return str(json.loads(home.person_opening(account) or b"")["statement"])
     except (ValueError, KeyError, TypeError):
         return ""
+
+
+def _stated(node: Node, account: str) -> str:
+    """Return who stands behind an account, but for case and spaces."""
+    return " ".join(unicodedata.normalize("NFKC", person_of(node.home, account)).casefold().split())
 
 
 def add_account(node: Node, roles: Sequence[Role], person: str) -> AddedAccount:
