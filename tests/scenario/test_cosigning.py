@@ -12,6 +12,7 @@ import pytest
 from xinglin_verify.report import Verdict
 from xinglin_verify.verify import verify_bundle
 
+from tests.support.acting import acting
 from tests.support.neighbourhood import House, Neighbourhood, neighbourhood, wait_for
 from xinglin.carrier.access.registry.model import AddNode
 from xinglin.carrier.ledger.build import operation
@@ -24,7 +25,7 @@ from xinglin.node.chains import random_bytes
 from xinglin.node.consortium.cosigning import Asked
 from xinglin.node.consortium.neighbours import CosignatureForeign, Met, Neighbour, NodeNotRegistered
 from xinglin.node.founding import ADMINISTRATOR, SEALING, SERVICE
-from xinglin.node.membership.voting import Acting, Change, propose, vote
+from xinglin.node.membership.voting import Change, propose, vote
 from xinglin.node.node import Node
 from xinglin.node.office.directory import Directory
 from xinglin.node.office.proofs import newest_checkpoint, newest_quorum, prove_anchor, trust_of
@@ -314,18 +315,11 @@ def test_the_key_that_asks_is_the_service_account_s(place: Neighbourhood) -> Non
 # --- a key that was replaced ---
 
 
-def acting(house: House) -> Acting:
-    """Return the member of a home as one that acts."""
-    node, client = house.node, house.node.client()
-    signer = node.signer(ADMINISTRATOR)
-    return Acting(node.member, client.chain, node.keys, node.consortium, lambda calls: client.call(calls, [signer]))
-
-
 def replace_key(place: Neighbourhood, ahead: int) -> int:
     """Vote a new cosigning key of the hospital into force, so many blocks from now; return from which height on."""
-    proposal, _ = propose(acting(place["hospital"]), Change(rotate=True, ahead=ahead))
+    proposal, _ = propose(acting(place["hospital"].node), Change(rotate=True, ahead=ahead))
     for name in ("hospital", "platform", "insurer"):
-        vote(acting(place[name]), proposal, None)
+        vote(acting(place[name].node), proposal, None)
     return Directory(place["hospital"].node.consortium).epochs()[-1].epoch.from_height
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.acting import acting
 from tests.support.engines import needs_engine
 from tests.support.ports import free_ports
 from tests.support.product import CHEAP, PASSPHRASE
@@ -61,13 +62,6 @@ KINDS = {
     "regulator": MemberKind.REGULATOR,
 }
 AHEAD = 400
-
-
-def acting(node: Node) -> Acting:
-    """Return the member of an open home as one that acts."""
-    signer, client = node.signer(ADMINISTRATOR), node.client()
-    chain = node.consortium.rules.chain
-    return Acting(node.member, chain, node.keys, node.consortium, lambda calls: client.call(calls, [signer]))
 
 
 @dataclass

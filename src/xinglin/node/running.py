@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from xinglin.carrier.access.registry.directory import RegistryDirectory
+from xinglin.carrier.access.registry.model import NAMESPACE as REGISTRY
+from xinglin.carrier.access.registry.model import MemberState
 from xinglin.carrier.consensus.errors import GroupRequired
 from xinglin.carrier.ledger.build import operation_of
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.trust import encode_trust
-from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
+from xinglin.kernel.encoding import decode, state_key
+from xinglin.kernel.errors import Denied, Invalid, PlatformError, Unavailable
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.chains import SystemClock
 from xinglin.node.client import ChainClient
@@ -42,6 +45,7 @@ from xinglin.node.setup import COMETBFT, GROUP
 from xinglin.node.status import chain_row
 from xinglin.node.storage_use import storage_use
 from xinglin.service.basic.protection.permit_errors import ChainStale
+from xinglin.stakeholders.kinds import Status
 
 _BLOCK_SECONDS = 60.0
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -55,6 +59,16 @@ class NodeBehind(Unavailable):
     zh = "链 {chain} 的最新区块已过去 {age} 毫秒。"
     hint_en = "See whether the other members' nodes run and can be reached, and whether clocks are right."
     hint_zh = "请检查其他成员的节点是否运行、可否连通，以及时钟是否准确。"
+
+
+class MemberOut(Denied):
+    """The member that owns this node is suspended or has ended."""
+
+    code, number, clause = "node.member_out", 6395, "S8.2c"
+    en = "Member {member}, which owns this node, is suspended or has left the consortium."
+    zh = "本节点所属成员 {member} 已被暂停或已退出联盟。"
+    hint_en = "Ask another member's node; 'xinglin member list' shows how it stands, the others vote to restore it."
+    hint_zh = "请改问其他成员的节点；xinglin member list 可查看其状态，恢复须由其他成员表决。"
 
 
 class ProofUnknown(Invalid):
@@ -162,6 +176,9 @@ class Running:
 
     def unready(self) -> PlatformError | None:
         """Return why this node should not be asked now, None when it may be."""
+        stored = self.consortium.value(state_key(REGISTRY, "member", self.node.member))
+        if stored is not None and decode(MemberState, stored).status is not Status.ACTIVE:
+            return MemberOut(member=self.node.member)
         if self.stale:
             return NodeBehind(chain=self.consortium.rules.chain, age=self._age_ms())
         try:

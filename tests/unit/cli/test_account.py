@@ -146,4 +146,5 @@ def test_the_lists_for_people_say_the_same(copy: Path) -> None:
     assert line.startswith(f"  key {key}  from ")
     assert ", ended " in line
     assert xinglin("account", "end", "--home", copy, account).status == 0
-    assert f"{account}  ended      device  {PERSON}" in xinglin("account", "list", "--home", copy).out.decode().splitlines()
+    lines = xinglin("account", "list", "--home", copy).out.decode().splitlines()
+    assert f"{account}  ended      device  {PERSON}" in lines

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.acting import acting
 from tests.support.neighbourhood import neighbourhood
 from tests.support.product import make_hospital, opened
 from xinglin.node.chains import SystemClock
+from xinglin.node.membership.voting import Change, propose, prove_key, vote
 from xinglin.node.records.archive import open_archive
 from xinglin.node.records.serving import open_deciding
 from xinglin.node.remote.forms import CallAsked
-from xinglin.node.running import NodeBehind
+from xinglin.node.running import MemberOut, NodeBehind
 from xinglin.service.basic.protection.permit_errors import ChainStale
 
 
@@ -34,3 +36,19 @@ def test_a_stale_node_takes_no_call_says_so_and_is_not_ready(tmp_path: Path, mon
         assert isinstance(running.unready(), NodeBehind)
         with pytest.raises(ChainStale):
             running.call(CallAsked("registry", "end_validator", "", "administrator"))
+
+
+def test_a_node_whose_member_is_suspended_says_so_until_it_is_restored(tmp_path: Path) -> None:
+    with neighbourhood(tmp_path) as place:
+        insurer = place["insurer"]
+        statement = prove_key(insurer.node.keys, insurer.node.consortium.rules.chain, insurer.node.member)
+        assert insurer.running.unready() is None
+        for change, unready in (
+            (Change(suspend=(insurer.node.member,), ahead=20), MemberOut),
+            (Change(restore=[statement], ahead=20), type(None)),
+        ):
+            proposal, _ = propose(acting(place["hospital"].node), change)
+            for name in ("hospital", "platform", "regulator"):
+                vote(acting(place[name].node), proposal, None)
+            assert isinstance(insurer.running.unready(), unready)
+            assert place["hospital"].running.unready() is None
