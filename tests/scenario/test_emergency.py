@@ -68,7 +68,7 @@ def test_a_consent_binds_another_node_by_the_link_alone(town: Town, tmp_path: Pa
     wallet = Wallet.create(tmp_path / "wallet", a.archive.node.consortium.rules.suite, b"a patient's secret")
     given = give(a, wallet, town.at_a, wanted(town), ["linked"])
     assert b.protection.consents.held(town.at_b) == ()
-    taken = b.protection.consents.take_in_new()
+    taken = b.protection.consents.take_in_all(b.protection.consents.new())
     assert [one.consent for one in taken.calls] == [given.consent]
     (held,) = b.protection.consents.held(town.at_b)
     assert held.acknowledged_ms is None

@@ -25,6 +25,7 @@ from xinglin.service.basic.protection.consents.model import (
     ConsentOpenings,
     ConsentProposal,
     ConsentState,
+    ConsentStatus,
 )
 from xinglin.service.basic.protection.consents.service import Consents
 from xinglin.service.basic.protection.guardians import Guardians
@@ -66,6 +67,14 @@ class LedgerWorld:
     def consents(self) -> Iterator[str]:
         prefix = b"\x93" + pack("consent") + pack("consent")
         return iter([decode(Any, key)[-1] for key in sorted(self.consortium.ledger.state) if key.startswith(prefix)])
+
+    def granted_since(self, time_ms: int) -> list[str]:
+        states = ((consent, self.consent(consent)) for consent in self.consents())
+        return [
+            consent
+            for consent, state in states
+            if state is not None and state.status is ConsentStatus.GRANTED and max(state.granted_ms) >= time_ms
+        ]
 
     def consent(self, consent: str) -> ConsentState | None:
         return self._value(ConsentState, "consent", "consent", consent)

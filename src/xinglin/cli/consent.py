@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,13 +26,14 @@ from xinglin.node.office.desk import (
     propose,
     revoke_at_counter,
     revoke_by_wallet,
-    take_in,
-    take_in_new,
     view_values,
     waiting_values,
 )
+from xinglin.node.office.following import Followed, follow_all, take_in
 from xinglin.node.office.protecting import default_values, paper_hash, set_default
 from xinglin.node.records.serving import Serving
+from xinglin.node.remote.local import serving_process
+from xinglin.node.remote.served import ServedHome
 from xinglin.service.basic.protection.consents.drafts import WantedConsent
 from xinglin.service.basic.protection.consents.wallet import Wallet
 from xinglin.service.basic.protection.model import PatientDefault
@@ -156,18 +158,35 @@ def acknowledge_consents(
 ) -> None:
     """Take in what is addressed to this node and acknowledge it: from then on the node follows it.
 
-    A node does so by itself while it serves, and at each command that opens its service; this shows what was refused.
+    A node does so by itself while it serves, and whenever a command opens its service. This goes through all of the
+    chain and shows what is not taken in, and why; while the node serves, what its status says of it.
     """
     if consent:
         identifier_bytes(consent)
+    elif serving_process(home) is not None:
+        told = ServedHome(home).status()["keepers"]["consents"]
+        _show_followed([], told["why"], as_json=as_json)
+        return
     with opened_site(home, others, passphrase_file) as site:
         serving = site.serving
-        done = site.followed.get(site.node.member) or take_in_new(serving)
-        if consent and consent not in done["acknowledged"]:
-            done = take_in(serving, consent)
-    lines = [f"{one}  acknowledged" for one in done["acknowledged"]]
-    lines += [f"{one['consent']}  refused: {one['reason']}" for one in done["refused"]]
-    show(done, [*lines, f"{len(done['acknowledged'])} acknowledged"], as_json=as_json)
+        before = site.followed[site.node.member].acknowledged
+        if consent:
+            done = Followed(before) if consent in before else take_in(serving, consent)
+        else:
+            done = follow_all(serving)
+            done = replace(done, acknowledged=[*before, *done.acknowledged])
+    if done.fault is not None:
+        raise done.fault
+    refused = {one: refusal.sentence() for one, refusal in done.refused.items()}
+    _show_followed([one for one in done.acknowledged if one == consent or not consent], refused, as_json=as_json)
+
+
+def _show_followed(acknowledged: list[str], refused: Mapping[str, str], *, as_json: bool) -> None:
+    lines = [f"{one}  acknowledged" for one in acknowledged]
+    lines += [f"{one}  refused: {why}" for one, why in refused.items()]
+    told = [{"consent": one, "reason": why} for one, why in refused.items()]
+    data = {"acknowledged": acknowledged, "refused": told}
+    show(data, [*lines, f"{len(acknowledged)} acknowledged"], as_json=as_json)
 
 
 @app.command("revoke")

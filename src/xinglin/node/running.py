@@ -33,9 +33,9 @@ from xinglin.node.consortium.misbehaviour import misbehaviour_kept
 from xinglin.node.consortium.package import Made, make_package
 from xinglin.node.consortium.peers import closing_on_departed
 from xinglin.node.consortium.rebuilding import RebuildImpossible
-from xinglin.node.following import ConsentKeeper
 from xinglin.node.membership.joining import await_registration
 from xinglin.node.node import Node, open_node
+from xinglin.node.office.following import ConsentKeeper
 from xinglin.node.office.proofs import prove_anchor, prove_entry, prove_reads, prove_record, trust_of
 from xinglin.node.records.archive import open_archive
 from xinglin.node.records.serving import Serving, open_serving

@@ -11,15 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from xinglin.carrier.consensus.errors import GroupRequired
-from xinglin.kernel.errors import NotFound, PlatformError
+from xinglin.kernel.errors import NotFound
 from xinglin.node.consortium.network import Network
 from xinglin.node.node import Node, open_node, run_group
 from xinglin.node.office.corrections import IndexedPersons, make_corrections
-from xinglin.node.office.desk import take_in_new
 from xinglin.node.office.destruction import RecordsOffice, records_office
+from xinglin.node.office.following import Followed, follow
 from xinglin.node.office.notices import open_notices
 from xinglin.node.records.archive import Archive, open_archive
 from xinglin.node.records.post import SitePost
@@ -55,8 +54,8 @@ class Site:
     _notices: dict[str, Notices] = field(default_factory=dict)
     _corrections: dict[str, Corrections] = field(default_factory=dict)
     _office: list[RecordsOffice] = field(default_factory=list)
-    followed: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What each home whose service was opened took in of new consents then, if it could; see ``take_in_new``."""
+    followed: dict[str, Followed] = field(default_factory=dict)
+    """What each home took in of new consents as its service was opened, by member."""
 
     @property
     def node(self) -> Node:
@@ -95,10 +94,10 @@ class Site:
         if node.member not in self._servings:
             serving = self._stack.enter_context(open_serving(self.archive_of(node)))
             self._servings[node.member] = serving
-            try:
-                self.followed[node.member] = take_in_new(serving)
-            except PlatformError as fault:  # the chain takes nothing now: that waits, and what is asked may not need it
-                logger.warning("consents are not taken in: %s", fault.code)
+            self.followed[node.member] = follow(serving)
+            fault = self.followed[node.member].fault
+            if fault is not None:  # the chain takes nothing now: that waits, and what is asked may not need it
+                logger.warning("consents are not acknowledged: %s", fault.code)
         return self._servings[node.member]
 
     def trace_of(self, node: Node) -> AccessProjection:

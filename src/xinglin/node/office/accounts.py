@@ -88,9 +88,10 @@ def require_two_persons(node: Node, first: str, second: str) -> None:
 def person_of(home: Home, account: str) -> str:
     """Return what was stated of the person behind an account; empty where this home does not have it, or not whole."""
     try:
-        return str(json.loads(home.person_opening(account) or b"")["statement"])
+        statement = json.loads(home.person_opening(account) or b"")["statement"]
     except (ValueError, KeyError, TypeError):
         return ""
+    return statement if isinstance(statement, str) else ""
 
 
 def _stated(node: Node, account: str) -> str:

@@ -6,12 +6,12 @@ of another institution is told of the patient by the link that both share, never
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from xinglin.carrier.access.registry.model import NodeState
-from xinglin.kernel.errors import Conflict, Denied, Invalid, NotFound, PlatformError, Unavailable
+from xinglin.kernel.errors import Conflict, Denied, Invalid, NotFound
 from xinglin.kernel.identifiers import identifier
 from xinglin.node.chains import SystemClock, random_bytes
 from xinglin.node.office.accounts import account_signer, require_two_persons
@@ -200,45 +200,6 @@ def revoke_at_counter(serving: Serving, account: str, consent: str) -> Counted:
         return Counted(consent, "revoked")
     call_by(node, "consent", "propose_revocation", ProposeRevocation(consent), signer)
     return Counted(consent, "revocation_proposed")
-
-
-def take_in(serving: Serving, consent: str) -> dict[str, Any]:
-    """Take in one consent, and acknowledge it; see ``take_in_new``.
-
-    Raises:
-        PlatformError: see ``Consents.take_in``.
-    """
-    found = serving.protection.consents.take_in(consent)
-    if found is not None:
-        call(serving.archive.node, "consent", "acknowledge", found)
-    return {"acknowledged": [consent] if found else [], "refused": []}
-
-
-def take_in_new(serving: Serving, among: Collection[str] | None = None) -> dict[str, Any]:
-    """Take in the consents that are new and addressed to this node, and acknowledge them.
-
-    Args:
-        serving: the node, whose chains run.
-        among: ids of those that are looked at; by default all of the chain.
-
-    Returns: ids of those acknowledged now; of those refused, with the reason.
-
-    Raises:
-        Unavailable: the chain takes no acknowledgement now; what was not acknowledged is taken in again the next time.
-    """
-    taken = serving.protection.consents.take_in_new(among)
-    acknowledged, refused = [], list(taken.refused)
-    for one in taken.calls:
-        try:
-            call(serving.archive.node, "consent", "acknowledge", one)
-        except Unavailable:
-            raise
-        except PlatformError as refusal:  # revoked meanwhile, for example: the others are nothing to it
-            refused.append(refusal)
-        else:
-            acknowledged.append(one.consent)
-    told = [{"consent": str(one.facts.get("consent", "")), "reason": one.sentence()} for one in refused]
-    return {"acknowledged": acknowledged, "refused": told}
 
 
 def waiting_values(waiting: WaitingConsent) -> dict[str, Any]:

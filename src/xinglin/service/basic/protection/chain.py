@@ -18,6 +18,7 @@ from xinglin.service.basic.protection.consents.model import (
     ConsentOpenings,
     ConsentProposal,
     ConsentState,
+    ConsentStatus,
 )
 
 T = TypeVar("T", bound=ChainObject)
@@ -53,6 +54,11 @@ class LedgerFacts:
     def consents(self) -> Iterator[str]:
         """See ``ConsortiumFacts.consents``."""
         return iter(self._last_parts(_CONSENTS))
+
+    def granted_since(self, time_ms: int) -> list[str]:
+        """See ``ConsortiumFacts.granted_since``."""
+        with self._ledger.state() as state:
+            return [_last_part(key) for key, value in state.scan(_CONSENTS) if _granted_since(value, time_ms)]
 
     def changed_consents(self) -> Callable[[], frozenset[str]]:
         """Return what gives, each time it is called, the ids of consents that blocks changed meanwhile."""
@@ -102,3 +108,8 @@ _CONSENTS = b"\x93" + pack(NAMESPACE) + pack("consent")
 
 def _last_part(key: bytes) -> str:
     return str(decode(tuple[Any, ...], key)[-1])
+
+
+def _granted_since(stored: bytes, time_ms: int) -> bool:
+    state = decode(ConsentState, stored)
+    return state.status is ConsentStatus.GRANTED and max(state.granted_ms) >= time_ms

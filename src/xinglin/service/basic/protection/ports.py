@@ -45,6 +45,10 @@ class ConsortiumFacts(Protocol):
         """Yield the id of every consent on the chain."""
         ...
 
+    def granted_since(self, time_ms: int) -> Sequence[str]:
+        """Return the ids of consents that stand and were granted by a block of a time or later; nothing rests on it."""
+        ...
+
     def consent(self, consent: str) -> ConsentState | None:
         """Return a consent, None when there is none of that id."""
         ...

@@ -24,6 +24,7 @@ from xinglin.service.basic.protection.store_model import (
     KeptDraft,
     KeptGrant,
     KeptGuardianship,
+    KeptLook,
     KeptMandate,
     KeptPaper,
 )
@@ -39,8 +40,9 @@ _KINDS: Final[dict[type[Kept], int]] = {
     KeptGrant: 5,
     KeptMandate: 6,
     KeptDraft: 7,
+    KeptLook: 8,
 }
-K = TypeVar("K", KeptConsent, KeptPaper, KeptDefault, KeptGuardianship, KeptGrant, KeptMandate, KeptDraft)
+K = TypeVar("K", KeptConsent, KeptPaper, KeptDefault, KeptGuardianship, KeptGrant, KeptMandate, KeptDraft, KeptLook)
 
 _tables = sa.MetaData()
 _rows = sa.Table(

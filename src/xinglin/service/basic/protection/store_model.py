@@ -139,5 +139,17 @@ class KeptDraft(ChainObject, frozen=True, kw_only=True):
     draft: Annotated[tuple[Draft, ...], Perhaps]
 
 
-Kept = KeptConsent | KeptPaper | KeptDefault | KeptGuardianship | KeptGrant | KeptMandate | KeptDraft
+class KeptLook(ChainObject, frozen=True, kw_only=True):
+    """How far this node has looked for consents that bind it: all that were granted before a block time.
+
+    ``waiting``: those before it that wait until their patient is known here.
+    """
+
+    kind: Literal["kept-look"] = "kept-look"
+    version: Literal[1] = 1
+    before_ms: Milliseconds
+    waiting: tuple[Bytes16, ...]
+
+
+Kept = KeptConsent | KeptPaper | KeptDefault | KeptGuardianship | KeptGrant | KeptMandate | KeptDraft | KeptLook
 """Everything that a row can hold."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -197,21 +198,19 @@ def test_each_custodian_opens_its_own_and_nobody_else_s(
         here.consents.take_in(new_id())
 
 
-def test_going_through_the_chain_takes_in_what_is_for_this_node_once(
-    gm: Consortium, here: ProtectionHome, there: ProtectionHome
-) -> None:
+def test_what_is_new_is_taken_in_once(gm: Consortium, here: ProtectionHome, there: ProtectionHome) -> None:
     person, elsewhere = here.patient(), there.patient()
     ours = given_by_key(gm, Key(gm.ledger.suite), here.addressee(person))
     given_by_key(gm, Key(gm.ledger.suite), there.addressee(elsewhere))
     unknown = given_by_key(gm, Key(gm.ledger.suite), here.addressee(os.urandom(16)))
-    taken = here.consents.take_in_new()
+    taken = here.consents.take_in_all(here.consents.new())
     assert [call.consent for call in taken.calls] == [ours.consent]
-    assert [refusal.facts["consent"] for refusal in taken.refused] == [unknown.consent]
+    assert list(taken.refused) == taken.waiting == [unknown.consent]
     here.reopen()  # a crash before the acknowledgement: the call is made again, the consent kept once
-    assert [call.consent for call in here.consents.take_in_new().calls] == [ours.consent]
+    assert [call.consent for call in here.consents.take_in_all(here.consents.new()).calls] == [ours.consent]
     for call in taken.calls:
         gm.ledger.call(here.party.caller(Role.SERVICE), "consent.acknowledge", call)
-    assert here.consents.take_in_new().calls == []
+    assert here.consents.take_in_all(here.consents.new()).calls == []
     assert len(here.consents.held(person)) == 1
 
 
@@ -219,9 +218,29 @@ def test_going_through_the_chain_takes_in_what_is_for_this_node_once(
 def test_what_was_refused_is_taken_in_once_the_patient_is_known(gm: Consortium, here: ProtectionHome) -> None:
     person = os.urandom(16)
     ban = given_by_key(gm, Key(gm.ledger.suite), here.addressee(person))
-    assert here.consents.take_in_new().calls == []
+    taken = here.consents.take_in_all(here.consents.new())
+    assert (taken.calls, taken.waiting) == ([], [ban.consent])
+    gm.ledger.time += 1
+    here.consents.looked(gm.ledger.time, taken.waiting)
+    here.reopen()
+    assert here.consents.new() == [ban.consent], "of what was looked at, what waits stays new"
     here.persons.births[person] = None
-    assert [call.consent for call in here.consents.take_in_new().calls] == [ban.consent]
+    assert [call.consent for call in here.consents.take_in_all(here.consents.new()).calls] == [ban.consent]
+    here.consents.looked(gm.ledger.time, [])
+    assert here.consents.new() == []
+    late = given_by_key(gm, Key(gm.ledger.suite), here.addressee(person))
+    assert here.consents.new() == [late.consent], "of the very block up to which was looked"
+
+
+def test_a_damaged_row_of_one_consent_holds_up_no_other(gm: Consortium, here: ProtectionHome) -> None:
+    consents = [given_by_key(gm, Key(gm.ledger.suite), here.addressee(here.patient())).consent for _ in range(3)]
+    here.consents.take_in(consents[1])
+    with sqlite3.connect(here.folder / "protection.sqlite") as database:
+        database.execute("update rows set sealed = zeroblob(64)")
+    taken = here.consents.take_in_all(here.consents.new())
+    assert sorted(call.consent for call in taken.calls) == sorted((consents[0], consents[2]))
+    assert [refusal.code for refusal in taken.refused.values()] == ["protection.row_damaged"]
+    assert (list(taken.refused), taken.waiting) == ([consents[1]], [])
 
 
 def opening_for(home: ProtectionHome, draft: ConsentDraft, person: bytes, **changes: Any) -> ConsentOpening:

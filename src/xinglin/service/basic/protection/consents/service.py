@@ -1,4 +1,4 @@
-"""The consents of one node: takes in what is addressed to it, acknowledges, lists (docs/spec/consent.md CN20 to CN24).
+"""The consents of one node: takes in what is addressed to it, acknowledges, lists (docs/spec/consent.md CN20 to CN25).
 
 A node decides on what it holds: an opening is kept durably before the node acknowledges, and whether a consent stands
 is read from the chain whenever it is asked. What is addressed to others stays closed. Submits nothing: returns calls.
@@ -6,12 +6,12 @@ is read from the chain whenever it is asked. What is addressed to others stays c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from xinglin.carrier.crypto.errors import OpenFailed
 from xinglin.carrier.crypto.suite import Suite
-from xinglin.kernel.errors import PlatformError
+from xinglin.kernel.errors import PlatformError, Unavailable
 from xinglin.kernel.identifiers import identifier, identifier_bytes
 from xinglin.service.basic.protection.consents.model import (
     AcknowledgeConsent,
@@ -31,9 +31,14 @@ from xinglin.service.basic.protection.errors import (
 from xinglin.service.basic.protection.model import Grantees, Held
 from xinglin.service.basic.protection.ports import ConsortiumFacts, Persons
 from xinglin.service.basic.protection.store import ProtectionStore
-from xinglin.service.basic.protection.store_model import KeptConsent, KeptPaper
+from xinglin.service.basic.protection.store_model import KeptConsent, KeptLook, KeptPaper
 from xinglin.stakeholders.labels import Special
 
+MOST_WAITING = 5_000
+"""So many consents wait for patients who are not known here; an older one is seen by looking at all of the chain."""
+_UNKNOWN_HERE = "the person is not known here"
+_LOOK = b"look for consent"
+"""Id of the one row that says how far this node has looked."""
 Decrypt = Callable[[bytes], bytes]
 """Decrypts with the node's sealing key; raises OpenFailed for what is not for it."""
 
@@ -49,10 +54,15 @@ class ConsentView:
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """What came of going through the chain: calls to make, and what was addressed to this node but is not right."""
+    """What came of looking at consents.
+
+    ``calls`` are to be made; ``refused`` is what was addressed to this node and is not taken in, by its id; ``waiting``
+    are those of it that may be taken in once their patient is known, or linked.
+    """
 
     calls: list[AcknowledgeConsent]
-    refused: list[PlatformError]
+    refused: dict[str, PlatformError]
+    waiting: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +101,6 @@ class Consents:
         self._store = store
         self._persons = persons
         self._decrypt = decrypt
-        self._settled: set[str] = set()
 
     def take_in(self, consent: str) -> AcknowledgeConsent | None:
         """Open a granted consent, keep it durably, and return the acknowledgement to call; None when there is none.
@@ -115,30 +124,43 @@ class Consents:
             self._store.add(kept, identifier_bytes(consent), person)
         return AcknowledgeConsent(consent, self._node)
 
-    def take_in_new(self, among: Collection[str] | None = None) -> TakenIn:
-        """Go through the consents of the chain and take in those for this node; others are looked at once.
+    def new(self) -> list[str]:
+        """Return the ids of what stands and was granted since ``looked`` was called, and of what waits since then."""
+        kept = self._store.by_id(KeptLook, _LOOK)
+        if kept is None:
+            return list(self._chain.granted_since(0))
+        waiting = map(identifier, kept.value.waiting)
+        return list(dict.fromkeys((*self._chain.granted_since(kept.value.before_ms), *waiting)))
 
-        What is refused is looked at again: the patient whom it means may be known, or linked, by then.
+    def looked(self, before_ms: int, waiting: Sequence[str]) -> None:
+        """Keep durably that everything granted before a block time was taken in, but for what waits; see ``new``."""
+        look = KeptLook(before_ms=before_ms, waiting=tuple(map(identifier_bytes, waiting[-MOST_WAITING:])))
+        kept = self._store.by_id(KeptLook, _LOOK)
+        if kept is None:
+            self._store.add(look, _LOOK, bytes(16))
+        elif kept.value != look:
+            self._store.replace(kept, look)
 
-        Args:
-            among: ids of those that are looked at; by default all.
+    def take_in_all(self, consents: Iterable[str]) -> TakenIn:
+        """Take in those of several consents that are for this node; what is not right with one holds up no other.
+
+        Raises:
+            Unavailable: they can't be looked at now.
         """
-        taken = TakenIn([], [])
-        for consent in self._chain.consents() if among is None else among:
-            if consent in self._settled:
-                continue
+        taken = TakenIn([], {}, [])
+        for consent in consents:
             try:
                 call = self.take_in(consent)
-            except (ConsentNotGranted, ConsentUnknown):
+            except (ConsentNotGranted, ConsentUnknown, ConsentWithdrawn):
                 continue
-            except ConsentRefused as refusal:
-                taken.refused.append(refusal)
+            except Unavailable:
+                raise
+            except PlatformError as refusal:
+                taken.refused[consent] = refusal
+                if refusal.facts.get("reason") == _UNKNOWN_HERE:
+                    taken.waiting.append(consent)
                 continue
-            except ConsentWithdrawn:
-                call = None
-            if call is None:
-                self._settled.add(consent)
-            else:
+            if call is not None:
                 taken.calls.append(call)
         return taken
 
@@ -250,7 +272,7 @@ class Consents:
         fault = terms_fault(self._suite.hash, opening, consent, state.terms, self._node)
         died, given = self._persons.died_ms(person), opening.terms.given_ms
         if not fault and not self._persons.knows(person):
-            fault = "the person is not known here"
+            fault = _UNKNOWN_HERE
         if not fault and given > min(state.granted_ms):
             fault = "it was given later than granted"
         if not fault and died is not None and given >= died:
