@@ -21,10 +21,10 @@ from tests.network.hosts.power import power_cut
 from tests.network.hosts.running import check_bounds, healthy
 from tests.network.hosts.trial import Trial
 from tests.support.engines import needs_engine
+from tests.support.ports import free_ports
 from tests.support.product import CHEAP
 from xinglin.carrier.consensus.comet.binary import find_engine
 from xinglin.carrier.crypto.files import write_durably
-from xinglin.node.consortium.network_setup import free_ports
 from xinglin.node.network_tool.creating import create_network
 from xinglin.node.network_tool.exporting import export_network
 from xinglin.node.network_tool.plan import read_plan

@@ -173,7 +173,7 @@ def test_a_checkpoint_can_be_had_at_once(place: Neighbourhood) -> None:
     hospital = place["hospital"]
     hospital.keeper.start()
     place.grow(EVERY + 1)
-    note = hospital.keeper.collect(20)
+    note = hospital.keeper.collect(60)
     assert note.head.height == EVERY + 1
     assert len(members(note)) >= 3
 

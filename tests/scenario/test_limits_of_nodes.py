@@ -48,7 +48,7 @@ def test_a_node_that_takes_no_submissions_of_others_still_serves_its_own_user(tm
         assert (answer.status, answer.code) == (403, SubmissionsClosed.code)
         # Nothing was handed in: a client that knows no other node is told so, one that does goes there.
         with pytest.raises(SubmissionsClosed):
-            served.client(patience=Patience(seconds=2)).submit(built.raw)
+            served.client(patience=Patience(seconds=10)).submit(built.raw)
         committed = served.client(served.members, served.local).submit(built.raw)
         assert committed.code == 0
         assert served.client().head().height >= committed.height

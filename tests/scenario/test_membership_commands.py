@@ -84,6 +84,9 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network
     monkeypatch.chdir(tmp_path)
     for name in ("licence.pdf", "minutes.pdf"):
         (tmp_path / name).write_bytes(name.encode())
+    for name in NAMES:
+        with (tmp_path / name / "config.toml").open("a") as config:
+            config.write("\n[freshness]\nstale_seconds = 600.0\n")  # a machine that stood still has no block of now
     with ExitStack() as stack:
         served = start_together(*(tmp_path / name for name in NAMES))
         for one in served:

@@ -47,7 +47,7 @@ def transactions(home: Path) -> list[Built]:
     """Return signed transactions of a home's administrator, each a node of its own."""
     node = open_node(home, PASSPHRASE)
     rules, signer = node.consortium.rules, node.signer(ADMINISTRATOR)
-    until = SystemClock().now_ms() + 300_000
+    until = SystemClock().now_ms() + 590_000
     sealing = node.keys.public("sealing")
     built = [
         build_transaction(

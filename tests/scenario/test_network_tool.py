@@ -123,7 +123,7 @@ def test_nodes_start_agree_die_come_back_and_stop(network: NetworkFolder) -> Non
     _kill_a_node(network)
     _kill_an_engine(network)
 
-    assert "serving" in command(network, "logs", "board").json["lines"][-1]
+    assert any("serving" in line for line in command(network, "logs", "board").json["lines"])
     assert command(network, "logs", "board", "--engine", "--lines", "2").json["lines"]
     assert command(network, "down").json["stopped"] == names
     assert processes(network) == []
@@ -169,6 +169,7 @@ def _kill_an_engine(network: NetworkFolder) -> None:
     [engine] = engines_of(platform, network.chain)
     os.kill(engine, signal.SIGKILL)
     until(lambda: engines_of(platform, network.chain) not in ([], [engine]))
+    until(lambda: rows(network)["platform"]["ready"])
     added = add_node(network, "platform")
     until(lambda: knows(network, "hospital", added))
     row = rows(network)["platform"]

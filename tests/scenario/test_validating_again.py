@@ -42,6 +42,8 @@ from xinglin.node.remote.trusting import ChainNamed
 from xinglin.stakeholders.kinds import Status
 
 HOME, ASKED = "hospital", "platform"
+FRESH = "\n[freshness]\nstale_seconds = 600.0\n"
+"""No block comes by itself: what is asked after lost answers is asked of an old one."""
 PATIENT = Patience(seconds=200.0, request_seconds=100.0, quorum_seconds=0.5)
 LOST = Patience(seconds=3.0, request_seconds=3.0, quorum_seconds=0.5)
 """Where no answer comes."""
@@ -49,7 +51,7 @@ LOST = Patience(seconds=3.0, request_seconds=3.0, quorum_seconds=0.5)
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighbourhood]:
-    with neighbourhood(tmp_path_factory.mktemp("validating")) as made:
+    with neighbourhood(tmp_path_factory.mktemp("validating"), FRESH) as made:
         make_keys(engine_of(made[ASKED]))
         other = made[ASKED].node
         begin_validating(other.home.path, other.keys, client(made))  # else the last validator could not end

@@ -34,6 +34,8 @@ from xinglin.service.basic.audit.rules import entry_hash
 from xinglin.service.basic.coordination.anchoring import anchor_state
 
 MAP_BYTES = 1 << 28
+AWAY_MS = 3_600_000
+"""So long a town that was killed may be closed before it anchors again; how soon anchors come is asked elsewhere."""
 LATER_MS = 60_000
 Items = list[tuple[int, int, bytes]]
 """Access entries of a chain with their places: log index, item, entry."""
@@ -81,8 +83,8 @@ def by_receipt(
     """Return the findings about receipts in a private chain, so much later (ms), under the consortium's anchors."""
     places = {entry_hash(private.rules.suite.hash, raw): (index, item) for index, item, raw in items_of(private)}
     anchors = list(anchors_of(node.consortium, node.private_ledger().rules.chain))
-    stale = int(node.settings.freshness.stale_seconds * 1000)
-    return overdue(receipts, anchors, places.get, node.consortium.tip.time + later, stale)
+    stale = int(node.settings.freshness.stale_seconds * 1000) + AWAY_MS
+    return overdue(receipts, anchors, places.get, node.consortium.tip.time + AWAY_MS + later, stale)
 
 
 def by_twin(town: Town, custodian: str, rows: Sequence[AccessRow]) -> list[AccessFinding]:

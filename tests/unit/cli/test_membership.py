@@ -240,11 +240,11 @@ def test_a_member_is_suspended_restored_and_removed(three: Three) -> None:
 def test_a_key_is_rotated_and_the_threshold_changed(three: Three) -> None:
     with opened(three.folder / "platform") as node:
         before = node.cosigning_signer().key
-    proposal = three.done("propose", "platform", "--rotate-key", "--ahead", "20")["proposal"]
+    proposal = three.done("propose", "platform", "--rotate-key", "--ahead", "200")["proposal"]
     assert three.proposals()[0]["changes"] == [three.members["platform"]]
     three.pass_by_two(proposal)
     # The new key votes at once, and cosigns from the epoch's height on.
-    proposal = three.done("propose", "regulator", "--threshold", "3", "--ahead", "20")["proposal"]
+    proposal = three.done("propose", "regulator", "--threshold", "3", "--ahead", "200")["proposal"]
     for name in NAMES[1:]:
         three.done("vote", name, proposal)
     with opened(three.folder / "platform") as node:

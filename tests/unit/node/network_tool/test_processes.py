@@ -63,7 +63,7 @@ def test_a_file_that_is_no_number_is_no_node(text: str, node: NetworkNode) -> No
 def test_who_does_not_end_is_killed(node: NetworkNode, sleeper: subprocess.Popen[bytes]) -> None:
     write_number(node, sleeper.pid, started(sleeper.pid))
     network = NetworkFolder(node.home.parent, "c" + "a" * 26, (node,))
-    assert stop_processes(network, [node], seconds=0.2) == ["one"]
+    assert stop_processes(network, [node], seconds=3.0) == ["one"]
     assert sleeper.wait(60) == -9
     assert process_of(node) is None
     assert stop_processes(network, [node]) == []

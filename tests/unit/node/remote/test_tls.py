@@ -166,7 +166,7 @@ def test_time_that_is_over_before_there_is_a_connection_counts(
     authority, looked_up = make_authority(tmp_path), socket.getaddrinfo
 
     def slow_names(*named: Any, **more: Any) -> Any:
-        time.sleep(0.6)
+        time.sleep(3.0)
         return looked_up(*named, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow_names)

@@ -193,7 +193,7 @@ def test_killed_half_way_nothing_half_is_there_and_the_next_one_clears_up(go: Pa
         f'mkdir -p "$GOBIN"; echo half > "$GOBIN/cometbft"; echo $$ > {go}/half; exec sleep 60'
     )
     with start() as killed:
-        until((go / "half").exists)
+        until(lambda: (go / "half").exists() and (go / "half").read_text().strip() != "")
         os.kill(killed.pid, signal.SIGKILL)
     os.kill(int((go / "half").read_text()), signal.SIGKILL)
     assert not engine_place().exists()
