@@ -23,7 +23,7 @@ from xinglin.carrier.ledger.build import operation_of
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.trust import encode_trust
 from xinglin.kernel.encoding import decode, state_key
-from xinglin.kernel.errors import Denied, Invalid, PlatformError, Unavailable
+from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.chains import SystemClock
 from xinglin.node.client import ChainClient
@@ -61,7 +61,7 @@ class NodeBehind(Unavailable):
     hint_zh = "请检查其他成员的节点是否运行、可否连通，以及时钟是否准确。"
 
 
-class MemberOut(Denied):
+class MemberOut(Unavailable):
     """The member that owns this node is suspended or has ended."""
 
     code, number, clause = "node.member_out", 6395, "S8.2c"
@@ -176,12 +176,12 @@ class Running:
 
     def unready(self) -> PlatformError | None:
         """Return why this node should not be asked now, None when it may be."""
-        stored = self.consortium.value(state_key(REGISTRY, "member", self.node.member))
-        if stored is not None and decode(MemberState, stored).status is not Status.ACTIVE:
-            return MemberOut(member=self.node.member)
-        if self.stale:
-            return NodeBehind(chain=self.consortium.rules.chain, age=self._age_ms())
         try:
+            stored = self.consortium.value(state_key(REGISTRY, "member", self.node.member))
+            if stored is not None and decode(MemberState, stored).status is not Status.ACTIVE:
+                return MemberOut(member=self.node.member)
+            if self.stale:
+                return NodeBehind(chain=self.consortium.rules.chain, age=self._age_ms())
             if self.serving is not None:
                 self.serving.anchors.require_open()
         except PlatformError as refusal:

@@ -33,6 +33,7 @@ from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.chain import LedgerFacts
 from xinglin.service.basic.protection.errors import ConsentAcknowledged, ConsentWithdrawn
 from xinglin.service.basic.protection.permit_errors import ChainStale
+from xinglin.service.lifecycle.storage.errors import StorageUnwritable
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +201,17 @@ def test_a_chain_that_takes_nothing_is_asked_after_longer_rests_and_loses_no_con
     assert keeper.status == FollowingStatus(acknowledged=1)
     assert ward.told(ward.note(0)) == "served"
     assert LedgerFacts(ward.archive.node.consortium).acknowledged(consent)
+
+
+def test_a_store_that_cannot_be_written_ends_no_command(ward: ReadingHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise StorageUnwritable(file="protection.sqlite", what="no room")
+
+    consent = given(ward, ward.person)
+    with monkeypatch.context() as patch:
+        patch.setattr(ward.serving.protection.consents, "looked", full)
+        done = follow(ward.serving)
+    assert (done.acknowledged, getattr(done.fault, "code", "")) == ([consent], StorageUnwritable.code)
 
 
 def test_what_is_refused_of_one_consent_holds_up_no_other(ward: ReadingHome, monkeypatch: pytest.MonkeyPatch) -> None:

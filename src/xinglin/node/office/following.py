@@ -102,7 +102,10 @@ def follow(
     fault = _acknowledge(node, taken.calls, acknowledged, stopping)
     stopped = fault is None and stopping()
     if among is None and fault is None and not stopped:
-        consents.looked(before_ms, taken.waiting)
+        try:
+            consents.looked(before_ms, taken.waiting)
+        except PlatformError as unwritten:
+            fault = unwritten
     return Followed(acknowledged, taken.refused, taken.waiting, fault, stopped)
 
 
@@ -216,9 +219,10 @@ class ConsentKeeper:
             self._rest = now + min(LOOK_SECONDS * 2.0 ** min(self._failures, 16), LONGEST_REST_SECONDS)
             return
         self._failures, self._open = 0, set()
-        if now >= self._mark:
-            self._serving.protection.consents.looked(before_ms, list(self._waiting))
+        if looked is None or now >= self._mark:
             self._mark = now + MARK_SECONDS
+            if looked is not None:  # else that was kept with the look
+                self._serving.protection.consents.looked(before_ms, list(self._waiting))
 
     def _due(self, now: float) -> set[str]:
         """Return what waits for its patient, if persons or links were added since it was tried."""
