@@ -15,7 +15,7 @@ import pytest
 from tests.scenario.test_guides import GUIDES, fenced
 from tests.support.engines import needs_engine
 from tests.support.ports import free_ports
-from tests.support.product import CHEAP, PASSPHRASE, write_passphrase, xinglin
+from tests.support.product import CHEAP, FRESH, PASSPHRASE, write_passphrase, xinglin
 from tests.support.served import home_to_serve, serving, start_together
 from tests.support.waiting import until
 from xinglin.node.chains import random_bytes, rules_of
@@ -86,7 +86,7 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network
         (tmp_path / name).write_bytes(name.encode())
     for name in NAMES:
         with (tmp_path / name / "config.toml").open("a") as config:
-            config.write("\n[freshness]\nstale_seconds = 600.0\n")  # a machine that stood still has no block of now
+            config.write(FRESH)
     with ExitStack() as stack:
         served = start_together(*(tmp_path / name for name in NAMES))
         for one in served:

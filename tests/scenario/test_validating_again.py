@@ -14,6 +14,7 @@ import pytest
 from tests.support.lying import lying
 from tests.support.neighbourhood import House, Neighbourhood, neighbourhood
 from tests.support.ports import free_ports
+from tests.support.product import FRESH
 from tests.support.waiting import PATIENCE, until
 from xinglin.carrier.access.registry.errors import ValidatorKeyExists
 from xinglin.carrier.access.registry.model import NAMESPACE, EndValidator, ValidatorState
@@ -42,8 +43,6 @@ from xinglin.node.remote.trusting import ChainNamed
 from xinglin.stakeholders.kinds import Status
 
 HOME, ASKED = "hospital", "platform"
-FRESH = "\n[freshness]\nstale_seconds = 600.0\n"
-"""No block comes by itself: what is asked after lost answers is asked of an old one."""
 PATIENT = Patience(seconds=200.0, request_seconds=100.0, quorum_seconds=0.5)
 LOST = Patience(seconds=3.0, request_seconds=3.0, quorum_seconds=0.5)
 """Where no answer comes."""

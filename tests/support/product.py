@@ -37,6 +37,8 @@ from xinglin.stakeholders.kinds import MemberKind, Role
 
 PASSPHRASE = b"a passphrase of tests"
 CHEAP = Stretching(log_n=10, r=1, p=1)
+FRESH = "\n[freshness]\nstale_seconds = 600.0\n"
+"""Lines of a settings file: a machine that stood still, or a chain without a heartbeat, has no block of now."""
 SYNTHEA = SHARED / "data" / "fhir" / "synthea_smart2019"
 REPOSITORY = Path(__file__).resolve().parents[2]
 

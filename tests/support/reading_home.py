@@ -124,8 +124,13 @@ def reading_home(path: Path, quota: int = QUOTA) -> Iterator[ReadingHome]:
     with opened(path, running=True) as node, open_archive(node) as archive:
         account = add_account(node, (Role.PRACTITIONER,), "Physician")
         with open_serving(archive, ReadQuota(per_minute=quota)) as serving:
-            persons = [archive.persons.person_of(b"his", name.encode()) for name in (OLD, RECENT)]
-            assert persons[0] is not None
-            assert persons[1] is not None
-            reader = serving.account(account.account, account.key_name)
-            yield ReadingHome(serving, reader, account, persons[0], persons[1])
+            yield reading_in(serving, account)
+
+
+def reading_in(serving: Serving, account: AddedAccount) -> ReadingHome:
+    """Return a hospital that serves already, with an account of it that reads."""
+    persons = [serving.archive.persons.person_of(b"his", name.encode()) for name in (OLD, RECENT)]
+    assert persons[0] is not None
+    assert persons[1] is not None
+    reader = serving.account(account.account, account.key_name)
+    return ReadingHome(serving, reader, account, persons[0], persons[1])

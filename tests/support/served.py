@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.product import PASSPHRASE, child, child_environment, make_hospital, write_passphrase
+from tests.support.product import FRESH, PASSPHRASE, child, child_environment, make_hospital, write_passphrase
 from tests.support.waiting import PATIENCE
 from xinglin.carrier.access.registry.model import EndAccount
 from xinglin.carrier.crypto.keystore import KeyStore, open_keystore
@@ -49,7 +49,7 @@ def home_to_serve(folder: Path, accounts: int = 0, **listener: Any) -> tuple[Pat
     with (home / "config.toml").open("a") as config:
         config.write("\n[listener]\n" + "".join(line + "\n" for line in lines))
         config.write("\n[cosigning]\nrequests_per_minute = 100_000\n")
-        config.write("\n[freshness]\nstale_seconds = 600.0\n")  # a machine that stood still has no block of now
+        config.write(FRESH)
     return home, names
 
 

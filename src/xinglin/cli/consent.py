@@ -18,6 +18,7 @@ from xinglin.cli.scope import Scope, takes_scope
 from xinglin.cli.sites import WithOption, opened_site
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.chains import SystemClock
+from xinglin.node.office.consents import acknowledge
 from xinglin.node.office.desk import (
     Counted,
     approve,
@@ -29,7 +30,7 @@ from xinglin.node.office.desk import (
     view_values,
     waiting_values,
 )
-from xinglin.node.office.following import Followed, follow_all, take_in
+from xinglin.node.office.following import follow_all
 from xinglin.node.office.protecting import default_values, paper_hash, set_default
 from xinglin.node.records.serving import Serving
 from xinglin.node.remote.local import serving_process
@@ -171,14 +172,14 @@ def acknowledge_consents(
         serving = site.serving
         before = site.followed[site.node.member].acknowledged
         if consent:
-            done = Followed(before) if consent in before else take_in(serving, consent)
-        else:
-            done = follow_all(serving)
-            done = replace(done, acknowledged=[*before, *done.acknowledged])
-    if done.fault is not None:
-        raise done.fault
-    refused = {one: refusal.sentence() for one, refusal in done.refused.items()}
-    _show_followed([one for one in done.acknowledged if one == consent or not consent], refused, as_json=as_json)
+            now = consent in before or acknowledge(serving, consent)
+            _show_followed([consent] if now else [], {}, as_json=as_json)
+            return
+        found = follow_all(serving)
+    if found.fault is not None:
+        raise found.fault
+    refused = {one: refusal.sentence() for one, refusal in found.refused.items()}
+    _show_followed([*before, *found.acknowledged], refused, as_json=as_json)
 
 
 def _show_followed(acknowledged: list[str], refused: Mapping[str, str], *, as_json: bool) -> None:

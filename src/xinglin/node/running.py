@@ -16,13 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from xinglin.carrier.access.registry.directory import RegistryDirectory
-from xinglin.carrier.access.registry.model import NAMESPACE as REGISTRY
-from xinglin.carrier.access.registry.model import MemberState
 from xinglin.carrier.consensus.errors import GroupRequired
 from xinglin.carrier.ledger.build import operation_of
 from xinglin.carrier.ledger.ledger import Ledger
 from xinglin.carrier.ledger.trust import encode_trust
-from xinglin.kernel.encoding import decode, state_key
 from xinglin.kernel.errors import Invalid, PlatformError, Unavailable
 from xinglin.kernel.identifiers import identifier_bytes
 from xinglin.node.chains import SystemClock
@@ -44,6 +41,7 @@ from xinglin.node.remote.signed import Addressee
 from xinglin.node.setup import COMETBFT, GROUP
 from xinglin.node.status import chain_row
 from xinglin.node.storage_use import storage_use
+from xinglin.service.basic.protection.chain import LedgerFacts
 from xinglin.service.basic.protection.permit_errors import ChainStale
 from xinglin.stakeholders.kinds import Status
 
@@ -177,8 +175,8 @@ class Running:
     def unready(self) -> PlatformError | None:
         """Return why this node should not be asked now, None when it may be."""
         try:
-            stored = self.consortium.value(state_key(REGISTRY, "member", self.node.member))
-            if stored is not None and decode(MemberState, stored).status is not Status.ACTIVE:
+            member = LedgerFacts(self.consortium).member(self.node.member)
+            if member is not None and member.status is not Status.ACTIVE:
                 return MemberOut(member=self.node.member)
             if self.stale:
                 return NodeBehind(chain=self.consortium.rules.chain, age=self._age_ms())

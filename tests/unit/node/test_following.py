@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.product import PASSPHRASE, write_passphrase, xinglin
-from tests.support.reading_home import ReadingHome, make_reading_hospital, reading_home
+from tests.support.reading_home import ReadingHome, make_reading_hospital, reading_home, reading_in
 from tests.support.served import serving
 from tests.support.waiting import until
 from xinglin.carrier.ledger.errors import SignerEnded
 from xinglin.kernel.errors import PlatformError
 from xinglin.node.node import Node
 from xinglin.node.office import following
+from xinglin.node.office.accounts import add_account
 from xinglin.node.office.consents import give_by_own_key, revoke
 from xinglin.node.office.following import (
     LONGEST_REST_SECONDS,
@@ -31,9 +32,11 @@ from xinglin.node.running import open_running
 from xinglin.node.site import open_site
 from xinglin.service.basic.patient_index.service import PatientIndex
 from xinglin.service.basic.protection.chain import LedgerFacts
+from xinglin.service.basic.protection.consents.service import Consents
 from xinglin.service.basic.protection.errors import ConsentAcknowledged, ConsentWithdrawn
 from xinglin.service.basic.protection.permit_errors import ChainStale
 from xinglin.service.lifecycle.storage.errors import StorageUnwritable
+from xinglin.stakeholders.kinds import Role
 
 
 @pytest.fixture(scope="module")
@@ -163,8 +166,8 @@ def test_what_waits_is_known_to_the_next_keeper(ward: ReadingHome) -> None:
 class Everybody:
     """An index that has come to know everybody."""
 
-    def __init__(self, consents: object) -> None:
-        self._real = consents._persons  # type: ignore[attr-defined]
+    def __init__(self, consents: Consents) -> None:
+        self._real = consents._persons
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._real, name)
@@ -258,9 +261,7 @@ def test_the_command_shows_what_was_refused_whether_the_node_serves_or_not(home:
 def test_a_running_node_follows(home: Path) -> None:
     with open_running(home, PASSPHRASE) as running:
         assert running.serving is not None
-        archive = running.serving.archive
-        person = next(iter(archive.persons.persons()))
-        ward = ReadingHome(running.serving, None, None, person, person)  # type: ignore[arg-type]
-        given(ward, person)
+        ward = reading_in(running.serving, add_account(running.node, (Role.PRACTITIONER,), "Physician"))
+        given(ward, ward.person)
         until(lambda: running.status()["keepers"]["consents"]["acknowledged"] == 1)
-        assert len(running.serving.protection.consents.held(person)) == 1
+        assert len(running.serving.protection.consents.held(ward.person)) == 1

@@ -94,11 +94,15 @@ def give_at_counter(
     return GivenConsent(draft, b"")
 
 
-def acknowledge(serving: Serving, consent: str) -> None:
-    """Take in a consent that is addressed to a node and let it be in force there; raises as ``Consents.take_in``."""
+def acknowledge(serving: Serving, consent: str) -> bool:
+    """Take in a consent that is addressed to a node and let it be in force there; raises as ``Consents.take_in``.
+
+    Returns: whether it was acknowledged now: not where it was before, or is addressed to others.
+    """
     acknowledgement = serving.protection.consents.take_in(consent)
     if acknowledgement is not None:
         call(serving.archive.node, "consent", "acknowledge", acknowledgement)
+    return acknowledgement is not None
 
 
 def revoke(node: Node, given: GivenConsent) -> None:

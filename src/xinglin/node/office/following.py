@@ -68,20 +68,6 @@ class Followed:
         return self.fault is None and not self.stopped
 
 
-def take_in(serving: Serving, consent: str) -> Followed:
-    """Take in one consent and acknowledge it.
-
-    Raises:
-        PlatformError: see ``Consents.take_in``, or the chain's refusal.
-    """
-    call = serving.protection.consents.take_in(consent)
-    done: list[str] = []
-    fault = None if call is None else _acknowledge(serving.archive.node, [call], done, lambda: False)
-    if fault is not None:
-        raise fault
-    return Followed(done)
-
-
 def follow(
     serving: Serving, among: Collection[str] | None = None, stopping: Callable[[], bool] = lambda: False
 ) -> Followed:
@@ -95,13 +81,14 @@ def follow(
     consents, node = serving.protection.consents, serving.archive.node
     before_ms = node.consortium.tip.time
     try:
-        taken = consents.take_in_all(consents.new() if among is None else among)
+        looked = consents.new() if among is None else among
+        taken = consents.take_in_all(looked)
     except PlatformError as unavailable:
         return Followed([], fault=unavailable)
     acknowledged: list[str] = []
     fault = _acknowledge(node, taken.calls, acknowledged, stopping)
     stopped = fault is None and stopping()
-    if among is None and fault is None and not stopped:
+    if among is None and fault is None and not stopped and len(taken.waiting) < len(looked):
         try:
             consents.looked(before_ms, taken.waiting)
         except PlatformError as unwritten:

@@ -79,9 +79,8 @@ def test_the_registry_and_the_consents_are_read(facts: ConsortiumFacts, chain: C
     for absent in (facts.member(new_id()), facts.account(new_id()), facts.key(bytes(65)), facts.node(new_id())):
         assert absent is None
     assert sorted(facts.consents()) == sorted(CONSENTS)
-    granted = facts.consent(CONSENTS[0]).granted_ms[0]  # type: ignore[union-attr]
-    assert [len(facts.granted_since(time)) for time in (0, granted, ledger.tip.time + 1)] == [2, 2, 0]
     state: Any = facts.consent(CONSENTS[0])
+    assert [len(facts.granted_since(time)) for time in (0, state.granted_ms[0], ledger.tip.time + 1)] == [2, 2, 0]
     assert state.terms == b"t" * 32
     assert len(facts.openings(CONSENTS[1])) == 4
     assert (facts.consent(new_id()), facts.openings(new_id())) == (None, ())
